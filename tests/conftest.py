@@ -1,0 +1,67 @@
+"""Databases for the tests: one private PostgreSQL server per test process, a fresh database per test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.testing.cluster import Cluster, Server, obtain_server
+
+CHAOS = os.environ.get("HOLDFAST_CHAOS") == "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs PostgreSQL, and leave the long fault runs to `make chaos`."""
+    dropped: list[pytest.Item] = []
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        backend = getattr(getattr(item, "callspec", None), "params", {}).get("database_url")
+        if backend == "postgres" or {"postgres_url", "cluster", "own_cluster"} & set(fixtures):
+            item.add_marker("postgres")
+        if not CHAOS and item.get_closest_marker("chaos"):
+            dropped.append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Server]:
+    """The server that all tests of this process share. Do not restart it: see `own_cluster`."""
+    if os.environ.get("HOLDFAST_SKIP_POSTGRES") == "1":
+        pytest.skip("HOLDFAST_SKIP_POSTGRES is set")
+    with obtain_server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[Cluster]:
+    """A server for one test alone, which may restart and crash it."""
+    if os.environ.get("HOLDFAST_SKIP_POSTGRES") == "1":
+        pytest.skip("HOLDFAST_SKIP_POSTGRES is set")
+    with Cluster.start() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(cluster: Server) -> Iterator[str]:
+    """A fresh, empty PostgreSQL database."""
+    url = cluster.create_database()
+    yield url
+    cluster.drop_database(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite database that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'holdfast.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database of each kind in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
