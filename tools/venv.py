@@ -97,7 +97,7 @@ def run(*command, **options) -> str:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, **options
         )
     except OSError as error:
-        raise StepFailed("%s: %s" % (command[0], error))
+        raise StepFailed("%s: %s" % (command[0], error)) from error
     if done.returncode:
         tail = "\n".join(done.stdout.strip().splitlines()[-15:])
         raise StepFailed("`%s` ended with %d:\n%s" % (" ".join(command[:6]), done.returncode, tail))
@@ -145,6 +145,8 @@ class Uv:
     def create(self) -> None:
         if not PYTHON.exists():
             run(self.uv, "venv", "--python", self.python, VENV)
+        # uv reads no pip.conf: see that it reaches an index before relying on it.
+        self.install("typing-extensions")
 
     def install(self, *arguments: str) -> None:
         run(self.uv, "pip", "install", "--python", PYTHON, *arguments)
@@ -213,8 +215,6 @@ def make_environment():
     for installer in installers:
         try:
             step("environment (%s)" % installer.name, installer.create)
-            if isinstance(installer, Uv):  # uv reads no pip.conf: try it before relying on it
-                step("index reachable (uv)", lambda: installer.install("typing-extensions"))
             return installer
         except StepFailed as failure:
             reasons.append("%s: %s" % (installer.name, failure))
@@ -244,7 +244,7 @@ def ensure_server(installer) -> str:
         installer.install(*requirements("server"))
         return run(*finder).strip()
     except StepFailed as failure:
-        return "none: tests on PostgreSQL will be skipped (%s)" % str(failure).strip().splitlines()[-1]
+        return "none found: tests on PostgreSQL will fail (%s)" % str(failure).strip().splitlines()[-1]
 
 
 # ---------------------------------------------------------------- pip's wheel without pip
@@ -281,7 +281,7 @@ def fetch(url: str) -> bytes:
         with urllib.request.urlopen(request, timeout=60, context=context) as answer:
             return answer.read()
     except OSError as error:
-        raise StepFailed("%s: %s" % (without_password(url), error))
+        raise StepFailed("%s: %s" % (without_password(url), error)) from error
 
 
 def without_password(url: str) -> str:

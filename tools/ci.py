@@ -1,0 +1,73 @@
+"""Run the checks one after the other, all of them even if one fails, and say what each took.
+
+`python tools/ci.py` runs everything; `python tools/ci.py lint pyright` runs only the parts named.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+PYTEST = [sys.executable, "-m", "pytest"]
+PARTS: dict[str, list[list[str]]] = {
+    "lint": [["ruff", "check", "--quiet"], ["ruff", "format", "--check", "--quiet"]],
+    "imports": [["lint-imports"]],
+    "pyright": [["pyright"]],
+    "mypy": [["mypy"]],
+    "ty": [["ty", "check", "--quiet"]],
+    "tests": [[*PYTEST, "-n", "2", "tests", "--ignore=tests/faults"]],
+    "faults": [[*PYTEST, "tests/faults"]],
+}
+NEEDS = {"faults": "tests/faults"}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"no part called {', '.join(unknown)}; there are: {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    results: list[tuple[str, str, float]] = []
+    for name in names or PARTS:
+        began = time.monotonic()
+        results.append((name, run_part(name), time.monotonic() - began))
+    print_table(results)
+    return 1 if any(outcome == "FAILED" for _, outcome, _ in results) else 0
+
+
+def run_part(name: str) -> str:
+    needed = NEEDS.get(name)
+    if needed and not any((ROOT / needed).rglob("test_*.py")):
+        return "absent"
+    heading(name)
+    outcome = "ok"
+    for command in PARTS[name]:
+        program = [str(BIN / command[0]), *command[1:]] if not Path(command[0]).is_absolute() else command
+        if subprocess.run(program, cwd=ROOT, env=environment(), check=False).returncode:
+            outcome = "FAILED"
+    return outcome
+
+
+def heading(name: str) -> None:
+    print(f"\n── {name} " + "─" * (70 - len(name)), flush=True)
+
+
+def environment() -> dict[str, str]:
+    quiet = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", "PYTHONWARNINGS": "ignore"}
+    return {**os.environ, **quiet, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def print_table(results: list[tuple[str, str, float]]) -> None:
+    print("\n  part      result   seconds")
+    for name, outcome, seconds in results:
+        print(f"  {name:<9} {outcome:<8} {seconds:7.1f}")
+    print(f"  {'all':<9} {'':<8} {sum(seconds for *_, seconds in results):7.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
