@@ -1,9 +1,9 @@
 """Durations as people write them, and back.
 
 A duration is a `timedelta`, a number of seconds, or text: number-unit pairs (`"90s"`, `"1h 30m"`,
-`"2 weeks"`), a number alone (seconds), or ISO 8601 (`"PT1H30M"`). Units, in any case, ms s m h d w mo y
-and their usual spellings; a year is 365.25 days, a month the twelfth part of it. Inside Holdfast a duration is
-a float of seconds.
+`"2 weeks"`), a number alone (seconds), or ISO 8601 (`"PT1H30M"`). Units are ms, s, m, h, d, w, mo, y and
+their usual spellings in any case; a year is 365.25 days, a month the twelfth part of it. Inside Holdfast
+a duration is a float of seconds.
 """
 
 import math
@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from holdfast.errors import InvalidOption
-from holdfast.model.shown import shown
+from holdfast.model.text import shown
 
 Duration: TypeAlias = timedelta | float | str
 
