@@ -1,0 +1,74 @@
+"""What a job carries for its worker and its retention that no statement has to look at."""
+
+import json
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
+
+from holdfast.errors import InvalidOption
+from holdfast.model.duration import DAY
+from holdfast.model.retry import NO_RETRY, Retry
+from holdfast.model.text import shown
+
+OnTimeout: TypeAlias = Literal["fail", "stall"]
+OnCrash: TypeAlias = Literal["retry", "stall"]
+
+_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one job is treated when it fails, runs too long, crashes or ends.
+
+    retry: the waits between runs. Its `attempts` is always 1: the number of runs is a column of the job.
+    on_timeout: "fail" (an attempt that failed) or "stall" (a person decides).
+    on_crash: "retry" (run again) or "stall".
+    max_crashes: the crash that ends the job; None: none does.
+    keep_succeeded, keep_failed: seconds the finished row is kept, 7 and 30 days; 0: not at all.
+
+    >>> Policy(on_crash="stall").dumps()
+    '{"on_crash":"stall"}'
+    """
+
+    retry: Retry = NO_RETRY
+    on_timeout: OnTimeout = "fail"
+    on_crash: OnCrash = "retry"
+    max_crashes: int | None = 3
+    keep_succeeded: float = 7 * DAY
+    keep_failed: float = 30 * DAY
+
+    def __post_init__(self) -> None:
+        if self.retry.attempts != 1:
+            object.__setattr__(self, "retry", self.retry.with_attempts(1))
+
+    def dumps(self) -> str:
+        """Compact JSON of what differs from the defaults; the default policy is `{}`."""
+        if self == _DEFAULT:
+            return "{}"
+        stored: dict[str, Any] = {}
+        for name in _PLAIN:
+            value = getattr(self, name)
+            if value != getattr(_DEFAULT, name):
+                stored[name] = value
+        if retry := self.retry.to_json():
+            stored["retry"] = retry
+        return _encode(stored)
+
+    @staticmethod
+    def loads(text: str) -> "Policy":
+        """The policy `dumps` wrote; names it does not know are left out. InvalidOption for anything else."""
+        return _loads(text)
+
+
+_DEFAULT = Policy()
+_PLAIN = tuple(each.name for each in fields(Policy) if each.name != "retry")
+
+
+@lru_cache(maxsize=1024)
+def _loads(text: str) -> Policy:
+    try:
+        stored = json.loads(text)
+        plain = {name: stored[name] for name in _PLAIN if name in stored}
+        return replace(_DEFAULT, retry=Retry.from_json(stored.get("retry", {})), **plain)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidOption(f"a stored policy must be a JSON object, not {shown(text)}") from error
