@@ -17,7 +17,7 @@ BIN = Path(sys.executable).parent
 PYTEST = [sys.executable, "-m", "pytest"]
 PARTS: dict[str, list[list[str]]] = {
     "lint": [["ruff", "check", "--quiet"], ["ruff", "format", "--check", "--quiet"]],
-    "imports": [["lint-imports"]],
+    "imports": [["lint-imports", "--no-logo"]],
     "pyright": [["pyright"]],
     "mypy": [["mypy"]],
     "ty": [["ty", "check", "--quiet"]],

@@ -20,9 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Literal, LiteralString, TextIO
 from urllib.parse import quote, urlsplit, urlunsplit
 
 URL_VARIABLE = "HOLDFAST_TEST_POSTGRES_URL"
@@ -93,14 +93,14 @@ class Server:
         for name in list(self._created):
             self.drop_database(self.url(name))
 
-    def _execute(self, statement: str, *names: str | None) -> None:
+    def _execute(self, statement: LiteralString, *names: str | None) -> None:
         import psycopg
         from psycopg import sql
 
         # The borrowed server's own URL names a database that exists; a private one has "postgres".
         with psycopg.connect(self._url, autocommit=True) as connection:
             identifiers = [sql.Identifier(name) for name in names if name is not None]
-            connection.execute(sql.SQL(statement).format(*identifiers))  # pyright: ignore[reportArgumentType]
+            connection.execute(sql.SQL(statement).format(*identifiers))
 
     def __enter__(self) -> Server:
         return self
@@ -172,19 +172,25 @@ class Cluster(Server):
     def start_again(self) -> None:
         """Start the server on its data, after `crash()` or `shut_down()`, and wait until it is ready."""
         assert self._process is None, "the server runs already"
+        user, group, groups = self._identity()
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.data],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **self._as_server_user(),
+                cwd=self.folder,
+                env=server_environment(),
+                user=user,
+                group=group,
+                extra_groups=groups,
             )
-        self._tell_watchdog(str(self._process.pid))
+        self._process = process
+        self._tell_watchdog(str(process.pid))
         deadline = time.monotonic() + START_TIMEOUT
         while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 self._end_process(signal.SIGKILL)
                 raise ServerUnavailable(
                     f"the PostgreSQL server of {self.programs} did not start; its log ends with:\n"
@@ -239,13 +245,18 @@ class Cluster(Server):
             if self._user:
                 os.chown(folder, *self._user)
         arguments = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        user, group, groups = self._identity()
         done = subprocess.run(
             [self.programs / "initdb", "--pgdata", self.data, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
-            **self._as_server_user(),
+            cwd=self.folder,
+            env=server_environment(),
+            user=user,
+            group=group,
+            extra_groups=groups,
         )
         if done.returncode:
             output = done.stdout.decode(errors="replace").strip()
@@ -256,13 +267,9 @@ class Cluster(Server):
         with (self.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = {quoted(value)}\n" for name, value in self.settings.items())
 
-    def _as_server_user(self) -> dict[str, Any]:
-        """How subprocesses of the server run: its user, its folder, none of the caller's PG* variables."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-        options: dict[str, Any] = {"cwd": self.folder, "env": {**environment, "LC_ALL": "C"}}
-        if self._user:
-            options |= {"user": self._user[0], "group": self._user[1], "extra_groups": []}
-        return options
+    def _identity(self) -> tuple[int | None, int | None, list[int] | None]:
+        """User, group and further groups that the server's processes run as; None: as we do."""
+        return (*self._user, []) if self._user else (None, None, None)
 
     def _ready(self) -> bool:
         """The server notes its own state in the eighth line of its pid file."""
@@ -340,7 +347,7 @@ def places() -> Iterator[Path]:
         yield Path(package.origin).parent / "pginstall/bin"
 
 
-def numbers(path: Path) -> Sequence[int]:
+def numbers(path: Path) -> list[int]:
     return [int(digits) for digits in re.findall(r"\d+", str(path))]
 
 
@@ -382,6 +389,11 @@ def server_user() -> tuple[int, int] | None:
             entry = pwd.getpwnam(name)
             return entry.pw_uid, entry.pw_gid
     raise ServerUnavailable("PostgreSQL does not run as root, and there is no user postgres or nobody")
+
+
+def server_environment() -> dict[str, str]:
+    """The caller's environment without the PG* variables, which initdb and the server would obey."""
+    return {**{name: v for name, v in os.environ.items() if not name.startswith("PG")}, "LC_ALL": "C"}
 
 
 def temporary_folder(user: tuple[int, int] | None) -> Path:
