@@ -20,7 +20,7 @@ PARTS: dict[str, list[list[str]]] = {
     "imports": [["lint-imports", "--no-logo"]],
     "pyright": [["pyright"]],
     "mypy": [["mypy"]],
-    "ty": [["ty", "check", "--quiet"]],
+    "ty": [["ty", "check", "--no-progress", "--output-format=concise"]],
     "tests": [[*PYTEST, "-n", "2", "tests", "--ignore=tests/faults"]],
     "faults": [[*PYTEST, "tests/faults"]],
 }
