@@ -1,0 +1,200 @@
+"""Every error Holdfast raises, as one tree.
+
+    HoldfastError                      code
+    ├── ConfigError                    config            a setting, URL or declaration that cannot work
+    │   ├── DuplicateTask              duplicate_task    two tasks of one name in one app
+    │   └── ImportFailed               import_failed     `mod:app` names nothing that can be imported
+    ├── InvalidOption (ValueError)     invalid_option    an option of a call: a bad duration, a naive datetime …
+    │   └── InvalidArguments           invalid_arguments arguments a task does not take or JSON cannot hold
+    ├── InvalidResult                  invalid_result    a return value its annotation or JSON cannot hold
+    ├── DatabaseError                  database
+    │   ├── DatabaseUnavailable        unavailable       cannot be reached, opened or written now
+    │   ├── NotADatabase               not_a_database    the file is something else
+    │   ├── ReadOnlyDatabase           read_only
+    │   ├── SchemaMissing              schema_missing    `holdfast migrate` was never run here
+    │   ├── SchemaTooOld               schema_too_old    `holdfast migrate` has steps to run
+    │   ├── SchemaTooNew               schema_too_new    a newer Holdfast migrated this database
+    │   └── OutcomeUnknown             outcome_unknown   the connection went in commit: it may or may not have happened
+    ├── JobError
+    │   ├── JobNotFound                job_not_found
+    │   ├── WrongState                 wrong_state       the job's state forbids the verb; nothing changed
+    │   └── NoResult                                     what `result()` raises when there is no value
+    │       ├── JobFailed              job_failed        carries kind, message and traceback of the body's error
+    │       ├── JobCancelled           job_cancelled
+    │       ├── JobStalled             job_stalled
+    │       ├── ResultTimeout (TimeoutError)  result_timeout
+    │       └── ResultGone             result_gone       the row was removed, as its retention asked
+    └── MisuseError                    misuse            a call made where it cannot work
+
+    LeaseLost (BaseException)          another worker holds the job now; passes `except Exception` untouched
+"""
+
+from typing import ClassVar
+
+
+class HoldfastError(Exception):
+    """Root of all errors raised by Holdfast; `code` is stable across versions."""
+
+    code: ClassVar[str] = "holdfast"
+
+
+class ConfigError(HoldfastError):
+    """A setting, URL or declaration that cannot work."""
+
+    code = "config"
+
+
+class DuplicateTask(ConfigError):
+    """A second task of the same name in one app."""
+
+    code = "duplicate_task"
+
+
+class ImportFailed(ConfigError):
+    """`module:attribute` names nothing that can be imported."""
+
+    code = "import_failed"
+
+
+class InvalidOption(HoldfastError, ValueError):
+    """An option of a call that cannot be used; nothing was stored."""
+
+    code = "invalid_option"
+
+
+class InvalidArguments(InvalidOption):
+    """Arguments the task does not take, or that JSON cannot hold; nothing was stored."""
+
+    code = "invalid_arguments"
+
+
+class InvalidResult(HoldfastError):
+    """A return value that its annotation refuses or JSON cannot hold."""
+
+    code = "invalid_result"
+
+
+class DatabaseError(HoldfastError):
+    """The database refused or could not answer."""
+
+    code = "database"
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database cannot be reached, opened or written now."""
+
+    code = "unavailable"
+
+
+class NotADatabase(DatabaseError):
+    """The file exists and is not a SQLite database."""
+
+    code = "not_a_database"
+
+
+class ReadOnlyDatabase(DatabaseError):
+    """The database can be read but not written."""
+
+    code = "read_only"
+
+
+class SchemaMissing(DatabaseError):
+    """Holdfast's tables are not there."""
+
+    code = "schema_missing"
+
+
+class SchemaTooOld(DatabaseError):
+    """Holdfast's tables are older than this version of Holdfast needs."""
+
+    code = "schema_too_old"
+
+
+class SchemaTooNew(DatabaseError):
+    """Holdfast's tables were migrated by a newer version of Holdfast."""
+
+    code = "schema_too_new"
+
+
+class OutcomeUnknown(DatabaseError):
+    """The connection went while committing and it cannot be known whether the change happened."""
+
+    code = "outcome_unknown"
+
+
+class JobError(HoldfastError):
+    """Something about one job; `job_id` names it."""
+
+    code = "job"
+
+    def __init__(self, message: str, job_id: str = "") -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class JobNotFound(JobError):
+    """No such job, or not yours to see."""
+
+    code = "job_not_found"
+
+
+class WrongState(JobError):
+    """The job's state forbids the verb; nothing changed."""
+
+    code = "wrong_state"
+
+
+class NoResult(JobError):
+    """The job has no value to give."""
+
+    code = "no_result"
+
+
+class JobFailed(NoResult):
+    """The job's last attempt failed. `kind`, `message` and `traceback` are those of the body's error."""
+
+    code = "job_failed"
+
+    def __init__(self, job_id: str, kind: str, message: str, traceback: str = "") -> None:
+        super().__init__(f"job {job_id} failed: {kind}: {message}", job_id)
+        self.kind = kind
+        self.message = message
+        self.traceback = traceback
+
+
+class JobCancelled(NoResult):
+    """The job was cancelled; `reason` says by what."""
+
+    code = "job_cancelled"
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(f"job {job_id} was cancelled ({reason})", job_id)
+        self.reason = reason
+
+
+class JobStalled(NoResult):
+    """The job ran into its time limit or crashed, and waits for a person."""
+
+    code = "job_stalled"
+
+
+class ResultTimeout(NoResult, TimeoutError):
+    """The job had not ended when the time to wait was over; it goes on."""
+
+    code = "result_timeout"
+
+
+class ResultGone(NoResult):
+    """The job ended and its row has been removed, as its retention asked."""
+
+    code = "result_gone"
+
+
+class MisuseError(HoldfastError):
+    """A call made where it cannot work."""
+
+    code = "misuse"
+
+
+class LeaseLost(BaseException):
+    """Another worker holds the job now; what this body does from here on is not recorded."""

@@ -1,0 +1,200 @@
+"""Arguments and results of a function as JSON text, bound and validated by its own annotations.
+
+    send_mail.enqueue("a@b.c", subject="hi")  ─bind_dump─▶  {"to":"a@b.c","subject":"hi"}  ─load_call─▶  the body
+    the body returns "sent"  ─dump_result─▶  "sent" as JSON  ─load_result─▶  job.result()
+
+Arguments are one readable object with a name for each parameter given; defaults are not written, they are those
+of the code that runs.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import cached_property
+from typing import Any, Never, NoReturn, NotRequired, cast, get_args, get_origin, get_type_hints
+
+from typing_extensions import TypedDict, Unpack
+
+from holdfast.errors import ConfigError, HoldfastError, InvalidArguments, InvalidResult
+from holdfast.model.jsontext import Codec, describe, shown_text
+from holdfast.model.jsontext import dump_json as dump_json
+from holdfast.model.text import clean_text as clean_text
+
+
+class Signature:
+    """What a function takes and returns, as JSON text. Annotations are looked at on first use.
+
+    A leading parameter annotated with `Context` is not among the arguments: the worker supplies it.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        self.function = function
+        self.name = name
+
+    def bind_dump(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """Arguments of a call as JSON text; InvalidArguments where the function would not take them.
+
+        >>> Signature(send_mail, "send_mail").bind_dump(("a@b.c",), {"subject": "hi"})
+        '{"to":"a@b.c","subject":"hi"}'
+        """
+        try:
+            names = self._plain_names
+            if names is None:
+                given = self._bind_any(args, kwargs)
+            else:
+                given = dict(zip(names, args, strict=False))
+                given.update(kwargs)
+                if len(given) != len(args) + len(kwargs):
+                    raise TypeError("too many or repeated arguments")
+            return self._arguments.dump(given).decode()
+        except HoldfastError:
+            raise
+        except Exception as error:  # validators and serializers of users may raise anything
+            raise self._refused(args, kwargs, error) from error
+
+    def load_call(self, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional and keyword arguments for the body, validated again; InvalidArguments on a mismatch."""
+        try:
+            given = self._arguments.load(text)
+        except HoldfastError:
+            raise
+        except Exception as error:
+            raise InvalidArguments(f"{self.name}: {describe(error)}; it takes {self._takes}") from error
+        if self._plain_names is not None:
+            return (), given
+        return self._spread(given)
+
+    def dump_result(self, value: Any) -> str:
+        """A return value as JSON text; InvalidResult where the return annotation or JSON cannot hold it."""
+        try:
+            return self._result.dump(value).decode()
+        except HoldfastError:
+            raise
+        except Exception as error:
+            raise InvalidResult(f"the result of {self.name}: {describe(error)}") from error
+
+    def load_result(self, text: str) -> Any:
+        """The value `dump_result` wrote, validated again; InvalidResult on a mismatch."""
+        try:
+            return self._result.load(text)
+        except HoldfastError:
+            raise
+        except Exception as error:
+            raise InvalidResult(f"the stored result of {self.name}: {describe(error)}") from error
+
+    def prepare(self) -> None:
+        """Look at all annotations now; ConfigError for one that cannot be resolved or kept as JSON."""
+        _ = self._arguments, self._result
+
+    @cached_property
+    def takes_context(self) -> bool:
+        """Whether the function's first parameter is its `Context`."""
+        first = next(iter(self._whole.parameters.values()), None)
+        if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
+            return False
+        hint = self._hints.get(first.name)
+        return bool(getattr(get_origin(hint) or hint, "__holdfast_context__", False))
+
+    @cached_property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """The parameters that are arguments of a job."""
+        every = tuple(self._whole.parameters.values())
+        return every[1:] if self.takes_context else every
+
+    @cached_property
+    def _whole(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        try:
+            return get_type_hints(self.function, include_extras=True)
+        except Exception as error:  # an annotation is any expression
+            raise ConfigError(
+                f"an annotation of task {self.name} cannot be resolved: {shown_text(str(error))}; "
+                "the names in it must be importable at run time, not under TYPE_CHECKING alone"
+            ) from error
+
+    @cached_property
+    def _call(self) -> inspect.Signature:
+        return self._whole.replace(parameters=self.parameters)
+
+    @cached_property
+    def _takes(self) -> str:
+        return f"({', '.join(str(each.replace(annotation=each.empty)) for each in self.parameters)})"[:200]
+
+    @cached_property
+    def _plain_names(self) -> tuple[str, ...] | None:
+        """Positional names of a function whose calls can be bound by `zip`, None for others."""
+        kinds = {each.kind for each in self.parameters}
+        if kinds - {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}:
+            return None
+        return tuple(each.name for each in self.parameters if each.kind is each.POSITIONAL_OR_KEYWORD)
+
+    @cached_property
+    def _arguments(self) -> Codec:
+        fields: dict[str, Any] = {}
+        for each in self.parameters:
+            hint = _argument_type(each, self._hints.get(each.name, Any))
+            optional = each.default is not each.empty or each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+            fields[each.name] = NotRequired[hint] if optional else hint
+        kind = cast(Any, TypedDict)(f"arguments of {self.name}", fields)
+        kind.__pydantic_config__ = {"extra": "forbid"}
+        return Codec(kind, f"an argument of task {self.name}")
+
+    @cached_property
+    def _result(self) -> Codec:
+        return Codec(_result_type(self._hints.get("return", Any)), f"the result of task {self.name}")
+
+    def _bind_any(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        given = self._call.bind(*args, **kwargs).arguments
+        return {
+            name: list(value) if isinstance(value, tuple) and self._varies(name) else value
+            for name, value in given.items()
+        }
+
+    def _varies(self, name: str) -> bool:
+        return self._call.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+
+    def _spread(self, given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments by name, dealt to `*args` and `**kwargs` of the call."""
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        has_rest = any(given.get(each.name) for each in self.parameters if each.kind is each.VAR_POSITIONAL)
+        for each in self.parameters:
+            if each.kind is each.VAR_POSITIONAL:
+                args.extend(given.get(each.name, ()))
+            elif each.kind is each.VAR_KEYWORD:
+                kwargs.update(given.get(each.name, {}))
+            elif each.kind is each.POSITIONAL_ONLY or (has_rest and each.kind is each.POSITIONAL_OR_KEYWORD):
+                if each.name in given or has_rest or self._later_is_given(each, given):
+                    args.append(given.get(each.name, each.default))
+            elif each.name in given:
+                kwargs[each.name] = given[each.name]
+        return tuple(args), kwargs
+
+    def _later_is_given(self, parameter: inspect.Parameter, given: Mapping[str, Any]) -> bool:
+        names = [each.name for each in self.parameters if each.kind is each.POSITIONAL_ONLY]
+        return any(name in given for name in names[names.index(parameter.name) :])
+
+    def _refused(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], error: Exception
+    ) -> InvalidArguments:
+        try:
+            self._call.bind(*args, **kwargs)
+        except TypeError as mismatch:
+            return InvalidArguments(f"{self.name}: {shown_text(str(mismatch))}; it takes {self._takes}")
+        return InvalidArguments(f"{self.name}: {describe(error)}")
+
+
+def _argument_type(parameter: inspect.Parameter, hint: Any) -> Any:
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return list[hint]
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return get_args(hint)[0] if get_origin(hint) is Unpack else dict[str, hint]
+    return hint
+
+
+def _result_type(hint: Any) -> Any:
+    if get_origin(hint) in (Coroutine, Awaitable):
+        hint = get_args(hint)[-1]
+    return None if hint in (None, Never, NoReturn) else hint

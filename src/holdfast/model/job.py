@@ -1,0 +1,118 @@
+"""A job as it is asked for, as it is handed to a worker, and as people read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class JobState(StrEnum):
+    """Where a job stands; `model.lifecycle` holds every legal move."""
+
+    SCHEDULED = "scheduled"
+    BLOCKED = "blocked"
+    READY = "ready"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    STALLED = "stalled"
+
+    @property
+    def finished(self) -> bool:
+        return self in FINISHED
+
+
+FINISHED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.STALLED})
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A validated request to run a task once: what `enqueue` stores. Durations are seconds, texts are JSON."""
+
+    id: str
+    task: str
+    args: str
+    tenant: str = "default"
+    queue: str = "default"
+    priority: int = 0
+    delay: float | None = None
+    run_at: datetime | None = None
+    max_attempts: int = 1
+    timeout: float | None = 3600.0
+    policy: str = "{}"
+    tags: str | None = None
+    metadata: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job under this worker's lease. `token` fences every write about it."""
+
+    tenant: str
+    id: str
+    token: int
+    version: int
+    task: str
+    queue: str
+    args: str
+    priority: int
+    attempt: int
+    max_attempts: int
+    crashes: int
+    timeout: float | None
+    policy: str
+    due: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptError:
+    """One entry of a job's error history."""
+
+    attempt: int
+    kind: str
+    message: str
+    traceback: str = ""
+    data: Any = None
+    at: datetime | None = None
+    worker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """Everything known about one job. Instants are aware UTC."""
+
+    id: str
+    task: str
+    queue: str
+    tenant: str
+    version: int
+    state: JobState
+    reason: str | None
+    priority: int
+    args: Mapping[str, Any]
+    result: Any
+    key: str | None
+    group: str | None
+    progress: Any
+    attempt: int
+    max_attempts: int
+    crashes: int
+    errors: tuple[AttemptError, ...]
+    timeout: float | None
+    on_timeout: str
+    keep_succeeded: float
+    keep_failed: float
+    tags: tuple[str, ...]
+    metadata: Mapping[str, Any]
+    schedule_id: str | None
+    worker: str | None
+    created_at: datetime
+    due_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    updated_at: datetime
+    result_text: str | None = field(default=None, repr=False, compare=False)

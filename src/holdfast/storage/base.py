@@ -1,0 +1,219 @@
+"""What a database must be able to do, and how a batch of operations is run on one connection of it."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+from holdfast.storage.op import Op, Row, Statement
+
+R = TypeVar("R")
+
+
+class ConnectionLost(Exception):
+    """The connection broke. `in_doubt`: what was sent last may have been committed."""
+
+    def __init__(self, cause: BaseException, in_doubt: bool) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.in_doubt = in_doubt
+
+
+class Session(Protocol):
+    """One connection, spoken to in named statements. Raises `ConnectionLost`, or errors of `holdfast.errors`."""
+
+    def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
+        """Run a statement; rows of a *rows* statement come back with the ordinal of their input first."""
+        ...
+
+    def begin(self) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def close(self) -> None: ...
+
+    def rest(self) -> None:
+        """A batch is over: a connection that belongs to a pool goes back to it."""
+        ...
+
+    def merges(self, name: str) -> bool:
+        """True for a *rows* statement."""
+        ...
+
+
+class Listener(Protocol):
+    """Hears wake-ups until closed."""
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """A database that keeps jobs: six verbs. `lane` names which of its connections does the work."""
+
+    def run(self, op: Op[R], lane: str = "write") -> R:
+        """Do it on this thread and answer once it is durable."""
+        ...
+
+    async def arun(self, op: Op[R], lane: str = "write") -> R:
+        """The same without blocking the event loop."""
+        ...
+
+    def borrow(self, connection: Any) -> "Borrowed": ...
+
+    def listen(self, wake: Callable[[], None]) -> Listener:
+        """Call `wake`, from any thread, when there may be work. A hint: polling is the truth."""
+        ...
+
+    def ring(self) -> None:
+        """Wake the listeners of all processes, soon and coalesced."""
+        ...
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up to date; answers the names of the steps run."""
+        ...
+
+    def check(self) -> None:
+        """Refuse a database that is unreachable, not ours, too old or too new, saying what to do."""
+        ...
+
+    def close(self) -> None: ...
+
+    @property
+    def where(self) -> str:
+        """The database for people: no password."""
+        ...
+
+
+class Borrowed(Protocol):
+    """Operations inside a transaction that belongs to the caller."""
+
+    def run(self, op: Op[R]) -> R: ...
+
+
+def guard(session: Session) -> AbstractContextManager[None]:
+    """A transaction on `session`."""
+    return _Transaction(session)
+
+
+class _Transaction(AbstractContextManager[None]):
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        self._session.begin()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if kind is None:
+            self._session.commit()
+        elif not issubclass(kind, ConnectionLost):
+            self._session.rollback()
+
+
+Answer = tuple[Any, BaseException | None]
+"""What an op answered, or the error that is its own."""
+
+
+def run_batch(session: Session, ops: Sequence[Op[Any]], again: bool = False) -> list[Answer]:
+    """Run `ops` in one transaction and answer each, in order.
+
+    A merged statement that fails takes nobody with it: the ops are then run one by one, and only the guilty errs.
+    """
+    if len(ops) == 1:
+        return [_run_alone(session, ops[0], again)]
+    try:
+        return _run_together(session, ops, again)
+    except ConnectionLost:
+        raise
+    except Exception:
+        return [_run_alone(session, op, again) for op in ops]
+
+
+def _run_alone(session: Session, op: Op[Any], again: bool) -> Answer:
+    try:
+        if op.single and not again:
+            return drive(session, op.steps(False)), None
+        with guard(session):
+            return drive(session, op.steps(again)), None
+    except ConnectionLost:
+        raise
+    except Exception as error:
+        return None, error
+
+
+def drive(session: Session, steps: Generator[Statement, list[Row], R]) -> R:
+    """Run one op's statements one after another."""
+    try:
+        wanted = next(steps)
+        while True:
+            wanted = steps.send(session.execute(wanted.name, wanted.rows))
+    except StopIteration as stop:
+        return stop.value
+
+
+def _run_together(session: Session, ops: Sequence[Op[Any]], again: bool) -> list[Answer]:
+    answers: list[Answer] = [(None, None)] * len(ops)
+    running = [(place, op.steps(again)) for place, op in enumerate(ops)]
+    wanted = _advance([(place, steps, None) for place, steps in running], answers)
+    if all(op.single for op in ops) and not again and _one_group(session, wanted):
+        while wanted:  # a second round only reads: it asks about rows that a fenced write did not find
+            wanted = _round(session, wanted, answers)
+        return answers
+    with guard(session):
+        while wanted:
+            wanted = _round(session, wanted, answers)
+    return answers
+
+
+Pending = tuple[int, Generator[Statement, list[Row], Any], Statement]
+
+
+def _advance(
+    inputs: Sequence[tuple[int, Generator[Statement, list[Row], Any], list[Row] | None]], answers: list[Answer]
+) -> list[Pending]:
+    """Hand each op its rows; those that return are answered, the others want another statement."""
+    wanted: list[Pending] = []
+    for place, steps, rows in inputs:
+        try:
+            wanted.append((place, steps, next(steps) if rows is None else steps.send(rows)))
+        except StopIteration as stop:
+            answers[place] = (stop.value, None)
+    return wanted
+
+
+def _one_group(session: Session, wanted: Sequence[Pending]) -> bool:
+    names = {statement.name for _, _, statement in wanted}
+    return len(names) == 1 and all(session.merges(name) for name in names) and _distinct(wanted)
+
+
+def _distinct(wanted: Sequence[Pending]) -> bool:
+    """No two rows about one job: the first two columns of a *rows* statement are tenant and id."""
+    keys = [row[:2] for _, _, statement in wanted for row in statement.rows]
+    return len(set(keys)) == len(keys)
+
+
+def _round(session: Session, wanted: list[Pending], answers: list[Answer]) -> list[Pending]:
+    """Run every wanted statement, each name once, and advance the ops."""
+    groups: dict[str, list[Pending]] = {}
+    for pending in wanted:
+        groups.setdefault(pending[2].name, []).append(pending)
+    inputs: list[tuple[int, Generator[Statement, list[Row], Any], list[Row] | None]] = []
+    for name, members in groups.items():
+        if len(members) > 1 and session.merges(name) and _distinct(members):
+            shares = _merged(session, name, members)
+        else:
+            shares = [session.execute(name, statement.rows) for _, _, statement in members]
+        inputs += [(place, steps, rows) for (place, steps, _), rows in zip(members, shares, strict=True)]
+    return _advance(inputs, answers)
+
+
+def _merged(session: Session, name: str, members: Sequence[Pending]) -> list[list[Row]]:
+    """Run one statement for all and hand each its own rows back, ordinals counted from its own first."""
+    rows = [row for _, _, statement in members for row in statement.rows]
+    owners: list[int] = []
+    starts: list[int] = []
+    for owner, (_, _, statement) in enumerate(members):
+        starts.append(len(owners))
+        owners += [owner] * len(statement.rows)
+    shares: list[list[Row]] = [[] for _ in members]
+    for row in session.execute(name, rows):
+        owner = owners[row[0] - 1]
+        shares[owner].append((row[0] - starts[owner], *row[1:]))
+    return shares

@@ -1,0 +1,256 @@
+"""A lane is one connection, one owner at a time, one list of pending operations.
+
+Whoever owns the lane runs all that is pending as one batch; the next batch starts when the last has returned, with
+no timer, so batches grow with the load and a lone call waits for nobody. A sync caller that finds the lane idle runs
+its op on its own thread; otherwise, and for async callers, the lane's thread does, and one wake-up of an event loop
+answers its whole batch. Nothing is answered before it is durable.
+"""
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from holdfast.errors import DatabaseUnavailable, OutcomeUnknown
+from holdfast.storage.base import Answer, ConnectionLost, Session, run_batch
+from holdfast.storage.op import Op
+
+R = TypeVar("R")
+log = logging.getLogger("holdfast.storage")
+
+MOST_OPS = 1000
+"""Ops in one batch: bounds the time for which anybody waits for a transaction."""
+
+PATIENCE = 30.0
+"""Seconds a call keeps trying to reach the database before it errs."""
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """An op in the lane and who waits for it: a thread (`done`) or a future of `loop`."""
+
+    op: Op[Any]
+    future: "asyncio.Future[Any] | None" = None
+    done: threading.Event | None = None
+    answer: Answer = (None, None)
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What callers and the lane's thread share, under `mutex`."""
+
+    mutex: threading.Lock = field(default_factory=threading.Lock)
+    pending: list[Ticket] = field(default_factory=list[Ticket])
+    busy: bool = False
+    closed: bool = False
+    stopped: bool = False
+
+
+class Lane:
+    """See the module. `connect` opens its session at first use; `woken` is called after commits that make work."""
+
+    def __init__(
+        self, name: str, connect: Callable[[], Session], woken: Callable[[], None], patience: float = PATIENCE
+    ) -> None:
+        self.name = name
+        self._connect = connect
+        self._woken = woken
+        self._patience = patience
+        self._session: Session | None = None
+        self._shared = _Shared()
+        self._handed = threading.Semaphore(0)
+        self._thread: threading.Thread | None = None
+
+    def run(self, op: Op[R]) -> R:
+        """Run `op` and answer once it is durable."""
+        shared = self._shared
+        with shared.mutex:
+            self._refuse_closed()
+            mine = not shared.busy
+            if mine:
+                shared.busy = True
+                ticket = Ticket(op)
+            else:
+                ticket = Ticket(op, done=threading.Event())
+                shared.pending.append(ticket)
+        if mine:
+            try:
+                self._serve([ticket])
+            finally:
+                self._hand_on()
+        else:
+            assert ticket.done is not None
+            ticket.done.wait()
+        value, error = ticket.answer
+        if error is not None:
+            raise error
+        return value
+
+    async def arun(self, op: Op[R]) -> R:
+        """Run `op` on the lane's thread."""
+        loop = asyncio.get_running_loop()
+        ticket = Ticket(op, future=loop.create_future())
+        shared = self._shared
+        with shared.mutex:
+            self._refuse_closed()
+            shared.pending.append(ticket)
+            if not shared.busy:
+                shared.busy = True
+                self._wake_thread()
+        assert ticket.future is not None
+        return await ticket.future
+
+    def close(self) -> None:
+        """Finish what is pending, then close the connection."""
+        shared = self._shared
+        with shared.mutex:
+            if shared.closed:
+                return
+            shared.closed = True
+            shared.stopped = not shared.busy
+            thread = self._thread
+        if thread is None and not shared.stopped:
+            return  # a caller on another thread owns the lane: it closes the connection when it is done
+        self._handed.release()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(self._patience)
+        self._drop_session()
+
+    def forget(self) -> None:
+        """After a fork: the parent's connection, thread and waiters are not ours to touch."""
+        self._session = None
+        self._shared = _Shared()
+        self._handed = threading.Semaphore(0)
+        self._thread = None
+
+    def _refuse_closed(self) -> None:
+        if self._shared.closed:
+            raise DatabaseUnavailable("this app was closed; make a new Holdfast(…) to go on")
+
+    def _hand_on(self) -> None:
+        shared = self._shared
+        with shared.mutex:
+            if shared.pending:
+                self._wake_thread()
+                return
+            shared.busy = False
+            if not shared.closed:
+                return
+            shared.stopped = True
+        self._handed.release()
+        self._drop_session()
+
+    def _wake_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=f"holdfast-{self.name}", daemon=True)
+            self._thread.start()
+        self._handed.release()
+
+    def _work(self) -> None:
+        """The lane's thread: owns the lane from each hand-over until nothing is pending."""
+        shared = self._shared
+        while True:
+            self._handed.acquire()
+            if shared.stopped:
+                return
+            if not shared.busy:
+                continue  # woken by `close` while a caller still owned the lane
+            while batch := self._next_batch():
+                self._serve(batch)
+            if shared.stopped:
+                return
+
+    def _next_batch(self) -> list[Ticket]:
+        shared = self._shared
+        with shared.mutex:
+            batch, shared.pending = shared.pending[:MOST_OPS], shared.pending[MOST_OPS:]
+            if not batch:
+                shared.busy = False
+                shared.stopped = shared.closed
+            return batch
+
+    def _serve(self, batch: list[Ticket]) -> None:
+        """Run a batch, answer everybody in it, then wake others if it made work for them."""
+        ops = [ticket.op for ticket in batch]
+        try:
+            answers = self._persist(ops)
+        except Exception as error:
+            answers = [(None, error)] * len(ops)
+        _answer(batch, answers)
+        if any(op.wakes and error is None for op, (_, error) in zip(ops, answers, strict=True)):
+            self._woken()
+
+    def _persist(self, ops: list[Op[Any]]) -> list[Answer]:
+        """Run the batch, over new connections if need be, until its outcome is known or patience is over."""
+        give_up = time.monotonic() + self._patience
+        in_doubt = False
+        pause = 0.01
+        while True:
+            try:
+                if self._session is None:
+                    self._session = self._connect()
+                answers = run_batch(self._session, ops, again=in_doubt)
+                self._session.rest()
+                return answers
+            except ConnectionLost as lost:
+                in_doubt = in_doubt or lost.in_doubt
+                self._drop_session()
+                reason: BaseException = lost.cause
+            except DatabaseUnavailable as error:
+                reason = error
+            if self._shared.closed or time.monotonic() > give_up:
+                raise _gave_up(in_doubt, reason, self._patience)
+            log.debug("lane %s: %s; trying again", self.name, reason)
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, 1.0)
+
+    def _drop_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            try:
+                session.close()
+            except Exception as error:
+                log.debug("lane %s: closing a broken connection: %s", self.name, error)
+
+
+def _gave_up(in_doubt: bool, reason: BaseException, patience: float) -> Exception:
+    if in_doubt:
+        error: Exception = OutcomeUnknown(
+            f"the connection went while committing and the database has not come back for {patience:g} s ({reason}); "
+            "the change may have happened: look the job up by its id before repeating the call"
+        )
+    else:
+        error = DatabaseUnavailable(f"the database could not be reached for {patience:g} s: {reason}; nothing changed")
+    error.__cause__ = reason
+    return error
+
+
+def _answer(batch: list[Ticket], answers: list[Answer]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
+    for ticket, answer in zip(batch, answers, strict=True):
+        ticket.answer = answer
+        if ticket.future is not None:
+            loops.setdefault(ticket.future.get_loop(), []).append(ticket)
+        elif ticket.done is not None:
+            ticket.done.set()
+    for loop, tickets in loops.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, tickets)
+        except RuntimeError:  # the loop closed while its caller waited: there is nobody left to tell
+            log.debug("an event loop closed before its answer came")
+
+
+def _resolve(tickets: list[Ticket]) -> None:
+    for ticket in tickets:
+        future = ticket.future
+        if future is None or future.done():
+            continue
+        value, error = ticket.answer
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)

@@ -1,0 +1,83 @@
+"""SQL lives in files; this reads them.
+
+The first line says what the statement is for. The second is its signature, the same in both databases' folders:
+`--: rows tenant, id` or `--: one queue, batch`; `read` before it says that it changes nothing, `silent` that it
+answers nothing. In the text a value is `:name`; `:now` is the instant of the batch
+and is filled in by the store. Each database's driver gets the placeholders it knows (`$1`, `?1`).
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+SIGNATURE = re.compile(r"^--: (?:(read|silent) )?(rows|one)(?: ([a-z_, ]+))?$", re.MULTILINE)
+VALUE = re.compile(r"(?<![:\w]):([a-z_]+)(?:::([a-z0-9]+))?(\[\])?")
+NOW = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One SQL command. `uses[k]` is the place in the signature of placeholder k+1, `types[k]` its cast."""
+
+    text: str
+    uses: tuple[int, ...]
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A statement as loaded. SQLite's may be several commands run one after another for each row."""
+
+    name: str
+    mode: Literal["rows", "one"]
+    kind: Literal["read", "silent", "write"]
+    signature: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+
+@cache
+def load(package: str, schema: str, mark: str) -> dict[str, Sql]:
+    """All statements of `package`/sql, with `mark` ("$" or "?") before placeholder numbers."""
+    folder = files(package) / "sql"
+    found = (entry for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return {entry.name[:-4]: parse(entry.name[:-4], entry.read_text("utf-8"), schema, mark) for entry in found}
+
+
+def parse(name: str, source: str, schema: str, mark: str) -> Sql:
+    """Turn a file's text into a statement; every value used must stand in its signature."""
+    header = SIGNATURE.search(source)
+    if header is None:
+        raise ValueError(f"{name}.sql: no signature line '--: rows …' or '--: one …'")
+    signature = tuple(word.strip() for word in (header[3] or "").split(",") if word.strip())
+    body = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith("--"))
+    commands = (part.strip().rstrip(";") for part in with_schema(body, schema).split(";\n"))
+    mode: Literal["rows", "one"] = "rows" if header[2] == "rows" else "one"
+    kind: Literal["read", "silent", "write"] = (
+        "read" if header[1] == "read" else "silent" if header[1] == "silent" else "write"
+    )
+    return Sql(name, mode, kind, signature, tuple(_part(name, text, signature, mark) for text in commands if text))
+
+
+def _part(file: str, text: str, signature: tuple[str, ...], mark: str) -> Part:
+    places = (*signature, NOW)
+    names: list[str] = []
+    types: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        name, cast, array = match[1], match[2], match[3] or ""
+        if name not in places:
+            raise ValueError(f"{file}.sql: :{name} is not in the signature ({', '.join(places)})")
+        if name not in names:
+            names.append(name)
+            types.append((cast or "") + array)
+        return f"{mark}{names.index(name) + 1}" + (f"::{cast}{array}" if cast else array)
+
+    numbered = VALUE.sub(number, text)
+    return Part(numbered, tuple(places.index(used) for used in names), tuple(types))
+
+
+def with_schema(text: str, schema: str) -> str:
+    """Statements name the default schema as a quoted identifier, so this exact token can only be that."""
+    return text.replace('"holdfast"', '"' + schema.replace('"', '""') + '"')

@@ -1,0 +1,52 @@
+"""Operations are data.
+
+An `Op` is a frozen value that can make a fresh generator. The generator yields `Statement`s, receives their rows and
+returns the answer; between yields it is pure, so a batch that failed is simply run again from new generators. One
+body serves a batch of hundreds, a single call, and a borrowed connection.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from holdfast.model.tenant import ALL, Scope
+
+R = TypeVar("R")
+Row: TypeAlias = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One named statement and the rows of values it is to be run with.
+
+    A *rows* statement takes any number of rows, may be merged with others of its name, and answers rows whose first
+    column is the ordinal (from 1) of the row they belong to. A *one* statement takes a single row of values.
+    """
+
+    name: str
+    rows: Sequence[Row]
+
+
+Steps: TypeAlias = Generator[Statement, list[Row], R]
+
+
+@dataclass(frozen=True, slots=True)
+class Op(Generic[R]):
+    """A named operation.
+
+    `steps(again)` makes a fresh generator; `again` is true when an earlier try may have been committed, and the
+    body then repeats in a way that ends in the same state and the same answer.
+    `single` promises exactly one statement on a first try, so that no BEGIN and COMMIT need a trip of their own.
+    `wakes` says that other processes may have work once this is committed.
+    """
+
+    name: str
+    steps: Callable[[bool], Steps[R]]
+    scope: Scope = ALL
+    single: bool = False
+    wakes: bool = False
+
+
+def one(name: str, *values: Any) -> Statement:
+    """A statement with a single row of values."""
+    return Statement(name, (values,))

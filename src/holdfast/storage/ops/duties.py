@@ -1,0 +1,127 @@
+"""What the leader does: promote, rescue, prune, keep history's partitions. All bounded; repeating them is harmless."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.model.job import AttemptError
+from holdfast.model.lifecycle import Verdict
+from holdfast.storage.op import Op, Statement, Steps, one
+from holdfast.storage.ops.jobs import Ending, Held, Lease, end
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """How many scheduled jobs became ready, and in how many seconds the next one is due (None: none waits)."""
+
+    count: int
+    next_in: float | None
+
+
+def promote(batch: int = 1000) -> Op[Promoted]:
+    """Make due jobs ready, one page."""
+
+    def steps(again: bool) -> Steps[Promoted]:
+        count, next_in = (yield one("promote", batch))[0]
+        return Promoted(count, next_in)
+
+    return Op("promote", steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """A running job whose lease ran out."""
+
+    lease: Lease
+    attempt: int
+    max_attempts: int
+    crashes: int
+    policy: str
+    worker: str
+    task: str
+    queue: str
+
+
+def rescue(judge: Callable[[Lapsed], Verdict], batch: int = 200, grace: float = 0.0) -> Op[list[tuple[Lapsed, Held]]]:
+    """Find jobs whose lease ran out and write what `judge` makes of each, in one transaction: one page."""
+
+    def steps(again: bool) -> Steps[list[tuple[Lapsed, Held]]]:
+        found = yield one("expired", batch, grace)
+        lapsed = [Lapsed(Lease(*row[:3]), *row[3:]) for row in found]
+        if not lapsed:
+            return []
+        answers = yield from end([Ending(job.lease, judge(job)) for job in lapsed]).steps(again)
+        return list(zip(lapsed, answers, strict=True))
+
+    return Op("rescue", steps, wakes=False)
+
+
+def prune(batch: int = 1000) -> Op[int]:
+    """Remove finished jobs past their retention, one page; answers how many."""
+
+    def steps(again: bool) -> Steps[int]:
+        return (yield one("prune", batch))[0][0]
+
+    return Op("prune", steps)
+
+
+def partitions() -> Op[tuple[int, int]]:
+    """Make the history partitions of the coming weeks and drop the outdated: how many of each."""
+
+    def steps(again: bool) -> Steps[tuple[int, int]]:
+        made, dropped = (yield one("partitions"))[0]
+        return made, dropped
+
+    return Op("partitions", steps)
+
+
+def prune_workers(batch: int = 1000) -> Op[int]:
+    """Forget workers that vanished over an hour ago."""
+
+    def steps(again: bool) -> Steps[int]:
+        return len((yield one("workers_prune", batch)))
+
+    return Op("prune_workers", steps, single=True)
+
+
+def lead(role: str, boot: str, length: float) -> Op[int | None]:
+    """Take or keep the leadership of `role` for `length` seconds: the term, or None where another has it."""
+
+    def steps(again: bool) -> Steps[int | None]:
+        found = yield one("lead", role, boot, length)
+        return found[0][0] if found else None
+
+    return Op("lead", steps, single=True)
+
+
+def abdicate(role: str, boot: str) -> Op[None]:
+    """Give the leadership up at once."""
+
+    def steps(again: bool) -> Steps[None]:
+        yield one("abdicate", role, boot)
+
+    return Op("abdicate", steps, single=True)
+
+
+def crash_error(lapsed: Lapsed) -> AttemptError:
+    """The entry that a crash leaves in the job's error history."""
+    return AttemptError(
+        attempt=lapsed.attempt,
+        kind="crashed",
+        message="the worker vanished while it ran this job: its lease ran out",
+        worker=lapsed.worker,
+    )
+
+
+__all__ = [
+    "Lapsed",
+    "Promoted",
+    "Statement",
+    "abdicate",
+    "crash_error",
+    "lead",
+    "partitions",
+    "promote",
+    "prune",
+    "prune_workers",
+    "rescue",
+]

@@ -1,0 +1,96 @@
+"""Reading: jobs by id, pages of jobs, counts, workers. Nothing here writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast.model.job import JobRecord
+from holdfast.model.tenant import Scope
+from holdfast.storage import rows as decode
+from holdfast.storage.op import Op, Row, Statement, Steps, one
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The job ended and its row was removed at once, as its retention asked."""
+
+    id: str
+
+
+def get(ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
+    """The newest version of each job, in the order asked; None for what is absent."""
+    rows = [(scope.tenant, id) for id in ids]
+
+    def steps(again: bool) -> Steps[list[JobRecord | Gone | None]]:
+        found: list[JobRecord | Gone | None] = [None] * len(ids)
+        for row in (yield Statement("get", rows)):
+            found[row[0] - 1] = _seen(row[1:])
+        return found
+
+    return Op("get", steps, scope, single=True)
+
+
+def _seen(row: Row) -> JobRecord | Gone:
+    return Gone(row[1]) if decode.is_stub(row) else decode.record(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which jobs a list shall show."""
+
+    state: str | None = None
+    queue: str | None = None
+    task: str | None = None
+    tag: str | None = None
+
+
+def page(which: Filter, scope: Scope, limit: int, after: str | None = None) -> Op[list[JobRecord]]:
+    """Jobs newest first, at most `limit`, those made before the job `after`."""
+    statement = one("list", scope.tenant, which.state, which.queue, which.task, which.tag, after, limit)
+
+    def steps(again: bool) -> Steps[list[JobRecord]]:
+        return [decode.record(row) for row in (yield statement)]
+
+    return Op("list", steps, scope, single=True)
+
+
+def count(scope: Scope) -> Op[dict[str, int]]:
+    """Jobs by state. Reads every row: for tests, demos and small databases."""
+
+    def steps(again: bool) -> Steps[dict[str, int]]:
+        counts: dict[str, int] = {}
+        for state, number in (yield one("count", scope.tenant)):
+            counts[state] = counts.get(state, 0) + number
+        return counts
+
+    return Op("count", steps, scope, single=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A worker process as the others see it."""
+
+    boot: str
+    name: str
+    host: str
+    pid: int
+    queues: str | None
+    tasks: str
+    lease: float
+    running: int
+    version: str
+    started_at: datetime
+    seen_at: datetime
+    alive: bool
+
+
+def workers() -> Op[list[WorkerRecord]]:
+    """The workers that are or were lately here, newest first, 1,000 at most."""
+
+    def steps(again: bool) -> Steps[list[WorkerRecord]]:
+        return [
+            WorkerRecord(*row[:9], decode.moment(row[9]), decode.moment(row[10]), bool(row[11]))
+            for row in (yield one("workers"))
+        ]
+
+    return Op("workers", steps, single=True)

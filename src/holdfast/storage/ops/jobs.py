@@ -1,0 +1,212 @@
+"""The life of jobs: enqueue, claim, finish, requeue, renew. Every write about a running job carries its token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from holdfast.clock import to_micros
+from holdfast.model.job import ClaimedJob, NewJob
+from holdfast.model.lifecycle import Finish, Requeue
+from holdfast.model.tenant import Scope
+from holdfast.storage import rows as decode
+from holdfast.storage.op import Op, Row, Statement, Steps, one
+
+
+class Held(Enum):
+    """What became of a fenced write."""
+
+    DONE = "done"
+    LOCKED = "locked"
+    """Ours, but somebody's transaction had the row: try again."""
+    LOST = "lost"
+    """Another claim has the job, or it is gone: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The name of a claim: a job and the token that fences it."""
+
+    tenant: str
+    id: str
+    token: int
+
+
+def lease_of(job: ClaimedJob) -> Lease:
+    return Lease(job.tenant, job.id, job.token)
+
+
+def _new_row(job: NewJob) -> Row:
+    run_at = None if job.run_at is None else to_micros(job.run_at)
+    return (
+        job.tenant, job.id, job.queue, job.task, job.args, job.priority, job.delay, run_at, job.max_attempts,
+        job.timeout, job.policy, job.tags, job.metadata,
+    )  # fmt: skip
+
+
+def enqueue(jobs: Sequence[NewJob], scope: Scope) -> Op[None]:
+    """Store jobs under ids that their caller made.
+
+    Repeated: those that are there stay as they are, and one that already ran and left the hot table is not put back.
+    """
+    rows = [_new_row(job) for job in jobs]
+
+    def steps(again: bool) -> Steps[None]:
+        if not again:
+            yield Statement("enqueue", rows)
+            return
+        yield Statement("enqueue_again", rows)
+        yield Statement("enqueue_undo", [row[:2] for row in rows])
+
+    return Op("enqueue", steps, scope, single=True, wakes=any(not job.delay for job in jobs))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the order of ready jobs; `due` is what the database gave, and means nothing elsewhere."""
+
+    rank: int
+    due: Any
+    seq: int
+
+
+HEAD = Place(-(2**31), None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a claimer asks for: up to `batch` jobs after `after`, of `queues` (None: all)."""
+
+    worker: str
+    claim: str
+    lease: float
+    batch: int
+    queues: tuple[str, ...] | None = None
+    after: Place = HEAD
+    most_crashes: int = 2**31 - 1
+
+
+def claim(wanted: Wanted) -> Op[list[ClaimedJob]]:
+    """Take ready jobs under a new token each, in order of priority, due time and sequence.
+
+    Repeated: the claim's own id finds what it had taken; if nothing, it was not committed, and is made now.
+    """
+    after = wanted.after
+    values: Row = (
+        wanted.worker, wanted.claim, wanted.lease, wanted.batch, wanted.most_crashes,
+        after.rank, after.due, after.seq,
+    )  # fmt: skip
+    statement = one("claim", *values)
+    if wanted.queues is not None:
+        statement = one("claim_queues", *values, wanted.queues)
+
+    def steps(again: bool) -> Steps[list[ClaimedJob]]:
+        found = (yield one("claim_again", wanted.worker, wanted.claim)) if again else []
+        found = found or (yield statement)
+        jobs = [decode.claimed(row) for row in found]
+        jobs.sort(key=_order)
+        return jobs
+
+    return Op("claim", steps, single=True)
+
+
+def _order(job: ClaimedJob) -> tuple[int, Any, int]:
+    return (-job.priority, job.due, job.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A claim, what is to become of its job, and for how long the body ran (None: it never started)."""
+
+    lease: Lease
+    verdict: Finish | Requeue
+    elapsed: float | None = None
+
+
+def end(endings: Sequence[Ending]) -> Op[list[Held]]:
+    """Write verdicts about running jobs, each under its token. At most one ending per job.
+
+    Repeated: a job that is in history, or back in the queue, under our own token was written by the first try.
+    """
+    finished = [ending for ending in endings if isinstance(ending.verdict, Finish)]
+    requeued = [ending for ending in endings if isinstance(ending.verdict, Requeue)]
+
+    def steps(again: bool) -> Steps[list[Held]]:
+        answers: dict[int, Held] = {}
+        if finished:
+            yield from _fenced("finish", finished, [_finish_row(ending) for ending in finished], answers)
+        if requeued:
+            yield from _fenced("requeue", requeued, [_requeue_row(ending) for ending in requeued], answers)
+        return [answers[id(ending)] for ending in endings]
+
+    wakes = any(isinstance(ending.verdict, Requeue) and ending.verdict.delay <= 0 for ending in endings)
+    return Op("end", steps, single=not (finished and requeued), wakes=wakes)
+
+
+def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: dict[int, Held]) -> Steps[None]:
+    """Write, and ask about the rows that did not answer: only they cost a second statement."""
+    written = {row[0] for row in (yield Statement(name, rows))}
+    for ordinal, ending in enumerate(endings, 1):
+        answers[id(ending)] = Held.DONE if ordinal in written else Held.LOST
+    missed = [ending for ordinal, ending in enumerate(endings, 1) if ordinal not in written]
+    if not missed:
+        return
+    keys = [(ending.lease.tenant, ending.lease.id, ending.lease.token) for ending in missed]
+    for ordinal, place in (yield Statement("held", keys)):
+        answers[id(missed[ordinal - 1])] = _judge(name, place)
+
+
+def _judge(name: str, place: int) -> Held:
+    """`place` as held.sql says it: 1 running under our token, 2 in history, 3 back in the queue."""
+    if place == 2 or (place == 3 and name == "requeue"):
+        return Held.DONE
+    return Held.LOCKED
+
+
+def _finish_row(ending: Ending) -> Row:
+    verdict = ending.verdict
+    assert isinstance(verdict, Finish)
+    lease = ending.lease
+    return (
+        lease.tenant, lease.id, lease.token, verdict.state.value, verdict.reason, verdict.result, verdict.error,
+        ending.elapsed, verdict.keep,
+    )  # fmt: skip
+
+
+def _requeue_row(ending: Ending) -> Row:
+    verdict = ending.verdict
+    assert isinstance(verdict, Requeue)
+    lease = ending.lease
+    return (
+        lease.tenant, lease.id, lease.token, verdict.state.value, verdict.reason, verdict.delay, verdict.error,
+        ending.elapsed, int(verdict.uncounted), int(verdict.crashed),
+    )  # fmt: skip
+
+
+def renew(leases: Sequence[tuple[Lease, float | None]], length: float) -> Op[list[Held]]:
+    """Move the end of leases `length` seconds from now. Each comes with the running time of its body so far.
+
+    Repeating it is harmless.
+    """
+    rows = [(lease.tenant, lease.id, lease.token, length, elapsed) for lease, elapsed in leases]
+
+    def steps(again: bool) -> Steps[list[Held]]:
+        renewed = {row[0] for row in (yield Statement("renew", rows))}
+        answers = [Held.DONE if ordinal in renewed else Held.LOST for ordinal in range(1, len(rows) + 1)]
+        missed = [place for place, answer in enumerate(answers) if answer is Held.LOST]
+        if missed:
+            for ordinal, place in (yield Statement("held", [rows[at][:3] for at in missed])):
+                answers[missed[ordinal - 1]] = Held.LOCKED if place == 1 else Held.LOST
+        return answers
+
+    return Op("renew", steps)
+
+
+def unblock(tasks: Sequence[str], batch: int = 1000) -> Op[int]:
+    """Make jobs ready that waited for a worker that knows one of `tasks`: one page. Repeating it is harmless."""
+    statement = one("unblock", tuple(tasks), batch)
+
+    def steps(again: bool) -> Steps[int]:
+        return len((yield statement))
+
+    return Op("unblock", steps, single=True, wakes=True)

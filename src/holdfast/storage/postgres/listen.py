@@ -1,0 +1,109 @@
+"""Wake-ups through NOTIFY: coalesced when sent, re-subscribed for ever when heard, and never relied upon."""
+
+import contextlib
+import logging
+import random
+import threading
+from collections.abc import Callable
+from hashlib import blake2s
+from typing import Any
+
+import psycopg
+
+from holdfast.errors import HoldfastError
+from holdfast.storage.postgres.source import Source
+
+log = logging.getLogger("holdfast.storage")
+
+APART = 0.01
+"""Seconds between two notifications of one process: each takes a server-wide lock at its commit."""
+
+
+def channel_of(schema: str) -> str:
+    """Short and fixed: a longer name would be cut silently by LISTEN."""
+    return "holdfast_" + blake2s(schema.encode(), digest_size=8).hexdigest()
+
+
+class Notifier:
+    """Sends at most one notification per `APART`, the first at once, after the commits that asked for it."""
+
+    def __init__(self, send: Callable[[], None]) -> None:
+        self._send = send
+        self._asked = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def ask(self) -> None:
+        if self._asked.is_set():
+            return
+        self._asked.set()
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None and not self._closed.is_set():
+                    self._thread = threading.Thread(target=self._work, name="holdfast-notify", daemon=True)
+                    self._thread.start()
+
+    def close(self) -> None:
+        """Stop; what was asked for just now is still sent."""
+        self._closed.set()
+        self._asked.set()
+        if self._thread is not None:
+            self._thread.join(2.0)
+
+    def _work(self) -> None:
+        asked_once_more = True
+        while asked_once_more:
+            self._asked.wait()
+            asked_once_more = not self._closed.is_set()
+            self._asked.clear()
+            try:
+                self._send()
+            except HoldfastError as error:
+                log.debug("a wake-up was not sent (%s); workers poll", error)
+            self._closed.wait(APART)
+
+
+class NotifyListener:
+    """Calls `wake` for each notification and after each new connection, since some may have been missed."""
+
+    def __init__(self, source: Source, channel: str, wake: Callable[[], None]) -> None:
+        self._source = source
+        self._channel = channel
+        self._wake = wake
+        self._closing = threading.Event()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._thread = threading.Thread(target=self._listen, name="holdfast-listen", daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        pause = 0.1
+        while not self._closing.is_set():
+            try:
+                self._hear(self._source.acquire())
+                pause = 0.1
+            except (psycopg.Error, HoldfastError, OSError) as error:
+                if self._closing.is_set():
+                    return
+                log.info("wake-ups are lost until a new connection listens (%s); polling goes on", error)
+                self._closing.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                pause = min(pause * 2, 10.0)
+
+    def _hear(self, connection: "psycopg.Connection[Any]") -> None:
+        self._connection = connection
+        try:
+            connection.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(self._channel)))
+            self._wake()
+            while not self._closing.is_set():
+                for _ in connection.notifies(timeout=1.0, stop_after=1):
+                    self._wake()
+        finally:
+            self._connection = None
+            with contextlib.suppress(Exception):
+                connection.close()
+            if self._source.pooled:
+                self._source.release(connection, broken=True)
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join(2.0)

@@ -1,0 +1,211 @@
+-- Jobs, their history, and who works on them.
+
+create table "holdfast".meta (
+    name text primary key,
+    value text not null
+);
+
+-- By its installation id a connection to another database is told apart.
+insert into "holdfast".meta (name, value) values ('installation', gen_random_uuid()::text);
+
+-- Live jobs only. `due` and `seq` are made here, so that order never depends on a client's clock.
+create table "holdfast".jobs (
+    tenant text not null default 'default' check (tenant <> ''),
+    id uuid not null,
+    version int not null default 1 check (version >= 1),
+    seq bigint generated always as identity,
+    task text not null check (task <> ''),
+    queue text not null default 'default' check (queue <> ''),
+    state text not null
+        check (state in ('scheduled', 'blocked', 'ready', 'running', 'suspended')),
+    reason text,
+    priority int not null default 0,
+    due timestamptz not null,
+    args text not null,
+    key text check (key <> ''),
+    group_key text check (group_key <> ''),
+    gates text,
+    tags text,
+    metadata text,
+    attempt int not null default 0 check (attempt >= 0),
+    max_attempts int not null check (max_attempts >= 1),
+    crashes int not null default 0 check (crashes >= 0),
+    timeout float8,
+    policy text not null default '{}',
+    errors text,
+    progress text,
+    pending text,
+    schedule_id text,
+    expires_at timestamptz,
+    deadline_at timestamptz,
+    token bigint not null default 0,
+    worker text,
+    claim_id uuid,
+    lease_until timestamptz,
+    created_at timestamptz not null,
+    started_at timestamptz,
+    updated_at timestamptz not null,
+    primary key (tenant, id),
+    constraint running_has_a_lease
+        check (state <> 'running' or (lease_until is not null and worker is not null))
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1, toast_tuple_target = 1024);
+
+-- Arguments above a kilobyte stay out of the row that is updated, and are not copied with it.
+alter table "holdfast".jobs alter column args set storage external;
+
+create index jobs_ready on "holdfast".jobs ((-priority), due, seq) where state = 'ready';
+create index jobs_ready_queue on "holdfast".jobs (queue, (-priority), due, seq) where state = 'ready';
+create index jobs_scheduled on "holdfast".jobs (due) where state = 'scheduled';
+create index jobs_lease on "holdfast".jobs (lease_until) where state = 'running';
+create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'blocked';
+create unique index jobs_key on "holdfast".jobs (tenant, queue, key) where key is not null;
+
+-- Finished jobs, append-only, dropped by whole partitions when `keep_until` has passed. `span` sorts them by how
+-- long they stay: a range by day and one by month over the same column would overlap.
+create table "holdfast".history (
+    tenant text not null,
+    id uuid not null,
+    version int not null,
+    seq bigint not null,
+    task text not null,
+    queue text not null,
+    state text not null check (state in ('succeeded', 'failed', 'cancelled', 'stalled')),
+    reason text,
+    priority int not null,
+    due timestamptz not null,
+    args text,
+    result text,
+    key text,
+    group_key text,
+    tags text,
+    metadata text,
+    attempt int not null,
+    max_attempts int not null,
+    crashes int not null,
+    timeout float8,
+    policy text not null,
+    errors text,
+    progress text,
+    schedule_id text,
+    token bigint not null,
+    worker text,
+    created_at timestamptz not null,
+    started_at timestamptz,
+    finished_at timestamptz not null,
+    updated_at timestamptz not null,
+    keep_until timestamptz not null,
+    span text not null check (span in ('day', 'month', 'open')),
+    stub boolean not null default false,
+    primary key (tenant, id, version, span, keep_until)
+) partition by list (span);
+
+create table "holdfast".history_day partition of "holdfast".history for values in ('day')
+    partition by range (keep_until);
+create table "holdfast".history_month partition of "holdfast".history for values in ('month')
+    partition by range (keep_until);
+create table "holdfast".history_open partition of "holdfast".history for values in ('open');
+create table "holdfast".history_day_other partition of "holdfast".history_day default;
+create table "holdfast".history_month_other partition of "holdfast".history_month default;
+create index history_open_until on "holdfast".history_open (keep_until);
+create index history_day_other_until on "holdfast".history_day_other (keep_until);
+create index history_month_other_until on "holdfast".history_month_other (keep_until);
+
+-- Makes the partitions that the next weeks need and answers how many were missing.
+create function "holdfast".ensure_history(moment timestamptz) returns int
+language plpgsql as $$
+declare
+    start timestamptz;
+    made int := 0;
+begin
+    for n in 0..39 loop
+        start := date_trunc('day', moment at time zone 'UTC') at time zone 'UTC' + n * interval '24 hours';
+        made := made + "holdfast".add_partition('history_day', to_char(start at time zone 'UTC', 'YYYYMMDD'),
+            start, start + interval '24 hours');
+    end loop;
+    for n in 0..25 loop
+        start := (date_trunc('month', moment at time zone 'UTC') + n * interval '1 month') at time zone 'UTC';
+        made := made + "holdfast".add_partition('history_month', to_char(start at time zone 'UTC', 'YYYYMM'),
+            start, ((start at time zone 'UTC') + interval '1 month') at time zone 'UTC');
+    end loop;
+    return made;
+end $$;
+
+create function "holdfast".add_partition(parent text, suffix text, low timestamptz, high timestamptz) returns int
+language plpgsql as $$
+begin
+    if to_regclass('"holdfast".' || quote_ident(parent || '_' || suffix)) is not null then
+        return 0;
+    end if;
+    execute format('create table "holdfast".%I partition of "holdfast".%I for values from (%L) to (%L)',
+        parent || '_' || suffix, parent, low, high);
+    return 1;
+end $$;
+
+-- Drops the partitions whose every row has passed its time, and answers how many.
+create function "holdfast".drop_history(moment timestamptz) returns int
+language plpgsql as $$
+declare
+    old record;
+    dropped int := 0;
+begin
+    for old in
+        select c.relname as name
+        from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent in ('"holdfast".history_day'::regclass, '"holdfast".history_month'::regclass)
+            and pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'
+            and (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz <= moment
+        order by c.relname
+    loop
+        execute format('drop table "holdfast".%I', old.name);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end $$;
+
+select "holdfast".ensure_history(now());
+
+create table "holdfast".queues (
+    tenant text not null default 'default' check (tenant <> ''),
+    name text not null check (name <> ''),
+    display_name text,
+    paused boolean not null default false,
+    concurrency int check (concurrency >= 1),
+    rate float8 check (rate > 0),
+    policy text not null default '{}',
+    updated_at timestamptz not null,
+    primary key (tenant, name)
+);
+
+create table "holdfast".gates (
+    tenant text not null default 'default' check (tenant <> ''),
+    name text not null check (name <> ''),
+    kind text not null,
+    size int not null check (size >= 1),
+    spacing float8,
+    next_at timestamptz,
+    updated_at timestamptz not null,
+    primary key (tenant, name)
+);
+
+create table "holdfast".workers (
+    boot text primary key,
+    name text not null,
+    host text not null,
+    pid int not null,
+    queues text,
+    tasks text not null,
+    lease float8 not null,
+    running int not null default 0,
+    version text not null,
+    started_at timestamptz not null,
+    seen_at timestamptz not null,
+    expires_at timestamptz not null
+);
+
+create table "holdfast".leaders (
+    role text primary key,
+    boot text not null,
+    term bigint not null,
+    expires_at timestamptz not null
+);

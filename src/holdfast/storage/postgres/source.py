@@ -1,0 +1,159 @@
+"""Where connections come from: a URL, a pool of the user's, a SQLAlchemy engine, or any callable."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import psycopg
+
+from holdfast.config import scrub
+from holdfast.errors import ConfigError, DatabaseUnavailable
+
+log = logging.getLogger("holdfast.storage")
+
+DEFAULTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "application_name": "holdfast",
+}
+
+
+class Source(Protocol):
+    """Hands out connections in autocommit mode and takes them back."""
+
+    pooled: bool
+
+    def acquire(self) -> "psycopg.Connection[Any]": ...
+    def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None: ...
+
+    @property
+    def where(self) -> str: ...
+
+
+class UrlSource:
+    """Own connections, opened from a URL (or a function that returns one) and closed by us."""
+
+    pooled = False
+
+    def __init__(self, url: str | Callable[[], str], **parameters: Any) -> None:
+        self._url = url
+        self._parameters = {**DEFAULTS, **parameters}
+
+    @property
+    def where(self) -> str:
+        return f"the PostgreSQL database {scrub(self._text())}"
+
+    def acquire(self) -> "psycopg.Connection[Any]":
+        url = self._text()
+        try:
+            known = psycopg.conninfo.conninfo_to_dict(url)
+            given = {key: value for key, value in self._parameters.items() if key not in known}
+            return psycopg.connect(url, autocommit=True, **given)
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(
+                f"cannot connect to {scrub(url)}: {scrub(' '.join(str(error).split()))}. "
+                "Is the server running, and are host, port, user and database right?"
+            ) from None
+
+    def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
+        connection.close()
+
+    def _text(self) -> str:
+        return self._url if isinstance(self._url, str) else self._url()
+
+
+class CallableSource:
+    """Connections made by a function of the user's; they are ours to close."""
+
+    pooled = False
+
+    def __init__(self, connect: "Callable[[], psycopg.Connection[Any]]") -> None:
+        self._make = connect
+
+    @property
+    def where(self) -> str:
+        return "the PostgreSQL database of the given connect()"
+
+    def acquire(self) -> "psycopg.Connection[Any]":
+        connection = self._make()
+        if not isinstance(connection, psycopg.Connection):
+            raise ConfigError(f"connect() must return a psycopg.Connection, and returned {type(connection).__name__}")
+        connection.autocommit = True
+        return connection
+
+    def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
+        connection.close()
+
+
+class PoolSource:
+    """Connections of a psycopg pool, borrowed for one batch each and never closed by us."""
+
+    pooled = True
+
+    def __init__(self, pool: Any) -> None:
+        if not all(hasattr(pool, verb) for verb in ("getconn", "putconn")):
+            raise ConfigError(
+                f"pool= takes a synchronous psycopg_pool.ConnectionPool, not {type(pool).__name__}; an async pool's "
+                "connections can be given one by one with .using(connection=…)"
+            )
+        self._pool = pool
+
+    @property
+    def where(self) -> str:
+        return "the PostgreSQL database of the given pool"
+
+    def acquire(self) -> "psycopg.Connection[Any]":
+        connection: psycopg.Connection[Any] = self._pool.getconn()
+        if not isinstance(connection, psycopg.Connection):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError("pool= takes a synchronous psycopg_pool.ConnectionPool")
+        if not connection.autocommit:
+            connection.autocommit = True
+            _borrowed_from.add(id(connection))
+        return connection
+
+    def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
+        if id(connection) in _borrowed_from:
+            _borrowed_from.discard(id(connection))
+            if not connection.closed:
+                connection.autocommit = False
+        self._pool.putconn(connection)
+
+
+class EngineSource:
+    """Connections of a synchronous SQLAlchemy engine that speaks psycopg, borrowed for one batch each."""
+
+    pooled = True
+
+    def __init__(self, engine: Any) -> None:
+        driver = getattr(getattr(engine, "dialect", None), "driver", None)
+        if driver != "psycopg" or getattr(engine.dialect, "is_async", False):
+            raise ConfigError(
+                f"engine= takes a synchronous SQLAlchemy engine made with postgresql+psycopg://, not {driver!r}"
+            )
+        self._engine = engine
+        self._proxies: dict[int, Any] = {}
+
+    @property
+    def where(self) -> str:
+        return f"the PostgreSQL database {self._engine.url.render_as_string(hide_password=True)}"
+
+    def acquire(self) -> "psycopg.Connection[Any]":
+        proxy = self._engine.raw_connection()
+        connection: psycopg.Connection[Any] = proxy.driver_connection
+        connection.autocommit = True
+        self._proxies[id(connection)] = proxy
+        return connection
+
+    def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
+        proxy = self._proxies.pop(id(connection))
+        if broken:
+            proxy.invalidate()
+        elif not connection.closed:
+            connection.autocommit = False
+        proxy.close()
+
+
+_borrowed_from: set[int] = set()

@@ -1,0 +1,21 @@
+-- Takes the next jobs of every queue, from a remembered place in the order on.
+-- Rows are taken by their place in the table: no statistics can turn that into a walk through an index, and a row
+-- that moved meanwhile is simply left for the next look. Others' locks are skipped, never waited for.
+--: one worker, claim, lease, batch, suspects, after_rank, after_due, after_seq
+with picked as materialized (
+    select ctid as place
+    from "holdfast".jobs
+    where state = 'ready' and ((-priority), due, seq) > (:after_rank::int4, :after_due::timestamptz, :after_seq::int8)
+        and crashes <= :suspects::int4
+    order by (-priority), due, seq
+    limit :batch::int4
+    for update skip locked
+)
+update "holdfast".jobs
+set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker::text,
+    claim_id = :claim::uuid, updated_at = coalesce(:now::timestamptz, statement_timestamp()),
+    started_at = null,
+    lease_until = coalesce(:now::timestamptz, statement_timestamp()) + :lease::float8 * interval '1 second'
+where ctid = any (array (select place from picked))
+returning tenant, id::text, token, version, task, queue, args, priority, attempt, max_attempts, crashes, timeout,
+    policy, due, seq

@@ -1,0 +1,6 @@
+-- What a claim whose answer was lost had taken, if it was committed.
+--: read one worker, claim
+select tenant, id::text, token, version, task, queue, args, priority, attempt, max_attempts, crashes, timeout,
+    policy, due, seq
+from "holdfast".jobs
+where state = 'running' and worker = :worker::text and claim_id = :claim::uuid

@@ -1,0 +1,26 @@
+-- Takes the next jobs of some queues, from a remembered place in the order on; see claim.sql.
+-- Each queue's head is read from its own index, so a long queue that is not asked for costs nothing.
+--: one worker, claim, lease, batch, suspects, after_rank, after_due, after_seq, queues
+with picked as materialized (
+    select found.place
+    from unnest(:queues::text[]) as asked (queue)
+    cross join lateral (
+        select j.ctid as place, (-j.priority) as rank, j.due, j.seq
+        from "holdfast".jobs j
+        where j.state = 'ready' and j.queue = asked.queue and j.crashes <= :suspects::int4
+            and ((-j.priority), j.due, j.seq) > (:after_rank::int4, :after_due::timestamptz, :after_seq::int8)
+        order by (-j.priority), j.due, j.seq
+        limit :batch::int4
+        for update skip locked
+    ) as found
+    order by found.rank, found.due, found.seq
+    limit :batch::int4
+)
+update "holdfast".jobs
+set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker::text,
+    claim_id = :claim::uuid, updated_at = coalesce(:now::timestamptz, statement_timestamp()),
+    started_at = null,
+    lease_until = coalesce(:now::timestamptz, statement_timestamp()) + :lease::float8 * interval '1 second'
+where ctid = any (array (select place from picked))
+returning tenant, id::text, token, version, task, queue, args, priority, attempt, max_attempts, crashes, timeout,
+    policy, due, seq

@@ -1,0 +1,36 @@
+-- Ends running jobs: the row leaves the hot table and enters history, where it is under this token and no other.
+-- Rows locked by somebody's long transaction are skipped and tried again; rows under another token are not ours.
+--: rows tenant, id, token, state, reason, result, error, elapsed, keep
+with ended as materialized (
+    select * from unnest(:tenant::text[], :id::uuid[], :token::int8[], :state::text[], :reason::text[],
+            :result::text[], :error::text[], :elapsed::float8[], :keep::float8[])
+        with ordinality as e (tenant, id, token, state, reason, result, error, elapsed, keep, ord)
+), held as materialized (
+    select j.ctid as place, e.ord, e.state as end_state, e.reason as end_reason, e.result, e.error, e.elapsed, e.keep
+    from ended e
+    join "holdfast".jobs j on j.tenant = e.tenant and j.id = e.id and j.token = e.token
+    for update of j skip locked
+), gone as (
+    delete from "holdfast".jobs j
+    using held h
+    where j.ctid = h.place
+    returning j.*, h.*
+), kept as (
+    insert into "holdfast".history (tenant, id, version, seq, task, queue, state, reason, priority, due, args, result,
+        key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
+        schedule_id, token, worker, created_at, started_at, finished_at, updated_at, keep_until, span, stub)
+    select g.tenant, g.id, g.version, g.seq, g.task, g.queue, g.end_state, g.end_reason, g.priority, g.due,
+        case when g.keep > 0 then g.args end, case when g.keep > 0 then g.result end,
+        g.key, g.group_key, g.tags, g.metadata, g.attempt, g.max_attempts, g.crashes, g.timeout, g.policy,
+        case when g.error is null or g.keep <= 0 then g.errors
+            else (coalesce(g.errors, '[]')::jsonb || (g.error::jsonb
+                || jsonb_build_object('at', (extract(epoch from t.moment) * 1000000)::int8)))::text end,
+        g.progress, g.schedule_id, g.token, g.worker, g.created_at,
+        coalesce(g.started_at, t.moment - g.elapsed * interval '1 second'), t.moment, t.moment,
+        t.moment + case when g.keep > 0 then g.keep else 3600 end * interval '1 second',
+        case when g.keep <= 2764800 then 'day' when g.keep <= 63115200 then 'month' else 'open' end,
+        g.keep <= 0
+    from gone g
+    cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t
+)
+select ord from gone

@@ -1,0 +1,22 @@
+-- Removes finished jobs past their time from the parts of history that are not dropped whole, a slice at a time.
+--: one batch
+with open as (
+    delete from "holdfast".history_open
+    where ctid = any (array (
+        select ctid from "holdfast".history_open
+        where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
+    returning 1
+), days as (
+    delete from "holdfast".history_day_other
+    where ctid = any (array (
+        select ctid from "holdfast".history_day_other
+        where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
+    returning 1
+), months as (
+    delete from "holdfast".history_month_other
+    where ctid = any (array (
+        select ctid from "holdfast".history_month_other
+        where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
+    returning 1
+)
+select (select count(*) from open) + (select count(*) from days) + (select count(*) from months)

@@ -1,0 +1,25 @@
+-- Gives running jobs back: for another try, later, or to whoever can run them. Same guard as finish.sql.
+--: rows tenant, id, token, state, reason, delay, error, elapsed, uncounted, crashed
+with back as materialized (
+    select * from unnest(:tenant::text[], :id::uuid[], :token::int8[], :state::text[], :reason::text[],
+            :delay::float8[], :error::text[], :elapsed::float8[], :uncounted::int4[], :crashed::int4[])
+        with ordinality as b (tenant, id, token, state, reason, delay, error, elapsed, uncounted, crashed, ord)
+), held as materialized (
+    select j.ctid as place, b.ord, b.state, b.reason, b.delay, b.error, b.elapsed, b.uncounted, b.crashed
+    from back b
+    join "holdfast".jobs j on j.tenant = b.tenant and j.id = b.id and j.token = b.token
+    where j.state = 'running'
+    for update of j skip locked
+)
+update "holdfast".jobs j
+set state = h.state, reason = h.reason, attempt = j.attempt - h.uncounted, crashes = j.crashes + h.crashed,
+    due = case when h.delay > 0 then t.moment + h.delay * interval '1 second' else j.due end,
+    started_at = coalesce(j.started_at, t.moment - h.elapsed * interval '1 second'),
+    errors = case when h.error is null then j.errors
+        else (coalesce(j.errors, '[]')::jsonb || (h.error::jsonb
+            || jsonb_build_object('at', (extract(epoch from t.moment) * 1000000)::int8)))::text end,
+    worker = null, claim_id = null, lease_until = null, updated_at = t.moment
+from held h
+cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t
+where j.ctid = h.place
+returning h.ord

@@ -1,0 +1,224 @@
+"""Jobs in PostgreSQL 14 or later."""
+
+import os
+import weakref
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from holdfast import errors
+from holdfast.clock import Clock
+from holdfast.storage.base import ConnectionLost, Listener, Session, drive
+from holdfast.storage.lane import Lane
+from holdfast.storage.migrate import judge, migrations
+from holdfast.storage.op import Op, Row, Statement, one
+from holdfast.storage.postgres.listen import Notifier, NotifyListener, channel_of
+from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translated
+from holdfast.storage.postgres.source import Source
+
+R = TypeVar("R")
+LANES = ("write", "claim", "keys", "lease", "read")
+OLDEST = 140000
+
+
+class PostgresStore:
+    """A connection per lane, each opened at first use: a producer holds one, a worker three and one to listen."""
+
+    def __init__(self, source: Source, clock: Clock, schema: str = "holdfast", migrate: bool = False) -> None:
+        self._source = source
+        self._clock = clock
+        self._schema = schema
+        self._migrates = migrate
+        self._checked = False
+        self._channel = channel_of(schema)
+        self._listeners: list[Callable[[], None]] = []
+        self._start()
+        _open_stores.add(self)
+
+    def _start(self) -> None:
+        self._notifier = Notifier(self._notify)
+        self._lanes = {name: Lane(name, self._open, self.ring) for name in LANES}
+
+    @property
+    def where(self) -> str:
+        return f"{self._source.where}, schema {self._schema}"
+
+    def run(self, op: Op[R], lane: str = "write") -> R:
+        return self._lanes[lane].run(op)
+
+    async def arun(self, op: Op[R], lane: str = "write") -> R:
+        return await self._lanes[lane].arun(op)
+
+    def borrow(self, connection: Any) -> "BorrowedPostgres":
+        return BorrowedPostgres(connection, self._clock, self._schema)
+
+    def ring(self) -> None:
+        for wake in tuple(self._listeners):
+            wake()
+        self._notifier.ask()
+
+    def listen(self, wake: Callable[[], None]) -> Listener:
+        self._listeners.append(wake)
+        return _Listening(self._listeners, wake, NotifyListener(self._source, self._channel, wake))
+
+    def migrate(self) -> list[str]:
+        connection = self._source.acquire()
+        try:
+            made = migrate(connection, self._schema)
+            self._judge(connection)
+            return made
+        except psycopg.Error as error:
+            raise translated(error) from error
+        finally:
+            self._source.release(connection, broken=False)
+
+    def check(self) -> None:
+        connection = self._source.acquire()
+        try:
+            self._judge(connection)
+        finally:
+            self._source.release(connection, broken=False)
+
+    def close(self) -> None:
+        self._notifier.close()
+        for lane in self._lanes.values():
+            lane.close()
+
+    def forget(self) -> None:
+        """In a forked child: connections, locks and threads are the parent's."""
+        _left_behind.append((self._lanes, self._notifier))
+        self._listeners = []
+        self._start()
+
+    def _open(self) -> Session:
+        if not self._checked:
+            if self._migrates:
+                self.migrate()
+            else:
+                self.check()
+            self._checked = True
+        return PostgresSession(self._source, self._clock, self._schema)
+
+    def _judge(self, connection: "psycopg.Connection[Any]") -> None:
+        if connection.info.server_version < OLDEST:
+            raise errors.ConfigError(
+                f"the server is PostgreSQL {connection.info.server_version // 10000}; Holdfast needs 14 or later"
+            )
+        try:
+            applied = _applied(connection, self._schema)
+        except psycopg.Error as error:
+            raise translated(error) from error
+        remedy = "Run: holdfast migrate" + ("" if self._schema == "holdfast" else f" --schema {self._schema}")
+        judge(applied, PACKAGE, self.where, remedy)
+
+    def _notify(self) -> None:
+        self.run(Op("notify", lambda again: _notifying(self._channel), single=True))
+
+
+def _notifying(channel: str) -> Generator[Statement, list[Row], None]:
+    yield one("notify", channel)
+
+
+class BorrowedPostgres:
+    """Operations inside a transaction on the caller's own psycopg connection."""
+
+    def __init__(self, connection: "psycopg.Connection[Any]", clock: Clock, schema: str) -> None:
+        self._session = PostgresSession(_Lent(connection), clock, schema)
+
+    def run(self, op: Op[R]) -> R:
+        try:
+            return drive(self._session, op.steps(False))
+        except ConnectionLost as lost:
+            raise lost.cause from None
+
+
+class _Lent:
+    """A source of one connection that is the caller's."""
+
+    pooled = False
+
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self._connection = connection
+        self.where = "the caller's connection"
+
+    def acquire(self) -> "psycopg.Connection[Any]":
+        return self._connection
+
+    def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
+        """It stays the caller's."""
+
+
+class _Listening:
+    def __init__(self, listeners: list[Callable[[], None]], wake: Callable[[], None], remote: Listener) -> None:
+        self._listeners = listeners
+        self._wake = wake
+        self._remote = remote
+
+    def close(self) -> None:
+        if self._wake in self._listeners:
+            self._listeners.remove(self._wake)
+        self._remote.close()
+
+
+def _applied(connection: "psycopg.Connection[Any]", schema: str) -> int | None:
+    cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
+    cursor.execute("select to_regclass($1)", [f'"{schema}".migrations'])
+    found = cursor.fetchone()
+    if found is None or found[0] is None:
+        return None
+    cursor.execute(f'select max(number) from "{schema}".migrations')  # noqa: S608 - a checked identifier
+    row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def migrate(connection: "psycopg.Connection[Any]", schema: str) -> list[str]:
+    """Run the missing steps, each in a transaction of its own, one process at a time. Answers their names."""
+    made: list[str] = []
+    for step in migrations(PACKAGE, schema):
+        with connection.transaction():
+            connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"holdfast:{schema}"])
+            if (_applied(connection, schema) or 0) >= step.number:
+                continue
+            for line in preparation(schema) if step.number == 1 else ():
+                connection.execute(line)  # pyright: ignore[reportArgumentType] - our own SQL, from files
+            connection.execute(step.sql)  # pyright: ignore[reportArgumentType]
+            connection.execute(_recorded(schema, step.number, step.name))  # pyright: ignore[reportArgumentType]
+            made.append(step.name)
+    return made
+
+
+def preparation(schema: str) -> tuple[str, ...]:
+    """What stands before the first step."""
+    return (
+        f'create schema if not exists "{schema}"',
+        f'create table if not exists "{schema}".migrations '
+        "(number int primary key, name text not null, applied_at timestamptz not null default now())",
+    )
+
+
+def _recorded(schema: str, number: int, name: str) -> str:
+    return f"insert into \"{schema}\".migrations (number, name) values ({number}, '{name}')"  # noqa: S608
+
+
+def migration_sql(schema: str = "holdfast") -> list[str]:
+    """Every statement from an empty database to the newest schema, for other migration tools."""
+    script = list(preparation(schema))
+    for step in migrations(PACKAGE, schema):
+        script += [step.sql, _recorded(schema, step.number, step.name)]
+    return script
+
+
+_open_stores: "weakref.WeakSet[PostgresStore]" = weakref.WeakSet()
+_left_behind: list[object] = []
+"""What a fork left us of the parent's connections: kept unclosed, so that nothing of the parent's is touched."""
+
+
+def _forget_all() -> None:
+    for store in list(_open_stores):
+        store.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

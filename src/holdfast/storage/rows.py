@@ -1,0 +1,89 @@
+"""Rows of either database become values of the model."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from holdfast.clock import from_micros
+from holdfast.model.job import AttemptError, ClaimedJob, JobRecord, JobState
+from holdfast.model.policy import Policy
+from holdfast.storage.op import Row
+
+
+def moment(value: Any) -> datetime:
+    """PostgreSQL gives datetimes in the session's zone, SQLite microseconds."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else from_micros(value)
+
+
+def moment_or_none(value: Any) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+def claimed(row: Row) -> ClaimedJob:
+    return ClaimedJob(*row)
+
+
+def record(row: Row) -> JobRecord:
+    """A row of get.sql or list.sql, without its ordinal."""
+    (
+        tenant, id, version, _, task, queue, state, reason, priority, due, args, result, key, group, tags, metadata,
+        attempt, max_attempts, crashes, timeout, policy_text, errors, progress, schedule_id, worker, created_at,
+        started_at, finished_at, updated_at, _, _,
+    ) = row  # fmt: skip
+    policy = Policy.loads(policy_text)
+    return JobRecord(
+        id=id,
+        task=task,
+        queue=queue,
+        tenant=tenant,
+        version=version,
+        state=JobState(state),
+        reason=reason,
+        priority=priority,
+        args=json.loads(args) if args else {},
+        result=json.loads(result) if result else None,
+        key=key,
+        group=group,
+        progress=json.loads(progress) if progress else None,
+        attempt=attempt,
+        max_attempts=max_attempts,
+        crashes=crashes,
+        errors=attempt_errors(errors),
+        timeout=timeout,
+        on_timeout=policy.on_timeout,
+        keep_succeeded=policy.keep_succeeded,
+        keep_failed=policy.keep_failed,
+        tags=tuple(json.loads(tags)) if tags else (),
+        metadata=json.loads(metadata) if metadata else {},
+        schedule_id=schedule_id,
+        worker=worker,
+        created_at=moment(created_at),
+        due_at=moment(due),
+        started_at=moment_or_none(started_at),
+        finished_at=moment_or_none(finished_at),
+        updated_at=moment(updated_at),
+        result_text=result,
+    )
+
+
+def is_stub(row: Row) -> bool:
+    """True for what is left, for an hour, of a job that was to be removed at its end."""
+    return bool(row[-2])
+
+
+def attempt_errors(text: str | None) -> tuple[AttemptError, ...]:
+    if not text:
+        return ()
+    entries: list[dict[str, Any]] = json.loads(text)
+    return tuple(
+        AttemptError(
+            attempt=entry.get("attempt", 0),
+            kind=entry.get("kind", "Error"),
+            message=entry.get("message", ""),
+            traceback=entry.get("traceback", ""),
+            data=entry.get("data"),
+            at=moment_or_none(entry.get("at")),
+            worker=entry.get("worker"),
+        )
+        for entry in entries
+    )

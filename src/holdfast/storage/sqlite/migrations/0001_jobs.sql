@@ -1,0 +1,156 @@
+-- Jobs, their history, and who works on them. Instants are microseconds since 1970 (UTC).
+
+create table holdfast_meta (
+    name text primary key,
+    value text not null
+);
+
+-- Live jobs only. `seq` is made here, so that order never depends on a client.
+create table holdfast_jobs (
+    seq integer primary key autoincrement,
+    tenant text not null default 'default' check (tenant <> ''),
+    id text not null,
+    version integer not null default 1 check (version >= 1),
+    task text not null check (task <> ''),
+    queue text not null default 'default' check (queue <> ''),
+    state text not null
+        check (state in ('scheduled', 'blocked', 'ready', 'running', 'suspended')),
+    reason text,
+    priority integer not null default 0,
+    due integer not null,
+    args text not null,
+    key text check (key <> ''),
+    group_key text check (group_key <> ''),
+    gates text,
+    tags text,
+    metadata text,
+    attempt integer not null default 0 check (attempt >= 0),
+    max_attempts integer not null check (max_attempts >= 1),
+    crashes integer not null default 0 check (crashes >= 0),
+    timeout real,
+    policy text not null default '{}',
+    errors text,
+    progress text,
+    pending text,
+    schedule_id text,
+    expires_at integer,
+    deadline_at integer,
+    token integer not null default 0,
+    worker text,
+    claim_id text,
+    lease_until integer,
+    created_at integer not null,
+    started_at integer,
+    updated_at integer not null,
+    constraint running_has_a_lease
+        check (state <> 'running' or (lease_until is not null and worker is not null))
+);
+
+create unique index holdfast_jobs_id on holdfast_jobs (tenant, id);
+create index holdfast_jobs_ready on holdfast_jobs (-priority, due, seq) where state = 'ready';
+create index holdfast_jobs_ready_queue on holdfast_jobs (queue, -priority, due, seq) where state = 'ready';
+create index holdfast_jobs_scheduled on holdfast_jobs (due) where state = 'scheduled';
+create index holdfast_jobs_lease on holdfast_jobs (lease_until) where state = 'running';
+create index holdfast_jobs_blocked on holdfast_jobs (reason, task) where state = 'blocked';
+create unique index holdfast_jobs_key on holdfast_jobs (tenant, queue, key) where key is not null;
+
+-- Arguments above a kilobyte stay out of the row that is updated; `args` is then empty there.
+create table holdfast_payloads (
+    seq integer primary key,
+    args text not null
+);
+
+create trigger holdfast_payload_out after insert on holdfast_jobs when length(new.args) > 1024
+begin
+    insert into holdfast_payloads (seq, args) values (new.seq, new.args);
+    update holdfast_jobs set args = '' where seq = new.seq;
+end;
+
+create trigger holdfast_payload_gone after delete on holdfast_jobs when old.args = ''
+begin
+    delete from holdfast_payloads where seq = old.seq;
+end;
+
+-- Finished jobs, append-only, removed in slices when `keep_until` has passed.
+create table holdfast_history (
+    tenant text not null,
+    id text not null,
+    version integer not null,
+    seq integer not null,
+    task text not null,
+    queue text not null,
+    state text not null check (state in ('succeeded', 'failed', 'cancelled', 'stalled')),
+    reason text,
+    priority integer not null,
+    due integer not null,
+    args text,
+    result text,
+    key text,
+    group_key text,
+    tags text,
+    metadata text,
+    attempt integer not null,
+    max_attempts integer not null,
+    crashes integer not null,
+    timeout real,
+    policy text not null,
+    errors text,
+    progress text,
+    schedule_id text,
+    token integer not null,
+    worker text,
+    created_at integer not null,
+    started_at integer,
+    finished_at integer not null,
+    updated_at integer not null,
+    keep_until integer not null,
+    stub integer not null default 0
+);
+
+create unique index holdfast_history_id on holdfast_history (tenant, id, version);
+create index holdfast_history_until on holdfast_history (keep_until);
+
+create table holdfast_queues (
+    tenant text not null default 'default' check (tenant <> ''),
+    name text not null check (name <> ''),
+    display_name text,
+    paused integer not null default 0,
+    concurrency integer check (concurrency >= 1),
+    rate real check (rate > 0),
+    policy text not null default '{}',
+    updated_at integer not null,
+    primary key (tenant, name)
+);
+
+create table holdfast_gates (
+    tenant text not null default 'default' check (tenant <> ''),
+    name text not null check (name <> ''),
+    kind text not null,
+    size integer not null check (size >= 1),
+    spacing real,
+    next_at integer,
+    updated_at integer not null,
+    primary key (tenant, name)
+);
+
+create table holdfast_workers (
+    boot text primary key,
+    name text not null,
+    host text not null,
+    pid integer not null,
+    queues text,
+    tasks text not null,
+    lease real not null,
+    running integer not null default 0,
+    version text not null,
+    started_at integer not null,
+    seen_at integer not null,
+    expires_at integer not null
+);
+
+create table holdfast_leaders (
+    role text primary key,
+    boot text not null,
+    term integer not null,
+    expires_at integer not null
+);

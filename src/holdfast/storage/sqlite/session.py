@@ -1,0 +1,168 @@
+"""One SQLite connection, spoken to in named statements."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from holdfast import errors
+from holdfast.clock import Clock, machine_micros
+from holdfast.storage.base import ConnectionLost
+from holdfast.storage.load import Sql, load
+from holdfast.storage.op import Row
+from holdfast.storage.sqlite.gate import Gate
+
+PACKAGE = "holdfast.storage.sqlite"
+
+
+class SqliteSession:
+    """Transactions begin IMMEDIATE (a deferred one that turns to writing fails at once under load) and pass the gate
+    first. The instant of a batch is read once the lock is held, so no commit is older than one it came after."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, gate: Gate | None, owned: bool = True) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._statements = load(PACKAGE, "", "?")
+        self._clock = clock
+        self._gate = gate if gate is not None else nullcontext()
+        self._owned = owned
+        self._inside = False
+        self._now = 0
+
+    def merges(self, name: str) -> bool:
+        return self._statements[name].mode == "rows"
+
+    def begin(self) -> None:
+        self._gate.__enter__()
+        try:
+            self._cursor.execute("begin immediate")
+        except BaseException as error:
+            self._gate.__exit__(None, None, None)
+            raise translated(error) from error
+        self._inside = True
+        self._now = self._read_clock()
+
+    def commit(self) -> None:
+        try:
+            self._cursor.execute("commit")
+        except sqlite3.Error as error:
+            self.rollback()
+            raise translated(error) from error
+        self._leave()
+
+    def rollback(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._cursor.execute("rollback")
+        except sqlite3.Error as error:
+            raise ConnectionLost(error, in_doubt=False) from error
+        finally:
+            self._leave()
+
+    def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
+        statement = self._statements[name]
+        if self._inside or not self._owned:
+            return self._execute(statement, rows)
+        if statement.kind == "read":
+            self._now = self._read_clock()
+            return self._execute(statement, rows)
+        self.begin()
+        try:
+            answer = self._execute(statement, rows)
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+        return answer
+
+    def rest(self) -> None:
+        """Nothing to give back: the connection is ours."""
+
+    def close(self) -> None:
+        if self._inside:
+            self.rollback()
+        self._connection.close()
+
+    def use_clock(self) -> None:
+        """Read the instant anew: a borrowed transaction has no beginning of ours."""
+        self._now = self._read_clock()
+
+    def _read_clock(self) -> int:
+        fixed = self._clock.fixed()
+        return machine_micros() if fixed is None else fixed
+
+    def _leave(self) -> None:
+        if self._inside:
+            self._inside = False
+            self._gate.__exit__(None, None, None)
+
+    def _execute(self, statement: Sql, rows: Sequence[Row]) -> list[Row]:
+        try:
+            if statement.mode == "one":
+                return self._execute_one(statement, rows[0])
+            return self._execute_rows(statement, rows)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def _execute_one(self, statement: Sql, row: Row) -> list[Row]:
+        values = [json.dumps(value) if isinstance(value, tuple) else value for value in (*row, self._now)]
+        answer: list[Row] = []
+        for part in statement.parts:
+            found = self._cursor.execute(part.text, tuple(values[use] for use in part.uses)).fetchall()
+            answer = found or answer
+        return answer
+
+    def _execute_rows(self, statement: Sql, rows: Sequence[Row]) -> list[Row]:
+        """Row by row with the prepared commands. What returns no rows answers for each row that it changed."""
+        now = self._now
+        cursor = self._cursor
+        answer: list[Row] = []
+        if statement.kind == "silent":
+            part = statement.parts[0]
+            cursor.executemany(part.text, [tuple([(*row, now)[use] for use in part.uses]) for row in rows])
+            return answer
+        for ordinal, row in enumerate(rows, 1):
+            values = (*row, now)
+            for part in statement.parts:
+                cursor.execute(part.text, [values[use] for use in part.uses])
+                if cursor.description is not None:
+                    answer += [(ordinal, *found) for found in cursor.fetchall()]
+                elif part is statement.parts[0] and cursor.rowcount > 0:
+                    answer.append((ordinal,))
+        return answer
+
+
+_LOST = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERNAL})
+
+
+def translated(error: BaseException) -> BaseException:
+    """Our error for the driver's: by code, never by the text of the message."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        if isinstance(error, sqlite3.ProgrammingError):
+            return ConnectionLost(error, in_doubt=False)
+        return error
+    primary: int = code & 0xFF
+    match primary:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return errors.DatabaseUnavailable(f"the SQLite file stayed locked by another program ({error})")
+        case sqlite3.SQLITE_READONLY:
+            return errors.ReadOnlyDatabase(
+                f"the database cannot be written ({error}): check the rights of the file and of its folder, "
+                "which must be writable too"
+            )
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return errors.DatabaseUnavailable(f"the SQLite file cannot be opened ({error})")
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return errors.NotADatabase(f"the file is not a SQLite database, or is damaged ({error})")
+        case sqlite3.SQLITE_FULL:
+            return errors.DatabaseError(f"the disk or the database's size limit is full ({error}); nothing changed")
+        case _ if primary in _LOST:
+            return ConnectionLost(error, in_doubt=True)
+        case _:
+            return errors.DatabaseError(f"{_name(error)}: {error}")
+
+
+def _name(error: BaseException) -> Any:
+    return getattr(error, "sqlite_errorname", type(error).__name__)

@@ -1,0 +1,15 @@
+-- Takes the next jobs of every queue. SQLite's index keeps no dead entries, so each look starts at the head.
+--: one worker, claim, lease, batch, suspects, after_rank, after_due, after_seq
+update holdfast_jobs
+set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker,
+    claim_id = :claim, updated_at = :now, started_at = null,
+    lease_until = cast(:now + :lease * 1000000 as integer)
+where seq in (
+    select seq from holdfast_jobs
+    where state = 'ready' and crashes <= :suspects
+    order by -priority, due, seq
+    limit :batch
+)
+returning tenant, id, token, version, task, queue,
+    case when args = '' then (select p.args from holdfast_payloads p where p.seq = holdfast_jobs.seq) else args end,
+    priority, attempt, max_attempts, crashes, timeout, policy, due, seq

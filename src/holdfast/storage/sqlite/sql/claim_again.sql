@@ -1,0 +1,7 @@
+-- What a claim whose answer was lost had taken, if it was committed.
+--: read one worker, claim
+select tenant, id, token, version, task, queue,
+    case when args = '' then (select p.args from holdfast_payloads p where p.seq = j.seq) else args end,
+    priority, attempt, max_attempts, crashes, timeout, policy, due, seq
+from holdfast_jobs j
+where state = 'running' and worker = :worker and claim_id = :claim

@@ -1,0 +1,22 @@
+-- Takes the next jobs of some queues. Each queue's head is read from its own index.
+--: one worker, claim, lease, batch, suspects, after_rank, after_due, after_seq, queues
+update holdfast_jobs
+set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker,
+    claim_id = :claim, updated_at = :now, started_at = null,
+    lease_until = cast(:now + :lease * 1000000 as integer)
+where seq in (
+    select found.seq
+    from json_each(:queues) asked
+    cross join holdfast_jobs found
+    where found.seq in (
+        select head.seq from holdfast_jobs head
+        where head.state = 'ready' and head.queue = asked.value and head.crashes <= :suspects
+        order by -head.priority, head.due, head.seq
+        limit :batch
+    )
+    order by -found.priority, found.due, found.seq
+    limit :batch
+)
+returning tenant, id, token, version, task, queue,
+    case when args = '' then (select p.args from holdfast_payloads p where p.seq = holdfast_jobs.seq) else args end,
+    priority, attempt, max_attempts, crashes, timeout, policy, due, seq

@@ -1,0 +1,18 @@
+-- Ends running jobs: the row leaves the hot table and enters history, where it is under this token and no other.
+--: rows tenant, id, token, state, reason, result, error, elapsed, keep
+insert into holdfast_history (tenant, id, version, seq, task, queue, state, reason, priority, due, args, result,
+    key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
+    schedule_id, token, worker, created_at, started_at, finished_at, updated_at, keep_until, stub)
+select tenant, id, version, seq, task, queue, :state, :reason, priority, due,
+    case when :keep <= 0 then null
+        when args = '' then (select p.args from holdfast_payloads p where p.seq = j.seq) else args end,
+    case when :keep > 0 then :result end,
+    key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy,
+    case when :error is null or :keep <= 0 then errors
+        else json_insert(coalesce(errors, '[]'), '$[#]', json_set(:error, '$.at', :now)) end,
+    progress, schedule_id, token, worker, created_at,
+    coalesce(started_at, cast(:now - :elapsed * 1000000 as integer)), :now, :now,
+    cast(:now + case when :keep > 0 then :keep else 3600 end * 1000000 as integer), :keep <= 0
+from holdfast_jobs j
+where tenant = :tenant and id = :id and token = :token;
+delete from holdfast_jobs where tenant = :tenant and id = :id and token = :token

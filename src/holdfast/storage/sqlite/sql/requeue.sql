@@ -1,0 +1,10 @@
+-- Gives running jobs back: for another try, later, or to whoever can run them. Same guard as finish.sql.
+--: rows tenant, id, token, state, reason, delay, error, elapsed, uncounted, crashed
+update holdfast_jobs
+set state = :state, reason = :reason, attempt = attempt - :uncounted, crashes = crashes + :crashed,
+    due = case when :delay > 0 then cast(:now + :delay * 1000000 as integer) else due end,
+    started_at = coalesce(started_at, cast(:now - :elapsed * 1000000 as integer)),
+    errors = case when :error is null then errors
+        else json_insert(coalesce(errors, '[]'), '$[#]', json_set(:error, '$.at', :now)) end,
+    worker = null, claim_id = null, lease_until = null, updated_at = :now
+where tenant = :tenant and id = :id and token = :token and state = 'running'

@@ -1,0 +1,280 @@
+"""Jobs in a SQLite file, or in memory."""
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from holdfast import errors
+from holdfast.clock import Clock, machine_micros
+from holdfast.ids import new_id
+from holdfast.storage.base import Listener, drive
+from holdfast.storage.lane import Lane
+from holdfast.storage.migrate import judge, migrations
+from holdfast.storage.op import Op, Steps
+from holdfast.storage.sqlite.bells import BellListener, Bells
+from holdfast.storage.sqlite.gate import Gate, gate_for
+from holdfast.storage.sqlite.session import PACKAGE, SqliteSession, translated
+
+R = TypeVar("R")
+OLDEST = (3, 35, 0)
+BACKSTOP = 10.0
+"""Seconds that SQLite waits for a lock held by a program which does not know the gate."""
+
+
+class SqliteStore:
+    """One write lane and one for reading; in memory a single lane for all. Migrates itself when opened."""
+
+    def __init__(self, path: Path | None, clock: Clock, options: Mapping[str, str] | None = None) -> None:
+        self._path = None if path is None else path.absolute()
+        self._clock = clock
+        self._synchronous = (options or {}).get("synchronous", "full")
+        self._gate: Gate | None = None if self._path is None else gate_for(self._path)
+        self._ready = False
+        self._opening = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+        self._bells = None if self._path is None else Bells(self._path)
+        write = Lane("write", self._open, self.ring)
+        self._lanes = {"write": write, "read": write if self._path is None else Lane("read", self._open, self.ring)}
+        _open_stores.add(self)
+
+    @property
+    def where(self) -> str:
+        return "an in-memory SQLite database" if self._path is None else f"the SQLite database {self._path}"
+
+    def run(self, op: Op[R], lane: str = "write") -> R:
+        return self._lane(lane).run(op)
+
+    async def arun(self, op: Op[R], lane: str = "write") -> R:
+        return await self._lane(lane).arun(op)
+
+    def _lane(self, name: str) -> Lane:
+        return self._lanes["read" if name == "read" else "write"]
+
+    def borrow(self, connection: Any) -> "BorrowedSqlite":
+        return BorrowedSqlite(connection, self._clock)
+
+    def ring(self) -> None:
+        for wake in tuple(self._listeners):
+            wake()
+        if self._bells is not None:
+            self._bells.ring()
+
+    def listen(self, wake: Callable[[], None]) -> Listener:
+        self._listeners.append(wake)
+        if self._path is None:
+            return _LocalListener(self._listeners, wake)
+        watch = _Watch(self._path)
+        bell = BellListener(self._path, new_id(), wake, watch.changed)
+        return _LocalListener(self._listeners, wake, bell, watch)
+
+    def migrate(self) -> list[str]:
+        with self._opening:
+            connection = self._connect()
+            try:
+                made = self._migrate(connection)
+            finally:
+                if self._path is not None:
+                    connection.close()
+            self._ready = self._path is not None
+            return made
+
+    def check(self) -> None:
+        self._lanes["write"].run(Op("check", _nothing))
+
+    def close(self) -> None:
+        for lane in set(self._lanes.values()):
+            lane.close()
+        if self._bells is not None:
+            self._bells.close()
+
+    def forget(self) -> None:
+        """In a forked child: connections, locks and threads are the parent's."""
+        _left_behind.append((dict(self._lanes), self._bells))
+        self._opening = threading.Lock()
+        self._listeners = []
+        self._bells = None if self._path is None else Bells(self._path)
+        for lane in set(self._lanes.values()):
+            lane.forget()
+
+    def _open(self) -> SqliteSession:
+        with self._opening:
+            connection = self._connect()
+            try:
+                if not self._ready:
+                    self._migrate(connection)
+                    self._ready = self._path is not None
+                return SqliteSession(connection, self._clock, self._gate)
+            except BaseException:
+                connection.close()
+                raise
+
+    def _connect(self) -> sqlite3.Connection:
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise errors.ConfigError(
+                f"Python's SQLite is {sqlite3.sqlite_version}; Holdfast needs 3.35 or later: use a newer Python build"
+            )
+        if self._path is None:
+            return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=200)
+        self._refuse_bad_place(self._path)
+        try:
+            connection = sqlite3.connect(
+                self._path, BACKSTOP, isolation_level=None, check_same_thread=False, cached_statements=200
+            )
+        except sqlite3.Error as error:
+            raise errors.DatabaseUnavailable(f"{self.where} cannot be opened: {error}") from error
+        try:
+            with gate_for(self._path):
+                connection.execute("pragma journal_mode = wal")
+            connection.execute(f"pragma synchronous = {_level(self._synchronous)}")
+        except BaseException as error:
+            connection.close()
+            raise translated(error) from error
+        return connection
+
+    def _refuse_bad_place(self, path: Path) -> None:
+        if path.is_dir():
+            raise errors.NotADatabase(f"{path} is a folder; the URL must name a file, as in sqlite:///app.db")
+        if not path.parent.is_dir():
+            raise errors.DatabaseUnavailable(f"the folder {path.parent} does not exist; make it, or correct the URL")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise errors.ReadOnlyDatabase(f"{path} cannot be written: check its rights, or who owns it")
+        if not os.access(path.parent, os.W_OK):
+            raise errors.ReadOnlyDatabase(
+                f"the folder {path.parent} cannot be written; SQLite keeps its journal beside the file"
+            )
+
+    def _migrate(self, connection: sqlite3.Connection) -> list[str]:
+        """Run the missing steps in one transaction. SQLite's schema changes are transactional."""
+        made: list[str] = []
+        try:
+            applied = _applied(connection)
+            if applied != migrations(PACKAGE)[-1].number:
+                session = SqliteSession(connection, self._clock, self._gate)
+                session.begin()
+                try:
+                    made = _run_missing(connection)
+                    session.commit()
+                except BaseException:
+                    session.rollback()
+                    raise
+            judge(_applied(connection), PACKAGE, self.where, "Run: holdfast migrate")
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        return made
+
+
+class BorrowedSqlite:
+    """Operations inside a transaction on the caller's own sqlite3 connection."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._session = SqliteSession(connection, clock, None, owned=False)
+
+    def run(self, op: Op[R]) -> R:
+        self._session.use_clock()
+        return drive(self._session, op.steps(False))
+
+
+class _LocalListener:
+    """Takes a wake-up off the list of this process, with the bell and the watch behind it."""
+
+    def __init__(self, listeners: list[Callable[[], None]], wake: Callable[[], None], *parts: Listener) -> None:
+        self._listeners = listeners
+        self._wake = wake
+        self._parts = parts
+
+    def close(self) -> None:
+        if self._wake in self._listeners:
+            self._listeners.remove(self._wake)
+        for part in self._parts:
+            part.close()
+
+
+class _Watch:
+    """Sees by a connection of its own that another one committed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._seen = -1
+
+    def changed(self) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            version: int = self._connection.execute("pragma data_version").fetchone()[0]
+        except sqlite3.Error:
+            return False
+        before, self._seen = self._seen, version
+        return before not in (-1, version)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _nothing(again: bool) -> Steps[None]:
+    yield from ()
+
+
+def _level(name: str) -> str:
+    if name.lower() not in ("full", "normal", "extra", "off"):
+        raise errors.ConfigError(f"synchronous={name!r} in the URL: expected full, normal, extra or off")
+    return name
+
+
+def _applied(connection: sqlite3.Connection) -> int | None:
+    there = connection.execute("select 1 from sqlite_master where name = 'holdfast_migrations'").fetchone()
+    if there is None:
+        return None
+    return connection.execute("select max(number) from holdfast_migrations").fetchone()[0]
+
+
+def _run_missing(connection: sqlite3.Connection) -> list[str]:
+    connection.execute(
+        "create table if not exists holdfast_migrations "
+        "(number integer primary key, name text not null, applied_at integer not null)"
+    )
+    applied = _applied(connection) or 0
+    made: list[str] = []
+    for step in migrations(PACKAGE):
+        if step.number > applied:
+            for command in commands(step.sql):
+                connection.execute(command)
+            connection.execute(
+                "insert into holdfast_migrations values (?, ?, ?)", (step.number, step.name, machine_micros())
+            )
+            made.append(step.name)
+    connection.execute(
+        "insert into holdfast_meta (name, value) values ('installation', ?) on conflict do nothing", (new_id(),)
+    )
+    return made
+
+
+def commands(script: str) -> list[str]:
+    """The single commands of a script; triggers hold semicolons of their own."""
+    found: list[str] = []
+    current = ""
+    for line in script.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            found.append(current.strip())
+            current = ""
+    return found
+
+
+_open_stores: "weakref.WeakSet[SqliteStore]" = weakref.WeakSet()
+_left_behind: list[object] = []
+"""What a fork left us of the parent's connections: kept unclosed, so that nothing of the parent's is touched."""
+
+
+def _forget_all() -> None:
+    for store in list(_open_stores):
+        store.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
