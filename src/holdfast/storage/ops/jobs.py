@@ -75,7 +75,7 @@ HEAD = Place(-(2**31), None, 0)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a claimer asks for: up to `batch` jobs after `after`, of `queues` (None: all)."""
+    """What a claimer asks for: up to `batch` jobs after `after`, of `queues` and of `tasks` (None: all)."""
 
     worker: str
     claim: str
@@ -84,6 +84,7 @@ class Wanted:
     queues: tuple[str, ...] | None = None
     after: Place = HEAD
     most_crashes: int = 2**31 - 1
+    tasks: tuple[str, ...] | None = None
 
 
 def claim(wanted: Wanted) -> Op[list[ClaimedJob]]:
@@ -94,7 +95,7 @@ def claim(wanted: Wanted) -> Op[list[ClaimedJob]]:
     after = wanted.after
     values: Row = (
         wanted.worker, wanted.claim, wanted.lease, wanted.batch, wanted.most_crashes,
-        after.rank, after.due, after.seq,
+        wanted.tasks, after.rank, after.due, after.seq,
     )  # fmt: skip
     statement = one("claim", *values)
     if wanted.queues is not None:

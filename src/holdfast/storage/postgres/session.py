@@ -98,7 +98,7 @@ class PostgresSession:
     def _single(self, part: Part, row: Row) -> list[Any]:
         width = len(row)
         return [
-            self._now() if use == width else literal(row[use], cast) if cast.endswith("[]") else row[use]
+            self._now() if use == width else _value(row[use], cast)
             for use, cast in zip(part.uses, part.types, strict=True)
         ]
 
@@ -123,6 +123,10 @@ class PostgresSession:
         if connection is not None and (connection.closed or connection.broken):
             return ConnectionLost(error, in_doubt)
         return translated(error)
+
+
+def _value(value: Any, cast: str) -> Any:
+    return literal(value, cast) if value is not None and cast.endswith("[]") else value
 
 
 def translated(error: psycopg.Error) -> Exception:

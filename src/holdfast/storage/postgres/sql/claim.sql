@@ -1,12 +1,13 @@
 -- Takes the next jobs of every queue, from a remembered place in the order on.
 -- Rows are taken by their place in the table: no statistics can turn that into a walk through an index, and a row
 -- that moved meanwhile is simply left for the next look. Others' locks are skipped, never waited for.
---: one worker, claim, lease, batch, suspects, after_rank, after_due, after_seq
+--: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq
 with picked as materialized (
     select ctid as place
     from "holdfast".jobs
     where state = 'ready' and ((-priority), due, seq) > (:after_rank::int4, :after_due::timestamptz, :after_seq::int8)
         and crashes <= :suspects::int4
+        and (:tasks::text[] is null or task = any (:tasks::text[]))
     order by (-priority), due, seq
     limit :batch::int4
     for update skip locked

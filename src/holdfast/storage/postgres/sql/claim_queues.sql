@@ -1,6 +1,6 @@
 -- Takes the next jobs of some queues, from a remembered place in the order on; see claim.sql.
 -- Each queue's head is read from its own index, so a long queue that is not asked for costs nothing.
---: one worker, claim, lease, batch, suspects, after_rank, after_due, after_seq, queues
+--: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq, queues
 with picked as materialized (
     select found.place
     from unnest(:queues::text[]) as asked (queue)
@@ -8,6 +8,7 @@ with picked as materialized (
         select j.ctid as place, (-j.priority) as rank, j.due, j.seq
         from "holdfast".jobs j
         where j.state = 'ready' and j.queue = asked.queue and j.crashes <= :suspects::int4
+        and (:tasks::text[] is null or j.task = any (:tasks::text[]))
             and ((-j.priority), j.due, j.seq) > (:after_rank::int4, :after_due::timestamptz, :after_seq::int8)
         order by (-j.priority), j.due, j.seq
         limit :batch::int4

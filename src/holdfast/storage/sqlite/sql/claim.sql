@@ -1,5 +1,5 @@
 -- Takes the next jobs of every queue. SQLite's index keeps no dead entries, so each look starts at the head.
---: one worker, claim, lease, batch, suspects, after_rank, after_due, after_seq
+--: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq
 update holdfast_jobs
 set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker,
     claim_id = :claim, updated_at = :now, started_at = null,
@@ -7,6 +7,7 @@ set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, 
 where seq in (
     select seq from holdfast_jobs
     where state = 'ready' and crashes <= :suspects
+        and (:tasks is null or task in (select value from json_each(:tasks)))
     order by -priority, due, seq
     limit :batch
 )

@@ -1,5 +1,5 @@
 -- Takes the next jobs of some queues. Each queue's head is read from its own index.
---: one worker, claim, lease, batch, suspects, after_rank, after_due, after_seq, queues
+--: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq, queues
 update holdfast_jobs
 set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker,
     claim_id = :claim, updated_at = :now, started_at = null,
@@ -11,6 +11,7 @@ where seq in (
     where found.seq in (
         select head.seq from holdfast_jobs head
         where head.state = 'ready' and head.queue = asked.value and head.crashes <= :suspects
+        and (:tasks is null or head.task in (select value from json_each(:tasks)))
         order by -head.priority, head.due, head.seq
         limit :batch
     )
