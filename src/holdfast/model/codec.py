@@ -1,10 +1,10 @@
 """Arguments and results of a function as JSON text, bound and validated by its own annotations.
 
-    send_mail.enqueue("a@b.c", subject="hi")  ─bind_dump─▶  {"to":"a@b.c","subject":"hi"}  ─load_call─▶  the body
-    the body returns "sent"  ─dump_result─▶  "sent" as JSON  ─load_result─▶  job.result()
+    send_mail.enqueue("a@b.c", subject="hi") ─bind_dump─▶ {"to":"a@b.c","subject":"hi"} ─load_call─▶ the body
+    the body returns "sent" ─dump_result─▶ "sent" as JSON ─load_result─▶ job.result()
 
-Arguments are one readable object with a name for each parameter given; defaults are not written, they are those
-of the code that runs.
+Arguments are one readable object with a name for each parameter given; defaults are not written, they are
+those of the code that runs.
 """
 
 import inspect
@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cached_property
 from typing import Any, Never, NoReturn, NotRequired, cast, get_args, get_origin, get_type_hints
 
+from pydantic import ConfigDict
 from typing_extensions import TypedDict, Unpack
 
 from holdfast.errors import ConfigError, HoldfastError, InvalidArguments, InvalidResult
@@ -138,7 +139,7 @@ class Signature:
             optional = each.default is not each.empty or each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
             fields[each.name] = NotRequired[hint] if optional else hint
         kind = cast(Any, TypedDict)(f"arguments of {self.name}", fields)
-        kind.__pydantic_config__ = {"extra": "forbid"}
+        kind.__pydantic_config__ = ConfigDict(extra="forbid", val_json_bytes="base64")
         return Codec(kind, f"an argument of task {self.name}")
 
     @cached_property
@@ -147,13 +148,10 @@ class Signature:
 
     def _bind_any(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         given = self._call.bind(*args, **kwargs).arguments
-        return {
-            name: list(value) if isinstance(value, tuple) and self._varies(name) else value
-            for name, value in given.items()
-        }
-
-    def _varies(self, name: str) -> bool:
-        return self._call.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+        for each in self.parameters:
+            if each.kind is each.VAR_POSITIONAL and each.name in given:
+                given[each.name] = list(given[each.name])
+        return given
 
     def _spread(self, given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments by name, dealt to `*args` and `**kwargs` of the call."""

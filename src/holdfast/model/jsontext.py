@@ -1,8 +1,8 @@
 """JSON text that every database and every reader can hold, and nothing else.
 
-NaN and infinities, NUL characters, lone surrogates, secrets that print as asterisks, numbers of more than 4,300
-digits, nesting deeper than 100 and texts over 1 MiB get the same refusal whatever the database. Good JSON pays
-for a few substring searches; only a hit is looked at token by token, without recursion.
+NaN and infinities, NUL characters, lone surrogates, secrets that print as asterisks, numbers of more than
+4,300 digits, nesting deeper than 100 and texts over 1 MiB get the same refusal whatever the database. Good
+JSON pays for a few substring searches; only a hit is looked at token by token, without recursion.
 """
 
 import math
@@ -65,11 +65,9 @@ class Unfit(ValueError):
 
 
 def refuse_unfit(data: bytes) -> None:
-    """Raise Unfit for JSON that a database or a reader could not hold; costs next to nothing for good JSON."""
+    """Raise Unfit for JSON that a database or a reader could not hold; cheap for good JSON."""
     if len(data) > LARGEST:
-        raise Unfit(
-            f"{len(data):,} bytes of JSON, the limit is {LARGEST:,}: keep large data elsewhere and pass where"
-        )
+        raise Unfit(f"{len(data):,} bytes, the limit is {LARGEST:,}: store it elsewhere and pass where")
     if (
         b"\\u0000" in data
         or b"NaN" in data
@@ -110,21 +108,19 @@ def _inspect(data: bytes) -> None:
             depth -= 1
         elif token[:1] != b'"':
             number = token.decode() if len(token) < 12 else "a number"
-            raise Unfit(
-                f"{number} is not in JSON" if len(token) < 12 else f"more than {LONGEST_NUMBER} digits"
-            )
+            raise Unfit(f"{number} is no JSON" if len(token) < 12 else f"more than {LONGEST_NUMBER} digits")
         elif _ESCAPED_NUL.search(token):
             raise Unfit("a NUL character, which PostgreSQL cannot hold")
 
 
 def _refuse_hidden(value: Any, *, secrets: bool) -> None:
-    rest = [value]
+    rest: list[object] = [value]
     while rest:
         each = rest.pop()
         if isinstance(each, dict):
-            rest.extend(cast("dict[Any, Any]", each).values())
+            rest.extend(cast("dict[object, object]", each).values())
         elif isinstance(each, list | tuple | set | frozenset):
-            rest.extend(cast("Iterable[Any]", each))
+            rest.extend(cast("Iterable[object]", each))
         elif isinstance(each, float) and not math.isfinite(each):
             raise Unfit(f"{each} is no JSON")
         elif secrets and isinstance(each, SecretStr | SecretBytes):
