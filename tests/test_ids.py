@@ -29,9 +29,7 @@ def test_ids_of_one_process_grow() -> None:
 
 
 def test_ids_grow_while_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter(
-        [2_000_000_000_000_000, 1_000_000_000_000_000, 2_000_000_000_000_999, 3_000_000_000_000_000]
-    )
+    moments = iter([2_000_000_000_000_000, 1_000_000_000_000_000, 2_000_000_000_000_999, 3_000_000_000_000_000])
     monkeypatch.setattr(ids, "_generate", ids._Generator())
     monkeypatch.setattr(ids, "machine_micros", lambda: next(moments))
     made = [new_id() for _ in range(4)]

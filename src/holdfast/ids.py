@@ -22,9 +22,7 @@ _WORDS = struct.Struct("<1024I")
 _COUNTER_BITS = 74
 _LOW_62 = (1 << 62) - 1
 _LOW_48 = (1 << 48) - 1
-_UUID = re.compile(
-    r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE | re.ASCII
-)
+_UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 class _Generator:

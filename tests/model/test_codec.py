@@ -108,9 +108,7 @@ def untyped(a, b=2, *c, **d):  # type: ignore[no-untyped-def]
         (awkward, (1, 2, 3, 4, 5), {"self": 6, "z": 7}), (untyped, (1, [2], {"x": None}), {"z": "q"}),
     ],
 )  # fmt: skip
-def test_every_kind_of_parameter_travels(
-    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
+def test_every_kind_of_parameter_travels(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     assert outcome(function, *args, **kwargs) == function(*args, **kwargs)
 
 
@@ -266,12 +264,7 @@ def test_any_payload_is_stored_faithfully_or_refused(value: dict[str, Any]) -> N
     try:
         text = signature.bind_dump((value,), {})
     except InvalidArguments:
-        assert (
-            "\x00" in str(value.items())
-            or r"\x00" in repr(value)
-            or "nan" in repr(value)
-            or "inf" in repr(value)
-        )
+        assert "\x00" in str(value.items()) or r"\x00" in repr(value) or "nan" in repr(value) or "inf" in repr(value)
     else:
         assert signature.load_call(text) == ((), {"value": value})
 
@@ -300,9 +293,7 @@ def test_a_coroutines_result_is_what_it_returns(function: Any) -> None:
     signature = returned(function)
     assert signature.dump_result(5) == "5"
     assert signature.load_result("5") == 5
-    with pytest.raises(
-        InvalidResult, match=f"the result of {function.__name__}: Input should be a valid integer"
-    ):
+    with pytest.raises(InvalidResult, match=f"the result of {function.__name__}: Input should be a valid integer"):
         signature.dump_result("x")
 
 

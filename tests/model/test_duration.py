@@ -92,25 +92,19 @@ def test_what_is_no_duration_is_refused_naming_the_option(value: Any) -> None:
     assert len(str(raised.value).encode()) < 260
 
 
-@pytest.mark.parametrize(
-    "value", [-1, -0.001, "-5s", "-PT5S", timedelta(seconds=-1), float("-inf"), -(10**400)]
-)
+@pytest.mark.parametrize("value", [-1, -0.001, "-5s", "-PT5S", timedelta(seconds=-1), float("-inf"), -(10**400)])
 def test_a_negative_duration_is_refused(value: Duration) -> None:
     with pytest.raises(InvalidOption, match="delay must not be negative"):
         seconds(value, "delay")
 
 
-@pytest.mark.parametrize(
-    "value", ["1001y", float("inf"), 10**400, LONGEST + 1, timedelta.max, "9" * 50 + "y"]
-)
+@pytest.mark.parametrize("value", ["1001y", float("inf"), 10**400, LONGEST + 1, timedelta.max, "9" * 50 + "y"])
 def test_more_than_a_thousand_years_is_refused(value: Duration) -> None:
     with pytest.raises(InvalidOption, match="delay must be at most 1000 years"):
         seconds(value, "delay")
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 50), st.sampled_from(sorted(UNITS)), st.sampled_from(["", " ", "  "])))
-)
+@given(st.lists(st.tuples(st.integers(0, 50), st.sampled_from(sorted(UNITS)), st.sampled_from(["", " ", "  "]))))
 def test_pairs_add_up_in_any_case_and_spacing(pairs: list[tuple[int, str, str]]) -> None:
     pairs = [*pairs[:5], (1, "s", "")]
     text = "".join(f"{n}{blank}{unit.upper() if n % 2 else unit}{blank}" for n, unit, blank in pairs)

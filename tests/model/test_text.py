@@ -40,9 +40,7 @@ def test_names(name: str) -> None:
     assert check_name(name, "queue") == name
 
 
-@pytest.mark.parametrize(
-    "name", ["", "x" * 256, "a\nb", "a\x00", "\x7f", "\x85", "\u2028", "\ud800", None, 7, b"a"]
-)
+@pytest.mark.parametrize("name", ["", "x" * 256, "a\nb", "a\x00", "\x7f", "\x85", "\u2028", "\ud800", None, 7, b"a"])
 def test_names_that_are_refused(name: Any) -> None:
     with pytest.raises(InvalidOption, match=r"^queue must "):
         check_name(name, "queue")

@@ -174,9 +174,7 @@ class Signature:
         names = [each.name for each in self.parameters if each.kind is each.POSITIONAL_ONLY]
         return any(name in given for name in names[names.index(parameter.name) :])
 
-    def _refused(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], error: Exception
-    ) -> InvalidArguments:
+    def _refused(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], error: Exception) -> InvalidArguments:
         try:
             self._call.bind(*args, **kwargs)
         except TypeError as mismatch:

@@ -22,9 +22,7 @@ DEEPEST = 100
 LONGEST_NUMBER = 4_300
 
 _LONG_NUMBER = re.compile(rb"\d{%d}" % (LONGEST_NUMBER + 1))
-_TOKEN = re.compile(
-    rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]|-?Infinity|NaN|\d{%d,}' % (LONGEST_NUMBER + 1), re.DOTALL
-)
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]|-?Infinity|NaN|\d{%d,}' % (LONGEST_NUMBER + 1), re.DOTALL)
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 _MASK = b"**********"
 
@@ -139,7 +137,5 @@ def describe(error: Exception) -> str:
 def _describe_one(detail: Mapping[str, Any]) -> str:
     place = ".".join(str(part)[:40] for part in detail["loc"][:6])
     message = shown_text(detail["msg"])
-    came = (
-        "" if detail["type"] in ("missing", "extra_forbidden") else f", not {type(detail['input']).__name__}"
-    )
+    came = "" if detail["type"] in ("missing", "extra_forbidden") else f", not {type(detail['input']).__name__}"
     return f"{shown(place, 120)}: {message}{came}" if place else message + came

@@ -1,0 +1,396 @@
+"""Tasks: functions that can be run as jobs, and what their bodies are given.
+
+A `TaskSet` (or an app) decorates a function into a `Task`, which has the function's own signature four times over:
+called, it is the function; `enqueue` and `aenqueue` store a job; `call` is that job as a value, for many at once.
+A task reaches a database through its `Binding`, which an app is.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, overload
+
+from typing_extensions import TypeVar, Unpack
+
+from holdfast.errors import ConfigError, DuplicateTask, InvalidOption, MisuseError
+from holdfast.ids import new_id
+from holdfast.model.codec import Signature
+from holdfast.model.job import NewJob
+from holdfast.model.options import NO_OPTIONS, UNSET, JobOptions, OptionArguments, Unset
+from holdfast.model.policy import Policy
+from holdfast.model.retry import NO_RETRY, Retry
+from holdfast.model.text import check_name, shown
+
+if TYPE_CHECKING:
+    from holdfast.client import Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+D = TypeVar("D", default=Any)
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """What a body may know about the job it runs as; `attempt` counts from 1."""
+
+    id: str
+    task: str
+    queue: str = "default"
+    tenant: str = "default"
+    priority: int = 0
+    version: int = 1
+    attempt: int = 1
+    max_attempts: int = 1
+    crashes: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Context(Generic[D]):
+    """The first parameter of a body that wants to know about its job; the worker supplies it.
+
+    job: the job, its attempt and metadata.
+    deps: what the app's `deps` made for this worker, of the type `D`.
+    cancelled: whether someone asked the job to stop; a body that looks may end early.
+    log: a logger whose lines carry the job.
+
+    A task called as a plain function is given a context of its own, with a job that no database knows.
+    For other values call its body: `resize.body(Context(job, deps=fake), "a.png")`.
+    """
+
+    __holdfast_context__: ClassVar[bool] = True
+    __slots__ = ("_cancelled", "_deps", "job", "log")
+
+    def __init__(
+        self,
+        job: JobView,
+        *,
+        deps: D | Unset = UNSET,
+        cancelled: Callable[[], bool] = lambda: False,
+        log: "logging.Logger | logging.LoggerAdapter[logging.Logger] | None" = None,
+    ) -> None:
+        self.job = job
+        self.log = logging.getLogger(f"holdfast.task.{job.task}") if log is None else log
+        self._deps = deps
+        self._cancelled = cancelled
+
+    @property
+    def deps(self) -> D:
+        if isinstance(self._deps, Unset):
+            raise MisuseError(f"task {self.job.task} has no deps here: give the app deps=, or Context(job, deps=…)")
+        return self._deps
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled()
+
+
+class Binding(Protocol):
+    """Whatever stores jobs for tasks: an app, one of its tenants, a caller's transaction."""
+
+    def enqueue(self, calls: "Sequence[Call[Any]]") -> "list[Job[Any]]":
+        """Store these jobs, all or none; the answer is in their order."""
+        ...
+
+    async def aenqueue(self, calls: "Sequence[Call[Any]]") -> "list[Job[Any]]":
+        """`enqueue` for event loops."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Root:
+    """What a task and all that `using` made of it have in common."""
+
+    name: str
+    aliases: tuple[str, ...]
+    signature: Signature
+    is_async: bool
+    cpu: bool
+    retry: Retry | Unset
+    binding: Binding | None = None
+    several: bool = False
+
+
+class Task(Generic[P, R, C]):
+    """A function that can be run as a job. `P` are its parameters without a context, `R` what it returns,
+    `C` what calling it gives: `R`, or a coroutine of it.
+
+    >>> job = send_mail.using(delay="5m").enqueue("a@b.c", subject="hi")
+    """
+
+    def __init__(self, body: Callable[..., C], root: _Root, options: JobOptions, via: Binding | None = None) -> None:
+        update_wrapper(self, body)
+        self.body = body
+        self.options = options
+        self._root = root
+        self._via = via
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
+        """Call the function here and now; nothing is stored. A leading context is supplied (see Context)."""
+        if self.signature.takes_context:
+            return self.body(Context[Any](JobView(id=new_id(), task=self.name)), *args, **kwargs)
+        return self.body(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The name jobs of this task are stored under."""
+        return self._root.name
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Old names under which jobs may still be waiting."""
+        return self._root.aliases
+
+    @property
+    def signature(self) -> Signature:
+        """The function's parameters and result, as JSON text."""
+        return self._root.signature
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the body is a coroutine function, run on the worker's loop."""
+        return self._root.is_async
+
+    @property
+    def cpu(self) -> bool:
+        """Whether the body runs in a process of its own, which can be killed."""
+        return self._root.cpu
+
+    @property
+    def binding(self) -> Binding:
+        """Where this task's jobs are stored; MisuseError where no app has taken it in, or several have."""
+        found = self._via or self._root.binding
+        if self._via is None and self._root.several:
+            raise MisuseError(f"task {self.name} serves several apps: say which by task.via(app)")
+        if found is None:
+            raise MisuseError(
+                f"task {self.name} is in a TaskSet that no app has taken in: "
+                "call app.include(tasks) with that set, where the app is made"
+            )
+        return found
+
+    def bind(self, binding: Binding) -> None:
+        """Say where this task's jobs are stored, also of those `using` made from it before.
+
+        A second, other binding makes the task one of several apps, which each enqueue by `via`.
+        """
+        self._root.several |= self._root.binding not in (None, binding)
+        self._root.binding = binding
+
+    def via(self, binding: Binding) -> "Task[P, R, C]":
+        """The same task, its jobs stored by `binding`; this one stays as it is."""
+        return Task(self.body, self._root, self.options, binding)
+
+    def using(self, **options: Unpack[OptionArguments]) -> "Task[P, R, C]":
+        """The same task with other options for the jobs it enqueues; this one stays as it is.
+
+        Takes queue, priority, delay or run_at, retry, timeout, on_timeout, on_crash, max_crashes, keep_succeeded,
+        keep_failed, tags, metadata and tenant, as the decorator does (JobOptions says what they mean). Durations
+        are text such as "5m", seconds or a timedelta. Raises InvalidOption.
+
+        >>> send_mail.using(delay="5m", priority=5).enqueue("a@b.c", subject="hi")
+        """
+        given = JobOptions.of(options)
+        self._refuse_code(given.retry)
+        return Task(self.body, self._root, given.over(self.options), self._via)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> "Call[R]":
+        """A job of these arguments as a value, for `enqueue_many`; InvalidArguments as from `enqueue`."""
+        return Call(self, self.signature.bind_dump(args, kwargs))
+
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> "Job[R]":
+        """Store a job that runs this task with these arguments, and answer its handle.
+
+        Raises InvalidArguments (nothing is stored) for arguments the function does not take or JSON cannot hold,
+        MisuseError where no app has taken the task in, DatabaseError where the database does not answer.
+
+        >>> job = send_mail.enqueue("a@b.c", subject="hi")
+        """
+        return self.binding.enqueue((self.call(*args, **kwargs),))[0]
+
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> "Job[R]":
+        """`enqueue` for event loops.
+
+        >>> job = await send_mail.aenqueue("a@b.c", subject="hi")
+        """
+        return (await self.binding.aenqueue((self.call(*args, **kwargs),)))[0]
+
+    def retry_for(self, policy: Policy, default: Retry = NO_RETRY) -> Retry:
+        """The waits a job was stored with, completed by the functions and exception classes of this code.
+
+        default: the app's own retry, for a task that has none.
+        """
+        code = default if isinstance(self._root.retry, Unset) else self._root.retry
+        return policy.retry.with_code(code)
+
+    def _refuse_code(self, retry: Retry | Unset) -> None:
+        """A job's row cannot hold code, so what only code can say belongs to the decorator."""
+        if isinstance(retry, Unset) or retry == self._root.retry:
+            return
+        if retry.function is not None or retry.give_up_on:
+            raise InvalidOption(
+                f"retry with a function or give_up_on must be given where {self.name} is defined: "
+                "workers take them from the code, and jobs store none"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[R]):
+    """One job to be: a task with its options, and arguments as checked JSON text."""
+
+    task: Task[Any, R, Any]
+    args: str
+
+
+def to_new_job(call: Call[Any], defaults: JobOptions = NO_OPTIONS) -> NewJob:
+    """The request that stores `call`, with a new id; `defaults` are the app's own, below the task's."""
+    options = call.task.options
+    if defaults is not NO_OPTIONS:
+        options = options.over(defaults)
+    return NewJob(new_id(), call.task.name, call.args, **options.columns())
+
+
+class TaskDecorator(Protocol):
+    """What `task(...)` with options answers."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Context[Any], P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Context[Any], P], R], /) -> Task[P, R, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+
+
+class TaskMaker:
+    """The decorator `task`, for whoever keeps tasks: a TaskSet, an app."""
+
+    def add(self, task: Task[Any, Any, Any]) -> None:
+        """Keep a task that was just defined; DuplicateTask where its name is taken."""
+        raise NotImplementedError
+
+    @overload
+    def task(
+        self, function: Callable[Concatenate[Context[Any], P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+    @overload
+    def task(self, function: Callable[Concatenate[Context[Any], P], R], /) -> Task[P, R, R]: ...
+    @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+    @overload
+    def task(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        aliases: Iterable[str] = (),
+        cpu: bool = False,
+        **options: Unpack[OptionArguments],
+    ) -> TaskDecorator: ...
+    def task(
+        self,
+        function: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        aliases: Iterable[str] = (),
+        cpu: bool = False,
+        **options: Unpack[OptionArguments],
+    ) -> Any:
+        """Make a task of a function: `@task`, or `@task(queue="mail", timeout="30s")`.
+
+        name: what jobs are stored under; the function's own name if not given.
+        aliases: old names under which jobs may still be waiting.
+        cpu: run the body, which must be a plain function, in a process of its own.
+        options: defaults for the task's jobs, as `Task.using` takes them.
+
+        Raises DuplicateTask, ConfigError and InvalidOption.
+
+        >>> @tasks.task(queue="mail", retry=5)
+        ... def send_mail(to: str, subject: str) -> None: ...
+        """
+
+        def decorate(body: Callable[..., Any]) -> Task[Any, Any, Any]:
+            made = _define(body, name, aliases, cpu, JobOptions.of(options))
+            self.add(made)
+            return made
+
+        return decorate if function is None else decorate(function)
+
+
+class TaskSet(TaskMaker):
+    """Tasks defined apart from any app; `app.include(tasks)` takes them in.
+
+    >>> tasks = TaskSet()
+    >>> @tasks.task
+    ... def greet(name: str) -> str: ...
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task[Any, Any, Any]] = {}
+        self._names: dict[str, Task[Any, Any, Any]] = {}
+
+    def __iter__(self) -> Iterator[Task[Any, Any, Any]]:
+        return iter(self._tasks.values())
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def get(self, name: str) -> Task[Any, Any, Any] | None:
+        """The task of this name or alias, or None."""
+        return self._names.get(name)
+
+    def add(self, task: Task[Any, Any, Any]) -> None:
+        """Keep a task; DuplicateTask where its name or an alias belongs to another one."""
+        names = (task.name, *task.aliases)
+        for name in names:
+            there = self._names.get(name)
+            if there is not None and there is not task:
+                raise DuplicateTask(f"two tasks are named {shown(name)}: {_place(there)} and {_place(task)}")
+        self._names.update(dict.fromkeys(names, task))
+        self._tasks[task.name] = task
+
+    def include(self, tasks: "TaskSet") -> None:
+        """Take in all tasks of another set; DuplicateTask (and nothing is taken in) where a name is taken."""
+        trial = TaskSet()
+        for task in (*self, *tasks):
+            trial.add(task)
+        self._tasks, self._names = trial._tasks, trial._names
+
+
+def _define(
+    body: Callable[..., Any], name: str | None, aliases: Iterable[str], cpu: bool, options: JobOptions
+) -> Task[Any, Any, Any]:
+    name = _check_body(body, name, cpu)
+    others = tuple(check_name(alias, "an alias") for alias in ((aliases,) if isinstance(aliases, str) else aliases))
+    root = _Root(name, others, Signature(body, name), inspect.iscoroutinefunction(body), cpu, options.retry)
+    return Task(body, root, options)
+
+
+def _check_body(body: object, name: str | None, cpu: bool) -> str:
+    given = shown(body)
+    if isinstance(body, Task):
+        raise ConfigError(f"{given} is a task already; app.include takes in the set it is in")
+    if not callable(body) or isinstance(body, type):
+        raise ConfigError(f"a task is made of a function, not of {given}")
+    if name is None:
+        name = str(getattr(body, "__name__", "<unnamed>"))
+        if name.startswith("<"):
+            raise ConfigError(f"a task is named after its function; give {given} a name= of its own")
+    if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+        raise ConfigError(f"task {name} is a generator function; a task returns its value")
+    if cpu and inspect.iscoroutinefunction(body):
+        raise ConfigError(f"task {name} is a coroutine function; cpu=True needs a plain one")
+    return check_name(name, "a task's name")
+
+
+def _place(task: Task[Any, Any, Any]) -> str:
+    return f"{getattr(task.body, '__module__', '?')}.{getattr(task.body, '__qualname__', task.name)}"
