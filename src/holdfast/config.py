@@ -1,0 +1,222 @@
+"""Settings, each from the first that gives it: an argument, the environment, pyproject.toml, the default.
+
+    Holdfast(schema="jobs")   HOLDFAST_SCHEMA=jobs   [tool.holdfast] schema = "jobs"   "holdfast"
+
+The file is the nearest pyproject.toml at or above the working directory, read when settings are first resolved.
+An empty variable counts as not given.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypedDict, cast
+
+from typing_extensions import Unpack
+
+from holdfast.errors import ConfigError, InvalidOption
+from holdfast.model.duration import Duration, seconds
+from holdfast.model.text import check_name, shown
+from holdfast.model.url import parse_url as parse_url
+
+DEFAULT_URL = "sqlite:///holdfast.db"
+MOST_SLOTS = 10_000
+SHORTEST_LEASE = 1.0
+SHORTEST_POLL = 0.01
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
+
+
+class SettingArguments(TypedDict, total=False):
+    """Settings as arguments; None counts as not given. Settings says what each means."""
+
+    url: str | Callable[[], str] | None
+    schema: str | None
+    migrate: bool | None
+    log_level: str | None
+    queues: Iterable[str] | Mapping[str, int] | None
+    concurrency: int | None
+    poll_interval: Duration | None
+    lease: Duration | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Checked settings of an app and of a worker.
+
+    url: the database, `sqlite:///holdfast.db`; an argument may be a function that answers it.
+    schema: the PostgreSQL schema of Holdfast's tables, a lower-case name of at most 63 bytes, "holdfast".
+    migrate: whether opening the database also migrates it; None: SQLite yes, PostgreSQL no.
+    log_level: "debug", "info", "warning", "error" or "critical"; None: logging is left as it is.
+    queues: the queues a worker serves, each with its share of slots or None; None: all queues.
+    concurrency: jobs a worker runs at once, 1 to 10,000, 10.
+    poll_interval: the longest time between two looks for jobs, from 10 ms, 1 s.
+    lease: how long a claim lasts when its worker is not heard of, from 1 s, 30 s.
+    name: what people see the worker called; it identifies nothing.
+    """
+
+    url: str = field(default=DEFAULT_URL, repr=False)
+    schema: str = "holdfast"
+    migrate: bool | None = None
+    log_level: str | None = None
+    queues: Mapping[str, int | None] | None = None
+    concurrency: int = 10
+    poll_interval: float = 1.0
+    lease: float = 30.0
+    name: str | None = None
+
+    @classmethod
+    def load(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+        **arguments: Unpack[SettingArguments],
+    ) -> "Settings":
+        """Resolve all settings; ConfigError names the argument, variable or file that cannot be used.
+
+        environ, directory: where to look instead of the environment and the working directory.
+        """
+        environ = os.environ if environ is None else environ
+        file, table = read_pyproject(Path.cwd() if directory is None else directory)
+        found: dict[str, Any] = {}
+        for name, check in _CHECKS.items():
+            variable = f"HOLDFAST_{name.upper()}"
+            if arguments.get(name) is not None:
+                found[name] = _checked(check, arguments.get(name), f"argument {name}")
+            elif environ.get(variable):
+                found[name] = _checked(check, environ[variable], f"environment variable {variable}")
+            elif name in table:
+                found[name] = _checked(check, table[name], f"{file}, [tool.holdfast] {name}")
+        return cls(**found)
+
+
+def read_pyproject(directory: Path) -> tuple[Path | None, Mapping[str, Any]]:
+    """The nearest pyproject.toml and its `[tool.holdfast]`, read once per directory."""
+    return _read_pyproject(directory.absolute())
+
+
+@cache
+def _read_pyproject(directory: Path) -> tuple[Path | None, Mapping[str, Any]]:
+    for folder in (directory, *directory.parents):
+        file = folder / "pyproject.toml"
+        if file.is_file():
+            return file, MappingProxyType(_read_table(file))
+    return None, MappingProxyType({})
+
+
+def _read_table(file: Path) -> dict[str, Any]:
+    try:
+        table: Any = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("holdfast", {})
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error
+    if not isinstance(table, dict):
+        raise ConfigError(f"{file}: [tool.holdfast] must be a table")
+    known = cast("dict[str, Any]", table)
+    for name in known:
+        if name not in _CHECKS:
+            raise ConfigError(f"{file}: [tool.holdfast] has no setting {shown(name)}; there are {', '.join(_CHECKS)}")
+    return known
+
+
+def _checked(check: Callable[[Any], Any], value: Any, source: str) -> Any:
+    try:
+        return check(value)
+    except (InvalidOption, ConfigError) as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def _check_url(value: Any) -> str:
+    url = value() if callable(value) else value
+    if not isinstance(url, str):
+        raise ConfigError(f"a database URL must be text, not {type(url).__name__}")
+    parse_url(url)
+    return url
+
+
+def _check_schema(value: Any) -> str:
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value) or value.startswith("pg_"):
+        raise ConfigError(
+            "a schema's name is 1 to 63 lower-case letters, digits and underscores, beginning with neither a digit "
+            f"nor pg_; not {shown(value)}"
+        )
+    return value
+
+
+def _check_flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise ConfigError(f"expected true or false, not {shown(value)}")
+
+
+def _check_level(value: Any) -> str:
+    level = value.strip().lower() if isinstance(value, str) else ""
+    if level not in LEVELS:
+        raise ConfigError(f"expected one of {', '.join(LEVELS)}, not {shown(value)}")
+    return level
+
+
+def _check_slots(value: Any) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}\s*", value, re.ASCII):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_SLOTS:
+        raise ConfigError(f"expected a whole number from 1 to {MOST_SLOTS}, not {shown(value)}")
+    return value
+
+
+def _check_queues(value: Any) -> Mapping[str, int | None]:
+    """Names, a mapping of names to slots, or the text `mail,reports=2`."""
+    if isinstance(value, str):
+        return _check_queue_text(value)
+    if isinstance(value, Mapping):
+        slots = cast("Mapping[object, object]", value)
+        return MappingProxyType({check_name(name, "queue"): _check_slots(size) for name, size in slots.items()})
+    if not isinstance(value, Iterable):
+        raise ConfigError(f"expected names of queues, or a mapping of names to slots, not {shown(value)}")
+    names = cast("Iterable[object]", value)
+    return MappingProxyType({check_name(name, "queue"): None for name in names})
+
+
+def _check_queue_text(text: str) -> Mapping[str, int | None]:
+    found: dict[str, int | None] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, separator, size = part.partition("=")
+        found[check_name(name.strip(), "queue")] = _check_slots(size) if separator else None
+    return MappingProxyType(found)
+
+
+def _at_least(shortest: float) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        number = seconds(value, "it")
+        if number < shortest:
+            raise ConfigError(f"expected at least {shortest:g} s, not {shown(value)}")
+        return number
+
+    return check
+
+
+def _check_worker(value: Any) -> str:
+    return check_name(value, "a worker's name")
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "url": _check_url,
+    "schema": _check_schema,
+    "migrate": _check_flag,
+    "log_level": _check_level,
+    "queues": _check_queues,
+    "concurrency": _check_slots,
+    "poll_interval": _at_least(SHORTEST_POLL),
+    "lease": _at_least(SHORTEST_LEASE),
+    "name": _check_worker,
+}
