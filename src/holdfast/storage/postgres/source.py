@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import psycopg
 
-from holdfast.config import scrub
 from holdfast.errors import ConfigError, DatabaseUnavailable
+from holdfast.model.url import scrub
 
 log = logging.getLogger("holdfast.storage")
 
