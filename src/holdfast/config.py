@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
-from typing_extensions import Unpack
+from typing_extensions import TypedDict, Unpack
 
 from holdfast.errors import ConfigError, InvalidOption
 from holdfast.model.duration import Duration, seconds
@@ -32,7 +32,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
 
 
-class SettingArguments(TypedDict, total=False):
+class SettingArguments(TypedDict, total=False, closed=True):
     """Settings as arguments; None counts as not given. Settings says what each means."""
 
     url: str | Callable[[], str] | None

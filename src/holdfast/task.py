@@ -8,9 +8,10 @@ A task reaches a database through its `Binding`, which an app is.
 import inspect
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, overload
 
 from typing_extensions import TypeVar, Unpack
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
-D = TypeVar("D", default=Any)
+D = TypeVar("D", default=object)
+X = TypeVar("X")
+Later: TypeAlias = Coroutine[Any, Any, R]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +103,9 @@ class Binding(Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class _Root:
-    """What a task and all that `using` made of it have in common."""
+class _Home:
+    """Where the jobs of a task, and of all that `using` made of it, are stored."""
 
-    name: str
-    aliases: tuple[str, ...]
-    signature: Signature
-    is_async: bool
-    cpu: bool
-    retry: Retry | Unset
     binding: Binding | None = None
     several: bool = False
 
@@ -117,15 +114,28 @@ class Task(Generic[P, R, C]):
     """A function that can be run as a job. `P` are its parameters without a context, `R` what it returns,
     `C` what calling it gives: `R`, or a coroutine of it.
 
+    name: what its jobs are stored under; `aliases`: old names under which jobs may still be waiting.
+    body: the function itself; `signature`: its parameters and result, as JSON text.
+    is_async: whether the body runs on the worker's loop; `cpu`: in a process of its own.
+    options: what its jobs are stored with.
+    retry: what the decorator said, code included; UNSET where it said nothing.
+
     >>> job = send_mail.using(delay="5m").enqueue("a@b.c", subject="hi")
     """
 
-    def __init__(self, body: Callable[..., C], root: _Root, options: JobOptions, via: Binding | None = None) -> None:
+    def __init__(
+        self, body: Callable[..., C], name: str, aliases: tuple[str, ...], cpu: bool, options: JobOptions
+    ) -> None:
         update_wrapper(self, body)
+        self.name = name
+        self.aliases = aliases
         self.body = body
+        self.signature = Signature(body, name)
+        self.is_async = _is_async(body)
+        self.cpu = cpu
         self.options = options
-        self._root = root
-        self._via = via
+        self.retry = options.retry
+        self._home = _Home()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
         """Call the function here and now; nothing is stored. A leading context is supplied (see Context)."""
@@ -137,54 +147,31 @@ class Task(Generic[P, R, C]):
         return f"<Task {self.name}>"
 
     @property
-    def name(self) -> str:
-        """The name jobs of this task are stored under."""
-        return self._root.name
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        """Old names under which jobs may still be waiting."""
-        return self._root.aliases
-
-    @property
-    def signature(self) -> Signature:
-        """The function's parameters and result, as JSON text."""
-        return self._root.signature
-
-    @property
-    def is_async(self) -> bool:
-        """Whether the body is a coroutine function, run on the worker's loop."""
-        return self._root.is_async
-
-    @property
-    def cpu(self) -> bool:
-        """Whether the body runs in a process of its own, which can be killed."""
-        return self._root.cpu
-
-    @property
     def binding(self) -> Binding:
         """Where this task's jobs are stored; MisuseError where no app has taken it in, or several have."""
-        found = self._via or self._root.binding
-        if self._via is None and self._root.several:
+        home = self._home
+        if home.several:
             raise MisuseError(f"task {self.name} serves several apps: say which by task.via(app)")
-        if found is None:
+        if home.binding is None:
             raise MisuseError(
                 f"task {self.name} is in a TaskSet that no app has taken in: "
                 "call app.include(tasks) with that set, where the app is made"
             )
-        return found
+        return home.binding
 
     def bind(self, binding: Binding) -> None:
         """Say where this task's jobs are stored, also of those `using` made from it before.
 
         A second, other binding makes the task one of several apps, which each enqueue by `via`.
         """
-        self._root.several |= self._root.binding not in (None, binding)
-        self._root.binding = binding
+        self._home.several |= self._home.binding not in (None, binding)
+        self._home.binding = binding
 
     def via(self, binding: Binding) -> "Task[P, R, C]":
         """The same task, its jobs stored by `binding`; this one stays as it is."""
-        return Task(self.body, self._root, self.options, binding)
+        other = copy(self)
+        other._home = _Home(binding)
+        return other
 
     def using(self, **options: Unpack[OptionArguments]) -> "Task[P, R, C]":
         """The same task with other options for the jobs it enqueues; this one stays as it is.
@@ -197,7 +184,9 @@ class Task(Generic[P, R, C]):
         """
         given = JobOptions.of(options)
         self._refuse_code(given.retry)
-        return Task(self.body, self._root, given.over(self.options), self._via)
+        other = copy(self)
+        other.options = given.over(self.options)
+        return other
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> "Call[R]":
         """A job of these arguments as a value, for `enqueue_many`; InvalidArguments as from `enqueue`."""
@@ -225,12 +214,12 @@ class Task(Generic[P, R, C]):
 
         default: the app's own retry, for a task that has none.
         """
-        code = default if isinstance(self._root.retry, Unset) else self._root.retry
+        code = default if isinstance(self.retry, Unset) else self.retry
         return policy.retry.with_code(code)
 
     def _refuse_code(self, retry: Retry | Unset) -> None:
         """A job's row cannot hold code, so what only code can say belongs to the decorator."""
-        if isinstance(retry, Unset) or retry == self._root.retry:
+        if isinstance(retry, Unset) or retry == self.retry:
             return
         if retry.function is not None or retry.give_up_on:
             raise InvalidOption(
@@ -255,17 +244,26 @@ def to_new_job(call: Call[Any], defaults: JobOptions = NO_OPTIONS) -> NewJob:
     return NewJob(new_id(), call.task.name, call.args, **options.columns())
 
 
+class _Anything:
+    """What only a first parameter of type `object` or Any takes, which is an argument and no context.
+
+    Type checkers cannot tell such a function's other parameters apart, so its calls are checked when they run.
+    """
+
+
 class TaskDecorator(Protocol):
     """What `task(...)` with options answers."""
 
     @overload
-    def __call__(
-        self, function: Callable[Concatenate[Context[Any], P], Coroutine[Any, Any, R]], /
-    ) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+    def __call__(self, function: Callable[Concatenate[_Anything, ...], Later[R]], /) -> Task[..., R, Later[R]]: ...
     @overload
-    def __call__(self, function: Callable[Concatenate[Context[Any], P], R], /) -> Task[P, R, R]: ...
+    def __call__(self, function: Callable[Concatenate[_Anything, ...], R], /) -> Task[..., R, R]: ...
     @overload
-    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+    def __call__(self, function: Callable[Concatenate[Context[X], P], Later[R]], /) -> Task[P, R, Later[R]]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Context[X], P], R], /) -> Task[P, R, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, Later[R]], /) -> Task[P, R, Later[R]]: ...
     @overload
     def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
 
@@ -278,13 +276,15 @@ class TaskMaker:
         raise NotImplementedError
 
     @overload
-    def task(
-        self, function: Callable[Concatenate[Context[Any], P], Coroutine[Any, Any, R]], /
-    ) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+    def task(self, function: Callable[Concatenate[_Anything, ...], Later[R]], /) -> Task[..., R, Later[R]]: ...
     @overload
-    def task(self, function: Callable[Concatenate[Context[Any], P], R], /) -> Task[P, R, R]: ...
+    def task(self, function: Callable[Concatenate[_Anything, ...], R], /) -> Task[..., R, R]: ...
     @overload
-    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+    def task(self, function: Callable[Concatenate[Context[X], P], Later[R]], /) -> Task[P, R, Later[R]]: ...
+    @overload
+    def task(self, function: Callable[Concatenate[Context[X], P], R], /) -> Task[P, R, R]: ...
+    @overload
+    def task(self, function: Callable[P, Later[R]], /) -> Task[P, R, Later[R]]: ...
     @overload
     def task(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
     @overload
@@ -371,8 +371,7 @@ def _define(
 ) -> Task[Any, Any, Any]:
     name = _check_body(body, name, cpu)
     others = tuple(check_name(alias, "an alias") for alias in ((aliases,) if isinstance(aliases, str) else aliases))
-    root = _Root(name, others, Signature(body, name), inspect.iscoroutinefunction(body), cpu, options.retry)
-    return Task(body, root, options)
+    return Task(body, name, others, cpu, options)
 
 
 def _check_body(body: object, name: str | None, cpu: bool) -> str:
@@ -387,9 +386,13 @@ def _check_body(body: object, name: str | None, cpu: bool) -> str:
             raise ConfigError(f"a task is named after its function; give {given} a name= of its own")
     if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
         raise ConfigError(f"task {name} is a generator function; a task returns its value")
-    if cpu and inspect.iscoroutinefunction(body):
+    if cpu and _is_async(body):
         raise ConfigError(f"task {name} is a coroutine function; cpu=True needs a plain one")
     return check_name(name, "a task's name")
+
+
+def _is_async(body: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(body) or inspect.iscoroutinefunction(type(body).__call__)
 
 
 def _place(task: Task[Any, Any, Any]) -> str:

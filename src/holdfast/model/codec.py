@@ -9,7 +9,7 @@ those of the code that runs.
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Never, NoReturn, NotRequired, cast, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict
@@ -108,7 +108,7 @@ class Signature:
     @cached_property
     def _hints(self) -> dict[str, Any]:
         try:
-            return get_type_hints(self.function, include_extras=True)
+            return get_type_hints(_annotated(self.function), include_extras=True)
         except Exception as error:  # an annotation is any expression
             raise ConfigError(
                 f"an annotation of task {self.name} cannot be resolved: {shown_text(str(error))}; "
@@ -180,6 +180,13 @@ class Signature:
         except TypeError as mismatch:
             return InvalidArguments(f"{self.name}: {shown_text(str(mismatch))}; it takes {self._takes}")
         return InvalidArguments(f"{self.name}: {describe(error)}")
+
+
+def _annotated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the annotations of a callable are: a partial's function, an object's `__call__`."""
+    while isinstance(function, partial):
+        function = function.func
+    return function if inspect.isroutine(function) else type(function).__call__
 
 
 def _argument_type(parameter: inspect.Parameter, hint: Any) -> Any:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any, Final, TypedDict, cast
+from typing import Any, Final, cast
+
+from typing_extensions import TypedDict
 
 from holdfast.errors import InvalidOption
 from holdfast.model.duration import Duration, seconds
@@ -32,7 +34,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-class OptionArguments(TypedDict, total=False):
+class OptionArguments(TypedDict, total=False, closed=True):
     """The options of one job, as `using` and the decorator take them; JobOptions says what each means."""
 
     queue: str

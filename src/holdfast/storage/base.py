@@ -81,6 +81,11 @@ class Store(Protocol):
         """The database for people: no password."""
         ...
 
+    @property
+    def trouble_at(self) -> float:
+        """When (monotonic) it was last found away, minus infinity for never."""
+        ...
+
 
 class Borrowed(Protocol):
     """Operations inside a transaction that belongs to the caller."""

@@ -51,10 +51,18 @@ class _Shared:
 
 
 class Lane:
-    """See the module. `connect` opens its session at first use; `woken` is called after commits that make work."""
+    """See the module. `connect` opens its session at first use; `woken` is called after commits that make work.
+
+    `patience` answers for how many seconds a call keeps trying: none at all before the first contact, so that a
+    wrong URL errs at once.
+    """
 
     def __init__(
-        self, name: str, connect: Callable[[], Session], woken: Callable[[], None], patience: float = PATIENCE
+        self,
+        name: str,
+        connect: Callable[[], Session],
+        woken: Callable[[], None],
+        patience: Callable[[], float] = lambda: PATIENCE,
     ) -> None:
         self.name = name
         self._connect = connect
@@ -64,6 +72,8 @@ class Lane:
         self._shared = _Shared()
         self._handed = threading.Semaphore(0)
         self._thread: threading.Thread | None = None
+        self.trouble_at = float("-inf")
+        """When (monotonic) the database was last found away."""
 
     def run(self, op: Op[R]) -> R:
         """Run `op` and answer once it is durable."""
@@ -117,7 +127,7 @@ class Lane:
             return  # a caller on another thread owns the lane: it closes the connection when it is done
         self._handed.release()
         if thread is not None and thread is not threading.current_thread():
-            thread.join(self._patience)
+            thread.join(PATIENCE)
         self._drop_session()
 
     def forget(self) -> None:
@@ -186,7 +196,8 @@ class Lane:
 
     def _persist(self, ops: list[Op[Any]]) -> list[Answer]:
         """Run the batch, over new connections if need be, until its outcome is known or patience is over."""
-        give_up = time.monotonic() + self._patience
+        patience = self._patience()
+        give_up = time.monotonic() + patience
         in_doubt = False
         pause = 0.01
         while True:
@@ -202,8 +213,9 @@ class Lane:
                 reason: BaseException = lost.cause
             except DatabaseUnavailable as error:
                 reason = error
-            if self._shared.closed or time.monotonic() > give_up:
-                raise _gave_up(in_doubt, reason, self._patience)
+            self.trouble_at = time.monotonic()
+            if self._shared.closed or time.monotonic() >= give_up:
+                raise _gave_up(in_doubt, reason, patience)
             log.debug("lane %s: %s; trying again", self.name, reason)
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, 1.0)
@@ -223,6 +235,8 @@ def _gave_up(in_doubt: bool, reason: BaseException, patience: float) -> Exceptio
             f"the connection went while committing and the database has not come back for {patience:g} s ({reason}); "
             "the change may have happened: look the job up by its id before repeating the call"
         )
+    elif patience == 0 and isinstance(reason, DatabaseUnavailable):
+        return reason
     else:
         error = DatabaseUnavailable(f"the database could not be reached for {patience:g} s: {reason}; nothing changed")
     error.__cause__ = reason

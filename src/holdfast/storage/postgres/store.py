@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 from holdfast import errors
 from holdfast.clock import Clock
 from holdfast.storage.base import ConnectionLost, Listener, Session, drive
-from holdfast.storage.lane import Lane
+from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Row, Statement, one
 from holdfast.storage.postgres.listen import Notifier, NotifyListener, channel_of
@@ -39,11 +39,15 @@ class PostgresStore:
 
     def _start(self) -> None:
         self._notifier = Notifier(self._notify)
-        self._lanes = {name: Lane(name, self._open, self.ring) for name in LANES}
+        self._lanes = {name: Lane(name, self._open, self.ring, self._patience) for name in LANES}
 
     @property
     def where(self) -> str:
         return f"{self._source.where}, schema {self._schema}"
+
+    @property
+    def trouble_at(self) -> float:
+        return max(lane.trouble_at for lane in self._lanes.values())
 
     def run(self, op: Op[R], lane: str = "write") -> R:
         return self._lanes[lane].run(op)
@@ -91,6 +95,9 @@ class PostgresStore:
         _left_behind.append((self._lanes, self._notifier))
         self._listeners = []
         self._start()
+
+    def _patience(self) -> float:
+        return PATIENCE if self._checked else 0.0
 
     def _open(self) -> Session:
         if not self._checked:

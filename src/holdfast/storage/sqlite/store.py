@@ -12,7 +12,7 @@ from holdfast import errors
 from holdfast.clock import Clock, machine_micros
 from holdfast.ids import new_id
 from holdfast.storage.base import Listener, drive
-from holdfast.storage.lane import Lane
+from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Steps
 from holdfast.storage.sqlite.bells import BellListener, Bells
@@ -37,13 +37,18 @@ class SqliteStore:
         self._opening = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self._bells = None if self._path is None else Bells(self._path)
-        write = Lane("write", self._open, self.ring)
-        self._lanes = {"write": write, "read": write if self._path is None else Lane("read", self._open, self.ring)}
+        write = Lane("write", self._open, self.ring, self._patience)
+        read = Lane("read", self._open, self.ring, self._patience)
+        self._lanes = {"write": write, "read": write if self._path is None else read}
         _open_stores.add(self)
 
     @property
     def where(self) -> str:
         return "an in-memory SQLite database" if self._path is None else f"the SQLite database {self._path}"
+
+    @property
+    def trouble_at(self) -> float:
+        return max(lane.trouble_at for lane in self._lanes.values())
 
     def run(self, op: Op[R], lane: str = "write") -> R:
         return self._lane(lane).run(op)
@@ -99,6 +104,9 @@ class SqliteStore:
         self._bells = None if self._path is None else Bells(self._path)
         for lane in set(self._lanes.values()):
             lane.forget()
+
+    def _patience(self) -> float:
+        return PATIENCE if self._ready else 0.0
 
     def _open(self) -> SqliteSession:
         with self._opening:

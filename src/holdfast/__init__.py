@@ -1,0 +1,42 @@
+"""Background jobs and durable workflows in the database you already have: SQLite when you start, PostgreSQL when
+you grow.
+
+    from holdfast import Holdfast
+
+    app = Holdfast("sqlite:///app.db")
+
+    @app.task
+    def greet(name: str) -> str:
+        return f"Hello, {name}!"
+
+    job = greet.enqueue("Ada")      # any process
+    app.run_worker()                # any other process, or: holdfast worker module:app
+    job.result(timeout=10)
+"""
+
+from holdfast.app import Holdfast
+from holdfast.client import Job
+from holdfast.model.event import Event
+from holdfast.model.job import JobRecord, JobState
+from holdfast.model.retry import Retry
+from holdfast.storage.open import migration_sql
+from holdfast.task import Call, Context, Task, TaskSet
+from holdfast.worker.tally import Report
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Call",
+    "Context",
+    "Event",
+    "Holdfast",
+    "Job",
+    "JobRecord",
+    "JobState",
+    "Report",
+    "Retry",
+    "Task",
+    "TaskSet",
+    "__version__",
+    "migration_sql",
+]

@@ -1,0 +1,339 @@
+"""`Holdfast`: one database, its tasks, and everything that is done with them."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from typing_extensions import Unpack
+
+from holdfast.client import Client, Job
+from holdfast.clock import Clock, DatabaseClock
+from holdfast.config import SettingArguments, Settings
+from holdfast.errors import ConfigError, MisuseError
+from holdfast.events import log as event_log
+from holdfast.events.bus import Bus, Subscriber
+from holdfast.leader.caretaker import Caretaker
+from holdfast.leader.duties import promote, prune, rescue, upkeep
+from holdfast.management import Jobs
+from holdfast.model.duration import Duration, seconds
+from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
+from holdfast.model.tenant import Scope
+from holdfast.storage.base import Store
+from holdfast.storage.open import open_store
+from holdfast.task import Call, Task, TaskMaker, TaskSet, to_new_job
+from holdfast.worker.plan import Plan, Tasks
+from holdfast.worker.tally import Report
+from holdfast.worker.worker import DEFAULT_GRACE, Worker
+
+R = TypeVar("R")
+
+
+class Holdfast(TaskMaker):
+    """Background jobs in one database.
+
+    url: `sqlite:///app.db`, `sqlite:///:memory:` or `postgresql://…`, or a function that answers it; else
+        $HOLDFAST_URL, else pyproject.toml's `[tool.holdfast] url`, else `sqlite:///holdfast.db`.
+    pool, engine, connect: instead of a URL, a psycopg pool, a SQLAlchemy engine (psycopg) or a function that
+        opens a psycopg connection; never closed by us, but for what `connect` opened.
+    clock: a test's clock instead of the database's.
+    defaults: options of all its jobs, below those of their tasks: `retry`, `timeout`, `keep_succeeded` …
+    settings: schema, migrate, log_level and the workers' queues, concurrency, poll_interval, lease and name,
+        each also by environment (`HOLDFAST_LEASE`) and pyproject.toml.
+
+    Nothing is opened before the first use. Raises ConfigError for settings that cannot work.
+
+    >>> app = Holdfast("sqlite:///app.db")
+    """
+
+    def __init__(
+        self,
+        url: str | Callable[[], str] | None = None,
+        *,
+        pool: Any = None,
+        engine: Any = None,
+        connect: Callable[[], Any] | None = None,
+        clock: Clock | None = None,
+        defaults: OptionArguments | None = None,
+        **settings: Unpack[SettingArguments],
+    ) -> None:
+        self._given: dict[str, Any] = {**settings, "url": url}
+        self._sources: dict[str, Any] = {"pool": pool, "engine": engine, "connect": connect}
+        self._clock = clock or DatabaseClock()
+        self._defaults = JobOptions.of(defaults) if defaults else NO_OPTIONS
+        self._settings = Settings.load(**self._given)
+        self._tasks = TaskSet()
+        self._client: Client | None = None
+        self._bus = Bus()
+        for name in event_log.LINES:
+            self._bus.on(name, event_log.write)
+        self._set_log_level()
+
+    def __repr__(self) -> str:
+        return f"<Holdfast on {self.store.where}>"
+
+    def configure(
+        self,
+        url: str | Callable[[], str] | None = None,
+        *,
+        pool: Any = None,
+        engine: Any = None,
+        connect: Callable[[], Any] | None = None,
+        **settings: Unpack[SettingArguments],
+    ) -> None:
+        """Give settings later than the constructor, before the first use. Raises MisuseError after it."""
+        if self._client is not None:
+            raise MisuseError("configure comes before the first use of the app; close() it, or make another")
+        given = {"url": url, **settings}
+        self._given.update({name: value for name, value in given.items() if value is not None})
+        sources = {"pool": pool, "engine": engine, "connect": connect}
+        self._sources.update({name: value for name, value in sources.items() if value is not None})
+        self._settings = Settings.load(**self._given)
+        self._set_log_level()
+
+    # Tasks
+
+    def add(self, task: Task[Any, Any, Any]) -> None:
+        self._tasks.add(task)
+        task.bind(self)
+
+    def include(self, tasks: TaskSet) -> None:
+        """Take in the tasks of a set. Raises DuplicateTask, and takes in none, where a name is taken."""
+        self._tasks.include(tasks)
+        for task in tasks:
+            task.bind(self)
+
+    @property
+    def tasks(self) -> Iterator[Task[Any, Any, Any]]:
+        """All tasks of this app."""
+        return iter(tuple(self._tasks))
+
+    # Enqueueing
+
+    def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
+        """Store many jobs in one transaction, all or none; answers their handles in the same order.
+
+        >>> app.enqueue_many([send_mail.call(to, subject="news") for to in addresses])
+        """
+        return self.enqueue(tuple(calls))
+
+    async def aenqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
+        """`enqueue_many` for event loops."""
+        return await self.aenqueue(tuple(calls))
+
+    def enqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
+        """What `task.enqueue` comes to: store these calls, all or none."""
+        new = [to_new_job(call, self._defaults) for call in calls]
+        client = self._open()
+        client.enqueue(new, Scope())
+        return [
+            Job(client, job.id, call.task.signature.load_result, Scope(job.tenant))
+            for job, call in zip(new, calls, strict=True)
+        ]
+
+    async def aenqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
+        """What `task.aenqueue` comes to."""
+        new = [to_new_job(call, self._defaults) for call in calls]
+        client = self._open()
+        await client.aenqueue(new, Scope())
+        return [
+            Job(client, job.id, call.task.signature.load_result, Scope(job.tenant))
+            for job, call in zip(new, calls, strict=True)
+        ]
+
+    @property
+    def jobs(self) -> Jobs:
+        """Reading jobs: `app.jobs.get(id)`, `app.jobs.list(state="failed")`."""
+        return Jobs(self._open(), Scope())
+
+    # Working
+
+    def worker(
+        self,
+        queues: Iterable[str] | Mapping[str, int | None] | None = None,
+        *,
+        tasks: Iterable[Task[Any, Any, Any] | str] | None = None,
+        concurrency: int | None = None,
+        poll_interval: Duration | None = None,
+        batch: int | None = None,
+        lease: Duration | None = None,
+        name: str | None = None,
+        leader: bool = True,
+    ) -> Worker:
+        """A worker, to be entered with `with` or `async with`: it claims by then, and stops gracefully at the end.
+
+        queues: names, or a mapping of names to slots; None: all queues, and none where it is empty.
+        tasks: only jobs of these; None: all tasks of the app.
+        concurrency: jobs at once, 10.
+        poll_interval: the longest time between two looks, 1 s; wake-ups come sooner.
+        batch: the most jobs in one claim; it adapts by itself.
+        lease: how long a claim lasts when its worker is not heard of, 30 s, 1 s at least.
+        name: shown to people; it identifies nothing.
+        leader: whether it stands for election as leader.
+
+        Raises ConfigError.
+        """
+        given: dict[str, Any] = dict(self._given)
+        asked = {
+            "queues": queues,
+            "concurrency": concurrency,
+            "poll_interval": poll_interval,
+            "lease": lease,
+            "name": name,
+        }
+        given.update({key: value for key, value in asked.items() if value is not None})
+        settings = Settings.load(**given)
+        plan = Plan(
+            queues=settings.queues,
+            tasks=None if tasks is None else frozenset(_named(self._tasks, task) for task in tasks),
+            concurrency=settings.concurrency,
+            poll_interval=settings.poll_interval,
+            lease=settings.lease,
+            batch=batch,
+            name=settings.name or "",
+        )
+        known = Tasks(lambda: self._tasks, self._tasks.get, plan)
+        return Worker(self._open, self._bus, known, plan, self._caretaker if leader else None)
+
+    def run_worker(self, *, grace: Duration = DEFAULT_GRACE, **options: Any) -> None:
+        """Work until SIGTERM or SIGINT (Ctrl-C), then stop gracefully; a second signal stops at once.
+
+        grace: how long running bodies get to end. The other options are those of `worker`.
+        """
+        for task in self._tasks:
+            task.signature.prepare()
+        asyncio.run(_work_until_told(self.worker(**options), seconds(grace, "grace")))
+
+    def work_once(
+        self,
+        batch: int = 10,
+        concurrency: int = 3,
+        deadline: Duration | None = None,
+        *,
+        queues: Iterable[str] | Mapping[str, int | None] | None = None,
+        tasks: Iterable[Task[Any, Any, Any] | str] | None = None,
+    ) -> Report:
+        """Do the leader's due duties, run up to `batch` ready jobs, and answer what came of them.
+
+        For cron routes and serverless functions: a system only ever called this way loses and delays nothing.
+
+        deadline: when to give back what is not done yet, uncounted; None: no such limit.
+
+        Raises MisuseError on an event loop: `await app.awork_once(…)` there.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self.awork_once(batch, concurrency, deadline, queues=queues, tasks=tasks))
+        raise MisuseError("work_once blocks, and this is an event loop: await app.awork_once(…)")
+
+    async def awork_once(
+        self,
+        batch: int = 10,
+        concurrency: int = 3,
+        deadline: Duration | None = None,
+        *,
+        queues: Iterable[str] | Mapping[str, int | None] | None = None,
+        tasks: Iterable[Task[Any, Any, Any] | str] | None = None,
+    ) -> Report:
+        """`work_once` for event loops."""
+        limit = None if deadline is None else seconds(deadline, "deadline")
+        await asyncio.to_thread(self.do_duties)
+        worker = self.worker(queues, tasks=tasks, concurrency=concurrency, leader=False)
+        return await worker.once(batch, limit)
+
+    def do_duties(self) -> None:
+        """Do all of the leader's duties once: promote, rescue, prune, upkeep."""
+        store = self.store
+        promote.run_once(store)
+        rescue.run_once(store, self._bus, self._settings.lease)
+        prune.run_once(store, pages=1)
+        upkeep.run_once(store)
+
+    # Events
+
+    def on(self, name: str, subscriber: Subscriber | None = None) -> Any:
+        """Call a function for every fact of this process named so ("*": for all): `@app.on("lease.lost")`."""
+
+        def subscribe(function: Subscriber) -> Subscriber:
+            self._bus.on(name, function)
+            return function
+
+        return subscribe if subscriber is None else subscribe(subscriber)
+
+    def off(self, name: str, subscriber: Subscriber) -> None:
+        """Undo `on`."""
+        self._bus.off(name, subscriber)
+
+    # The database
+
+    @property
+    def store(self) -> Store:
+        """The store behind the app."""
+        return self._open().store
+
+    def migrate(self) -> list[str]:
+        """Make or update the tables; answers the names of the steps run. SQLite does so by itself when opened."""
+        return self.store.migrate()
+
+    async def amigrate(self) -> list[str]:
+        """`migrate` for event loops."""
+        return await asyncio.to_thread(self.migrate)
+
+    def check(self) -> None:
+        """Raise what is wrong with the database: unreachable, not ours, too old or too new, and what to do."""
+        self.store.check()
+
+    def close(self) -> None:
+        """Finish pending writes and close all connections; the next use opens them anew."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    async def aclose(self) -> None:
+        """`close` for event loops."""
+        await asyncio.to_thread(self.close)
+
+    def _open(self) -> Client:
+        if self._client is None:
+            self._client = Client(open_store(self._settings, self._clock, **self._sources))
+        return self._client
+
+    def _caretaker(self, plan: Plan) -> Caretaker:
+        return Caretaker(self.store, self._bus, plan.boot, plan.lease, plan.poll_interval)
+
+    def _set_log_level(self) -> None:
+        if self._settings.log_level is not None:
+            logging.getLogger("holdfast").setLevel(self._settings.log_level.upper())
+
+
+def _named(tasks: TaskSet, task: Task[Any, Any, Any] | str) -> str:
+    found = tasks.get(task.name if isinstance(task, Task) else task)
+    if found is None:
+        raise ConfigError(f"the app has no task {task!r}; it has {', '.join(sorted(one.name for one in tasks)) or 'none'}")
+    return found.name
+
+
+async def _work_until_told(worker: Worker, grace: float) -> None:
+    told = asyncio.Event()
+    insisted = asyncio.Event()
+
+    def hear() -> None:
+        (insisted if told.is_set() else told).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, hear)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(hear))
+    await worker.start()
+    await told.wait()
+    stopping = asyncio.create_task(worker.stop(grace))
+    insisting = asyncio.create_task(insisted.wait())
+    await asyncio.wait({stopping, insisting}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        worker.hurry()
+    await stopping
+    insisting.cancel()

@@ -1,0 +1,179 @@
+"""The caller's side: jobs are stored, read, and waited for."""
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Generic, TypeVar
+
+from holdfast.errors import (
+    JobCancelled,
+    JobFailed,
+    JobNotFound,
+    JobStalled,
+    MisuseError,
+    ResultGone,
+    ResultTimeout,
+)
+from holdfast.ids import check_id
+from holdfast.model.duration import Duration, seconds
+from holdfast.model.job import JobRecord, JobState, NewJob
+from holdfast.model.tenant import Scope
+from holdfast.storage.base import Store
+from holdfast.storage.ops import jobs
+from holdfast.storage.ops.inspect import Gone, get
+from holdfast.waiting import Waiter, Watch
+
+R = TypeVar("R")
+
+running_job: ContextVar[str | None] = ContextVar("holdfast_running_job", default=None)
+"""The id of the job whose body runs in this context."""
+
+
+class Client:
+    """What an app and its jobs' handles share: a store, and one watch over the jobs that are waited for."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._waiter = Waiter(lambda ids, scope: store.run(get(ids, scope), "read"))
+
+    def enqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+        """Store jobs; durable when it returns. All or none."""
+        if new:
+            self.store.run(jobs.enqueue(new, scope))
+
+    async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+        if new:
+            await self.store.arun(jobs.enqueue(new, scope))
+
+    def get(self, id: str, scope: Scope) -> JobRecord | None:
+        found = self.store.run(get([id], scope), "read")[0]
+        return found if isinstance(found, JobRecord) else None
+
+    async def aget(self, id: str, scope: Scope) -> JobRecord | None:
+        found = (await self.store.arun(get([id], scope), "read"))[0]
+        return found if isinstance(found, JobRecord) else None
+
+    def watch(self, id: str, scope: Scope) -> Watch:
+        """Learn when a job has ended."""
+        return self._waiter.watch(id, scope)
+
+    def ended(self) -> None:
+        """Some job ended in this process: whoever waits may look at once."""
+        self._waiter.nudge()
+
+    def close(self) -> None:
+        self._waiter.close()
+        self.store.close()
+
+
+class Job(Generic[R]):
+    """A handle on one job. It knows the id; everything else is asked of the database.
+
+    id: the job's id.
+    created: False where an existing job answered instead of a new one.
+    """
+
+    __slots__ = ("_client", "_decode", "_record", "_scope", "created", "id")
+
+    def __init__(
+        self, client: Client, id: str, decode: Callable[[str], R], scope: Scope | None = None, created: bool = True
+    ) -> None:
+        self._client = client
+        self.id = check_id(id) if scope is None else id
+        self._decode = decode
+        self._scope = scope or Scope()
+        self._record: JobRecord | None = None
+        self.created = created
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id}>"
+
+    @property
+    def record(self) -> JobRecord:
+        """The record as last read; read now if it never was. Raises JobNotFound."""
+        return self._record if self._record is not None else self.refresh()
+
+    @property
+    def state(self) -> JobState:
+        """The state as last read (`refresh` reads it anew). Raises JobNotFound."""
+        return self.record.state
+
+    def refresh(self) -> JobRecord:
+        """Read the job's record anew. Raises JobNotFound where it is not, or no longer, there."""
+        return self._seen(self._client.get(self.id, self._scope))
+
+    async def arefresh(self) -> JobRecord:
+        """`refresh` for event loops."""
+        return self._seen(await self._client.aget(self.id, self._scope))
+
+    def result(self, timeout: Duration | None = None) -> R:
+        """Wait until the job has ended and answer what it returned.
+
+        timeout: the longest wait, None for ever; the job is not touched when it is over.
+
+        Raises JobFailed (with kind, message and traceback of the body's error), JobCancelled, JobStalled,
+        ResultTimeout, ResultGone where the row was removed, JobNotFound; MisuseError inside a body.
+
+        >>> send_mail.enqueue("a@b.c", subject="hi").result(timeout=10)
+        'sent'
+        """
+        _refuse_inside_body()
+        watch = self._client.watch(self.id, self._scope)
+        try:
+            found = watch.wait(None if timeout is None else seconds(timeout, "timeout"))
+        except TimeoutError:
+            raise self._late(timeout) from None
+        finally:
+            watch.close()
+        return self._value(found)
+
+    async def aresult(self, timeout: Duration | None = None) -> R:
+        """`result` for event loops."""
+        _refuse_inside_body()
+        watch = self._client.watch(self.id, self._scope)
+        try:
+            found = await watch.await_(None if timeout is None else seconds(timeout, "timeout"))
+        except TimeoutError:
+            raise self._late(timeout) from None
+        finally:
+            watch.close()
+        return self._value(found)
+
+    def _seen(self, record: JobRecord | None) -> JobRecord:
+        if record is None:
+            raise JobNotFound(f"there is no job {self.id} (any more)", self.id)
+        self._record = record
+        return record
+
+    def _late(self, timeout: Duration | None) -> ResultTimeout:
+        return ResultTimeout(f"job {self.id} had not ended after {timeout}; it goes on", self.id)
+
+    def _value(self, found: JobRecord | Gone | None) -> R:
+        if isinstance(found, Gone):
+            raise ResultGone(f"job {self.id} ended, and its row was removed as its retention asked", self.id)
+        record = self._seen(found)
+        match record.state:
+            case JobState.SUCCEEDED:
+                return self._decode(record.result_text or "null")
+            case JobState.CANCELLED:
+                raise JobCancelled(self.id, record.reason or "explicit")
+            case JobState.STALLED:
+                raise JobStalled(f"job {self.id} stalled ({record.reason}) and waits for a person", self.id)
+            case _:
+                raise _failure(record)
+
+
+def _failure(record: JobRecord) -> JobFailed:
+    if not record.errors:
+        return JobFailed(record.id, record.reason or "failed", "no error was recorded")
+    last = record.errors[-1]
+    return JobFailed(record.id, last.kind, last.message, last.traceback)
+
+
+def _refuse_inside_body() -> None:
+    inside = running_job.get()
+    if inside is not None:
+        raise MisuseError(
+            f"job {inside} waits for another job's result inside its body, which would hold its slot for as long: "
+            "enqueue the next step from here, or wait outside"
+        )
+

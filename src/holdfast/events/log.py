@@ -1,0 +1,44 @@
+"""The wording of every log line, in one place. Payloads and results are never logged."""
+
+import logging
+from collections.abc import Callable
+
+from holdfast.model.event import Event
+
+log = logging.getLogger("holdfast")
+
+LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
+    "worker.started": (logging.INFO, lambda e: f"worker {e.details['name']} started: {e.details['what']}"),
+    "worker.stopping": (logging.INFO, lambda e: f"worker {e.details['name']} stopping: {e.details['what']}"),
+    "worker.stopped": (logging.INFO, lambda e: f"worker {e.details['name']} stopped: {e.details['what']}"),
+    "worker.blocked": (
+        logging.WARNING,
+        lambda e: f"the event loop has not turned for {e.details['seconds']:.1f} s; it stands in:\n{e.details['stack']}",
+    ),
+    "lease.lost": (
+        logging.WARNING,
+        lambda e: f"lost the lease of job {e.details['id']}: another claim has it, and nothing of this attempt is kept",
+    ),
+    "job.rescued": (
+        logging.WARNING,
+        lambda e: f"job {e.details['id']} ({e.task}) lost its worker {e.details['worker']}: {e.details['what']}",
+    ),
+    "job.attempt_failed": (
+        logging.WARNING,
+        lambda e: f"job {e.details['id']} ({e.task}) failed in attempt {e.details['attempt']}: "
+        f"{e.details['kind']}; {e.details['what']}",
+    ),
+    "task.unknown": (
+        logging.WARNING,
+        lambda e: f"no task {e.task!r} here: its jobs wait for a worker that has it",
+    ),
+    "database.away": (logging.WARNING, lambda e: f"{e.details['what']}: {e.details['error']}; trying again"),
+    "leader.elected": (logging.DEBUG, lambda e: f"leading, term {e.details['term']}"),
+}
+
+
+def write(event: Event) -> None:
+    """A subscriber for "*": logs the facts that have a line."""
+    line = LINES.get(event.name)
+    if line is not None and log.isEnabledFor(line[0]):
+        log.log(line[0], line[1](event), extra={"holdfast_event": event.name})

@@ -1,0 +1,120 @@
+"""Does the leader's duties, each at its own pace, for as long as this process leads.
+
+Leadership is a lease of five seconds with a term. Every duty is safe beside another leader's, so that a short
+overlap, or a process that woke up late, harms nothing.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.clock import monotonic
+from holdfast.errors import HoldfastError
+from holdfast.events.bus import Bus
+from holdfast.leader.duties import promote, prune, rescue, upkeep
+from holdfast.storage.base import Store
+from holdfast.storage.ops import duties
+
+ROLE = "caretaker"
+TERM = 5.0
+"""Seconds for which leadership is held; renewed at half."""
+
+
+@dataclass(slots=True)
+class Duty:
+    """Something to be done every so often; `run` answers in how many seconds to do it again, None for its pace."""
+
+    name: str
+    every: float
+    run: Callable[[], float | None]
+    due_at: float = float("-inf")
+
+
+class Caretaker:
+    """A thread that stands for election and works while it leads."""
+
+    def __init__(self, store: Store, bus: Bus, boot: str, lease: float = 30.0, most_idle: float = 1.0) -> None:
+        self._store = store
+        self._bus = bus
+        self._boot = boot
+        self._lease = lease
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="holdfast-leader", daemon=True)
+        self._term: int | None = None
+        self._leads_until = float("-inf")
+        self._duties = [
+            Duty("promote", most_idle, self._promote),
+            Duty("rescue", min(5.0, lease / 3), self._rescue),
+            Duty("prune", 60.0, self._prune),
+            Duty("upkeep", 3600.0, self._upkeep),
+        ]
+
+    @property
+    def leads(self) -> bool:
+        return monotonic() < self._leads_until
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop soon; leadership is given up at once."""
+        self._stop.set()
+
+    def join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+
+    def _work(self) -> None:
+        pause = 0.0
+        while not self._stop.wait(pause):
+            try:
+                pause = self.run_once()
+            except HoldfastError as error:
+                self._bus.tell("database.away", what="the leader's duties cannot be done", error=error)
+                pause = random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+        if self.leads:
+            try:
+                self._store.run(duties.abdicate(ROLE, self._boot))
+            except HoldfastError as error:
+                self._bus.tell("database.away", what="leadership could not be given up", error=error)
+
+    def run_once(self) -> float:
+        """Stand for election if it is time, do what is due, and answer how many seconds to wait."""
+        now = monotonic()
+        if now > self._leads_until - TERM / 2:
+            self._stand(now)
+        if not self.leads:
+            return TERM / 2 * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+        for duty in self._duties:
+            if duty.due_at <= monotonic() and not self._stop.is_set():
+                again = duty.run()
+                duty.due_at = monotonic() + (duty.every if again is None else min(duty.every, again))
+        soonest = min(duty.due_at for duty in self._duties)
+        return max(0.0, min(soonest, self._leads_until - TERM / 2) - monotonic())
+
+    def _stand(self, now: float) -> None:
+        term = self._store.run(duties.lead(ROLE, self._boot, TERM))
+        if term is None:
+            self._leads_until = float("-inf")
+            return
+        self._leads_until = now + TERM
+        if term != self._term:
+            self._term = term
+            self._bus.tell("leader.elected", term=term)
+
+    def _promote(self) -> float | None:
+        return promote.run_once(self._store).next_in
+
+    def _rescue(self) -> float | None:
+        # While the database was away nobody could renew: leases that ran out then are no crashes, so wait one lease.
+        if monotonic() - self._store.trouble_at >= self._lease:
+            rescue.run_once(self._store, self._bus, self._lease)
+        return None
+
+    def _prune(self) -> float | None:
+        removed = prune.run_once(self._store)
+        return 1.0 if removed >= prune.PAGE * prune.MOST_PAGES else None
+
+    def _upkeep(self) -> float | None:
+        upkeep.run_once(self._store)
+        return None

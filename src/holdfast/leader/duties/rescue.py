@@ -1,0 +1,75 @@
+"""Jobs whose worker vanished run again, or end where they crash their workers."""
+
+import json
+from dataclasses import dataclass
+
+from holdfast.events.bus import Bus
+from holdfast.model.lifecycle import Finish, Verdict, decide
+from holdfast.model.outcome import Crashed
+from holdfast.model.policy import Policy
+from holdfast.storage.base import Store
+from holdfast.storage.ops.duties import Lapsed, rescue
+from holdfast.storage.ops.jobs import Held
+
+PAGE = 200
+MOST_PAGES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """How many lapsed jobs were put back, and how many ended because of too many crashes."""
+
+    back: int = 0
+    ended: int = 0
+
+
+def run_once(store: Store, bus: Bus, grace: float = 0.0, pages: int = MOST_PAGES) -> Rescued:
+    """Rescue every job whose lease ran out, `pages` x 200 at most.
+
+    grace: seconds for which a database server must have been up, so that its own outage is no crash of anybody.
+    """
+    back = ended = 0
+    for _ in range(pages):
+        verdicts: dict[str, Verdict] = {}
+
+        def judge(lapsed: Lapsed, verdicts: dict[str, Verdict] = verdicts) -> Verdict:
+            verdicts[lapsed.lease.id] = verdict = judged(lapsed)
+            return verdict
+
+        found = store.run(rescue(judge, PAGE, grace))
+        for lapsed, answer in found:
+            if answer is Held.DONE:
+                verdict = verdicts[lapsed.lease.id]
+                ended += isinstance(verdict, Finish)
+                back += not isinstance(verdict, Finish)
+                _tell(bus, lapsed, verdict)
+        if len(found) < PAGE:
+            break
+    if back:
+        store.ring()
+    return Rescued(back, ended)
+
+
+def judged(lapsed: Lapsed) -> Verdict:
+    """What becomes of a job whose worker vanished."""
+    entry = {
+        "attempt": lapsed.attempt,
+        "kind": "crashed",
+        "message": "its worker vanished while it held this job: the lease ran out",
+        "traceback": "",
+        "worker": lapsed.worker,
+    }
+    return decide(lapsed, Crashed(json.dumps(entry)), Policy.loads(lapsed.policy))
+
+
+def _tell(bus: Bus, lapsed: Lapsed, verdict: Verdict) -> None:
+    what = f"it is {verdict.state} now ({verdict.reason})" if isinstance(verdict, Finish) else "it runs again"
+    bus.tell(
+        "job.rescued",
+        queue=lapsed.queue,
+        task=lapsed.task,
+        id=lapsed.lease.id,
+        worker=lapsed.worker,
+        crashes=lapsed.crashes + 1,
+        what=what,
+    )

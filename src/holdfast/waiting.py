@@ -1,0 +1,150 @@
+"""Waiting for jobs to end: all callers of a process share one query.
+
+A thread asks for every job that is waited for, quickly at first and then ever more slowly; it runs only while
+somebody waits, and looks at once when a job ends in this process.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from holdfast.clock import monotonic
+from holdfast.errors import DatabaseError
+from holdfast.model.job import JobRecord
+from holdfast.model.tenant import Scope
+from holdfast.storage.ops.inspect import Gone
+
+Found: TypeAlias = JobRecord | Gone | None
+Look: TypeAlias = Callable[[Sequence[str], Scope], Sequence[Found]]
+
+FIRST_PAUSE = 0.004
+LONGEST_PAUSE = 0.25
+"""Seconds between two looks: grows by half each time, back to the first when somebody new waits."""
+
+
+class Watch:
+    """One caller's wait for one job."""
+
+    def __init__(self, waiter: "Waiter", id: str, scope: Scope) -> None:
+        self._waiter = waiter
+        self.id = id
+        self.scope = scope
+        self.found: Found = None
+        self.error: DatabaseError | None = None
+        self._done = threading.Event()
+        self._future: asyncio.Future[None] | None = None
+
+    def wait(self, timeout: float | None) -> Found:
+        """Block until the job has ended or is not there. Raises TimeoutError, or the database's error."""
+        if not self._done.wait(timeout):
+            raise TimeoutError
+        return self._answer()
+
+    async def await_(self, timeout: float | None) -> Found:
+        """`wait` for event loops."""
+        self._future = asyncio.get_running_loop().create_future()
+        if not self._done.is_set():
+            async with asyncio.timeout(timeout):
+                await self._future
+        return self._answer()
+
+    def settle(self, found: Found, error: DatabaseError | None = None) -> None:
+        self.found, self.error = found, error
+        self._done.set()
+        future = self._future
+        if future is not None:
+            try:
+                future.get_loop().call_soon_threadsafe(_resolve, future)
+            except RuntimeError:
+                return  # its loop has closed: nobody waits any more
+
+    def close(self) -> None:
+        self._waiter.forget(self)
+
+    def _answer(self) -> Found:
+        if self.error is not None:
+            raise self.error
+        return self.found
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class Waiter:
+    """Answers the watches of one app."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._mutex = threading.Lock()
+        self._watches: set[Watch] = set()
+        self._soon = threading.Event()
+        self._running = False
+        self._closed = False
+
+    def watch(self, id: str, scope: Scope) -> Watch:
+        watch = Watch(self, id, scope)
+        with self._mutex:
+            self._watches.add(watch)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._work, name="holdfast-results", daemon=True).start()
+        self._soon.set()
+        return watch
+
+    def forget(self, watch: Watch) -> None:
+        with self._mutex:
+            self._watches.discard(watch)
+
+    def nudge(self) -> None:
+        """Look at once."""
+        if self._watches:
+            self._soon.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._soon.set()
+
+    def _work(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            looked_at = monotonic()
+            with self._mutex:
+                watches = list(self._watches)
+                if not watches or self._closed:
+                    self._running = False
+                    return
+            self._answer(watches)
+            if self._soon.wait(pause):
+                self._soon.clear()
+                pause = FIRST_PAUSE
+                spent = monotonic() - looked_at
+                if spent < FIRST_PAUSE:  # a storm of endings is one look every few milliseconds
+                    threading.Event().wait(FIRST_PAUSE - spent)
+            else:
+                pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def _answer(self, watches: list[Watch]) -> None:
+        for scope in {watch.scope for watch in watches}:
+            ours = [watch for watch in watches if watch.scope == scope]
+            try:
+                found = self._look([watch.id for watch in ours], scope)
+            except DatabaseError as error:
+                for watch in ours:
+                    watch.settle(None, error)
+                self._drop(ours)
+                continue
+            ended = [(watch, one) for watch, one in zip(ours, found, strict=True) if _over(one)]
+            self._drop([watch for watch, _ in ended])
+            for watch, one in ended:
+                watch.settle(one)
+
+    def _drop(self, watches: Sequence[Watch]) -> None:
+        with self._mutex:
+            self._watches.difference_update(watches)
+
+
+def _over(found: Found) -> bool:
+    return not isinstance(found, JobRecord) or found.state.finished

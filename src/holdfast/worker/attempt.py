@@ -1,0 +1,105 @@
+"""One attempt, as a short pipeline that ends in a value: load the arguments, run the body, dump the result.
+
+Whatever the body does, an `Outcome` comes out; nothing it raises passes, but for `LeaseLost` and the end of the
+worker itself.
+"""
+
+import json
+import traceback
+from typing import Any, TypeAlias
+
+from holdfast.client import running_job
+from holdfast.errors import HoldfastError, InvalidArguments, InvalidResult, LeaseLost
+from holdfast.model.outcome import Outcome, Raised, Succeeded, TimedOut
+from holdfast.model.text import clean_text
+from holdfast.task import Context, Task
+from holdfast.worker.holding import Holding
+
+AnyTask: TypeAlias = Task[Any, Any, Any]
+
+MOST_TRACEBACK = 32 * 1024
+MOST_MESSAGE = 8 * 1024
+
+
+async def run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
+    """Run an async body on this loop. None: the lease was lost, and there is nothing to write."""
+    try:
+        args, kwargs = task.signature.load_call(held.job.args)
+    except InvalidArguments as error:
+        return Raised(error_text(held, error), None, "invalid_arguments")
+    running_job.set(held.job.id)
+    try:
+        if task.signature.takes_context:
+            value = await task.body(context, *args, **kwargs)
+        else:
+            value = await task.body(*args, **kwargs)
+        return _returned(held, task, value)
+    except BaseException as error:
+        return judge(held, task, error)
+
+
+def run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
+    """The same for a sync body, on a thread of its own."""
+    try:
+        args, kwargs = task.signature.load_call(held.job.args)
+    except InvalidArguments as error:
+        return Raised(error_text(held, error), None, "invalid_arguments")
+    running_job.set(held.job.id)
+    try:
+        value = task.body(context, *args, **kwargs) if task.signature.takes_context else task.body(*args, **kwargs)
+        return _returned(held, task, value)
+    except BaseException as error:
+        return judge(held, task, error)
+    finally:
+        running_job.set(None)
+
+
+def _returned(held: Holding, task: AnyTask, value: Any) -> Outcome | None:
+    if held.stop == "lost":
+        return None
+    if held.stop == "timeout":  # it swallowed its cancellation: the limit holds all the same
+        return timed_out(held, task)
+    try:
+        return Succeeded(task.signature.dump_result(value))
+    except InvalidResult as error:
+        return Raised(error_text(held, error), None, "invalid_result")
+
+
+def judge(held: Holding, task: AnyTask, error: BaseException) -> Outcome | None:
+    """What an attempt that ended in `error` comes to."""
+    if held.stop == "lost" or isinstance(error, LeaseLost):
+        return None
+    if held.stop == "timeout":
+        return timed_out(held, task)
+    return Raised(error_text(held, error), retry_in(held, task, error))
+
+
+def timed_out(held: Holding, task: AnyTask) -> Outcome:
+    """The outcome of an attempt that ran longer than it may."""
+    error = TimeoutError(f"the attempt ran longer than its limit of {held.job.timeout:g} s")
+    return TimedOut(error_text(held, error, kind="timeout"), retry_in(held, task, error))
+
+
+def retry_in(held: Holding, task: AnyTask, error: BaseException) -> float | None:
+    """Seconds until the next run, by the job's waits and the task's code; None: no further run."""
+    if held.job.attempt >= held.job.max_attempts:
+        return None
+    try:
+        return task.retry_for(held.policy).wait(held.job.attempt, error)
+    except HoldfastError:
+        return 60.0  # the user's rule answered nonsense: wait a while rather than lose the job
+
+
+def error_text(held: Holding, error: BaseException, kind: str | None = None) -> str:
+    """The entry for the job's error history, made storable whatever the exception holds."""
+    try:
+        message = str(error)
+    except Exception as inner:  # a user's __str__ may raise anything
+        message = f"(str() of the error raised {type(inner).__name__})"
+    entry = {
+        "attempt": held.job.attempt,
+        "kind": kind or type(error).__qualname__,
+        "message": clean_text(message, MOST_MESSAGE),
+        "traceback": clean_text("".join(traceback.format_exception(error)), MOST_TRACEBACK),
+    }
+    return json.dumps(entry)

@@ -1,0 +1,191 @@
+"""A running worker's parts, wired together on one event loop.
+
+    claimer ─▶ holdings ─▶ runner ─▶ outcome ─▶ lifecycle.decide ─▶ finisher
+                  ▲ renewed by the lease thread
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, Protocol
+
+from holdfast.client import Client
+from holdfast.errors import HoldfastError
+from holdfast.events.bus import Bus
+from holdfast.model.outcome import Released
+from holdfast.storage.base import Listener
+from holdfast.storage.ops import workers
+from holdfast.storage.ops.jobs import unblock
+from holdfast.task import Context, JobView
+from holdfast.worker.attempt import AnyTask
+from holdfast.worker.claimer import Claimer
+from holdfast.worker.finisher import Finisher
+from holdfast.worker.holding import Holding, Holdings
+from holdfast.worker.lease import Renewer
+from holdfast.worker.plan import Plan, Tasks
+from holdfast.worker.runner import Runner
+from holdfast.worker.tally import Tally
+
+AFTERMATH = 5.0
+"""Seconds that cancelled bodies get for their `finally`, and last writes for the database."""
+
+UNBLOCK_PAGE = 1000
+VERSION = version("holdfast")
+
+
+class Duties(Protocol):
+    """What a worker does besides its jobs, on a thread of its own: the leader's caretaker."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def join(self, timeout: float) -> None: ...
+
+
+class Engine:
+    """The parts of one worker on one event loop: made when it starts, gone when it has stopped."""
+
+    def __init__(self, client: Client, bus: Bus, tasks: Tasks, plan: Plan, duties: Duties | None) -> None:
+        self._client = client
+        self._bus = bus
+        self._tasks = tasks
+        self._plan = plan
+        self._loop = asyncio.get_running_loop()
+        self._stopping = False
+        self._hurried = False
+        self.tally = Tally()
+        self.holdings = Holdings()
+        store = client.store
+        self.finisher = Finisher(store, self.holdings, bus, lambda count: client.ended())
+        self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally)
+        self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._lost)
+        self.claimer = Claimer(
+            store, self.runner, self.finisher, self.holdings, bus, self.tally, plan, tasks.asked,
+            lambda: self.renewer.healthy,
+        )  # fmt: skip
+        self._duties = duties
+        self._dutiful = False
+        self._listener: Listener | None = None
+        self._jobs: list[asyncio.Task[None]] = []
+
+    async def start(self, claiming: bool = True) -> None:
+        """Begin; returns once the database has been reached and, where `claiming`, the first claim was made."""
+        await asyncio.to_thread(self._client.store.run, workers.seen(self._sign()), "lease")
+        self._jobs = [asyncio.create_task(self.finisher.run()), asyncio.create_task(self._turn())]
+        self.renewer.start()
+        if not claiming:
+            return
+        self._listener = await asyncio.to_thread(self._client.store.listen, self._bell)
+        self._jobs += [asyncio.create_task(self._free_known()), asyncio.create_task(self.claimer.run())]
+        if self._duties is not None:
+            self._duties.start()
+            self._dutiful = True
+        await self.claimer.claimed_once.wait()
+
+    async def stop(self, grace: float) -> None:
+        """Stop claiming, let bodies end for `grace` seconds, give the rest back uncounted, write everything."""
+        self._stopping = True
+        claiming, self._jobs = self._jobs[2:], self._jobs[:2]
+        await _cancel(claiming)
+        if self._duties is not None:
+            self._duties.stop()
+        for held in self.claimer.released():
+            self.runner.give_back(held, Released())
+        await self._drained(grace)
+        for held in self.runner.running():
+            self.runner.stop(held, "shutdown")
+        if self.runner.any_async():
+            await self._drained(AFTERMATH)
+        self.runner.abandon()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(AFTERMATH, grace)):
+                await self.finisher.flushed()
+        await self._leave()
+
+    async def _leave(self) -> None:
+        self.renewer.stop()
+        self.runner.close()
+        await _cancel(self._jobs)
+        if self._listener is not None:
+            await asyncio.to_thread(self._listener.close)
+        if self._duties is not None and self._dutiful:
+            await asyncio.to_thread(self._duties.join, AFTERMATH)
+        await asyncio.to_thread(self.renewer.join, AFTERMATH)
+        try:
+            await self._client.store.arun(workers.gone(self._plan.boot), "lease")
+        except HoldfastError as error:
+            self._bus.tell("database.away", what="the worker could not sign off", error=error)
+
+    async def _drained(self, seconds: float) -> None:
+        """Until no body runs, `seconds` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.runner.active and not (self._hurried and seconds > AFTERMATH):
+                    self.claimer.slot_freed.clear()
+                    await self.claimer.slot_freed.wait()
+
+    def hurry(self) -> None:
+        """Wait no longer for running bodies."""
+        self._hurried = True
+        self.claimer.slot_freed.set()
+
+    def _freed(self, held: Holding) -> None:
+        self.claimer.freed(held, begin=not self._stopping)
+
+    def _bell(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: the bell rang while the worker left
+            self._loop.call_soon_threadsafe(self.claimer.wake)
+
+    def _lost(self, held: Holding) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.runner.stop, held, "lost")
+
+    async def _turn(self) -> None:
+        """Tells the lease thread that this loop turns."""
+        while True:
+            self.renewer.loop_turned()
+            await asyncio.sleep(0.5)
+
+    async def _free_known(self) -> None:
+        """Jobs that waited for a worker which knows their task can run: looked for at the start, then now and then."""
+        known: tuple[str, ...] = ()
+        while True:
+            names = self._tasks.names()
+            if names and (names != known or self._tasks.others_exist):
+                try:
+                    while await self._client.store.arun(unblock(names, UNBLOCK_PAGE)) >= UNBLOCK_PAGE:
+                        pass
+                    known = names
+                except HoldfastError as error:
+                    self._bus.tell("database.away", what="blocked jobs could not be freed", error=error)
+            await asyncio.sleep(min(self._plan.lease / 3, 1.0 if self._tasks.others_exist else 5.0))
+
+    def _context(self, held: Holding, task: AnyTask) -> Context[Any]:
+        job = held.job
+        view = JobView(
+            job.id, job.task, job.queue, job.tenant, job.priority, job.version, job.attempt, job.max_attempts,
+            job.crashes,
+        )  # fmt: skip
+        return Context(view, cancelled=lambda: held.stop is not None)
+
+    def _sign(self) -> workers.Sign:
+        plan = self._plan
+        return workers.Sign(
+            boot=plan.boot,
+            name=plan.shown_name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queues=None if plan.queues is None else ",".join(plan.queues),
+            tasks=",".join(self._tasks.names()),
+            lease=plan.lease,
+            running=self.runner.active,
+            version=VERSION,
+        )
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

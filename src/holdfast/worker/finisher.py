@@ -1,0 +1,113 @@
+"""Writes what became of jobs: all that has ended since the last write goes in one batch, with no timer."""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+
+from holdfast.errors import DatabaseUnavailable, HoldfastError, OutcomeUnknown, ReadOnlyDatabase
+from holdfast.events.bus import Bus
+from holdfast.model.job import JobState
+from holdfast.model.lifecycle import Finish
+from holdfast.model.text import clean_text
+from holdfast.storage.base import Store
+from holdfast.storage.ops.jobs import Ending, Held, end
+from holdfast.worker.holding import Holding, Holdings
+
+LOCKED_PAUSE = 0.05
+"""Seconds before a row is tried again that somebody's transaction had locked."""
+
+MOST = 500
+"""Endings in one statement."""
+
+
+class Finisher:
+    """`submit` an ending from the worker's loop; it is written soon, and for as long as it takes."""
+
+    def __init__(self, store: Store, holdings: Holdings, bus: Bus, written: Callable[[int], None]) -> None:
+        self._store = store
+        self._holdings = holdings
+        self._bus = bus
+        self._written = written
+        self._pending: list[Ending] = []
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def backlog(self) -> int:
+        return len(self._pending)
+
+    def submit(self, ending: Ending) -> None:
+        if not self._pending:
+            self._work.set()
+            self._idle.clear()
+        self._pending.append(ending)
+
+    def forget(self, held: Holding) -> None:
+        """A job of which nothing is to be written: its lease is another's."""
+        self._holdings.drop(held.lease)
+        self._bus.tell("lease.lost", id=held.lease.id)
+
+    async def flushed(self) -> None:
+        """Wait until everything submitted is written."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._pending:
+                batch, self._pending = self._pending[:MOST], self._pending[MOST:]
+                await self._write(batch)
+            self._idle.set()
+
+    async def _write(self, batch: list[Ending]) -> None:
+        """Until the database has answered for every one of them."""
+        pause = 0.1
+        while batch:
+            try:
+                answers = await self._store.arun(end(batch))
+            except (DatabaseUnavailable, OutcomeUnknown, ReadOnlyDatabase) as error:
+                self._bus.tell("database.away", what="results wait to be written", error=error)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                pause = min(pause * 2, 5.0)
+            except HoldfastError as error:
+                await self._isolate(batch, error)
+                return
+            else:
+                batch = self._settle(batch, answers)
+                if batch:
+                    await asyncio.sleep(LOCKED_PAUSE)
+
+    def _settle(self, batch: list[Ending], answers: list[Held]) -> list[Ending]:
+        """Let go of what is written or lost; answer what must be tried again."""
+        again: list[Ending] = []
+        for ending, answer in zip(batch, answers, strict=True):
+            if answer is Held.LOCKED:
+                again.append(ending)
+                continue
+            self._holdings.drop(ending.lease)
+            if answer is Held.LOST:
+                self._bus.tell("lease.lost", id=ending.lease.id)
+        self._written(len(batch) - len(again))
+        return again
+
+    async def _isolate(self, batch: list[Ending], error: HoldfastError) -> None:
+        """The database refused something in this batch: write one by one, and fail the one it will not hold."""
+        if len(batch) > 1:
+            for ending in batch:
+                await self._write([ending])
+            return
+        ending = batch[0]
+        if isinstance(ending.verdict, Finish) and ending.verdict.reason == "invalid_result":
+            self._bus.tell("database.away", what=f"the end of job {ending.lease.id} could not be written", error=error)
+            self._holdings.drop(ending.lease)  # its lease runs out, and the rescue counts it
+            self._written(1)
+            return
+        failed = Finish(JobState.FAILED, 30 * 86400.0, "invalid_result", error=_refusal(error))
+        await self._write([Ending(ending.lease, failed, ending.elapsed)])
+
+
+def _refusal(error: HoldfastError) -> str:
+    return json.dumps({"attempt": 0, "kind": "InvalidResult", "message": clean_text(str(error)), "traceback": ""})

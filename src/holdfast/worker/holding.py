@@ -1,0 +1,68 @@
+"""A job in this worker's hands, from claim to acknowledged ending."""
+
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+from holdfast.clock import monotonic
+from holdfast.model.job import ClaimedJob
+from holdfast.model.lifecycle import SUSPECT_CRASHES
+from holdfast.model.policy import Policy
+from holdfast.storage.ops.jobs import Lease
+
+Stop: TypeAlias = Literal["timeout", "lost", "shutdown"]
+
+
+class Holding:
+    """What is known of it here. Times are monotonic seconds of this machine."""
+
+    __slots__ = ("abort", "claimed_at", "job", "lease", "leased_at", "policy", "started_at", "stop", "suspect")
+
+    def __init__(self, job: ClaimedJob) -> None:
+        self.job = job
+        self.lease = Lease(job.tenant, job.id, job.token)
+        self.policy = Policy.loads(job.policy)
+        self.claimed_at = monotonic()
+        self.leased_at = self.claimed_at
+        self.started_at: float | None = None
+        self.stop: Stop | None = None
+        self.abort: object = None
+        self.suspect = job.crashes >= SUSPECT_CRASHES and self.policy.max_crashes is not None
+
+    @property
+    def order(self) -> tuple[int, object, int]:
+        return (-self.job.priority, self.job.due, self.job.seq)
+
+    def elapsed(self) -> float | None:
+        """Running time of the body so far, None before its start."""
+        return None if self.started_at is None else monotonic() - self.started_at
+
+    def overdue_at(self) -> float:
+        """When the time limit of a started body is over; never, without one."""
+        if self.job.timeout is None or self.started_at is None:
+            return float("inf")
+        return self.started_at + self.job.timeout
+
+
+class Holdings:
+    """All jobs in this worker's hands, by id and token. Read by the lease thread through snapshots."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, int], Holding] = {}
+
+    def add(self, holding: Holding) -> None:
+        self._held[holding.lease.id, holding.lease.token] = holding
+
+    def drop(self, lease: Lease) -> Holding | None:
+        return self._held.pop((lease.id, lease.token), None)
+
+    def find(self, lease: Lease) -> Holding | None:
+        return self._held.get((lease.id, lease.token))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[Holding]:
+        return iter(list(self._held.values()))
+
+    def has_suspect(self) -> bool:
+        return any(holding.suspect for holding in self)

@@ -1,0 +1,59 @@
+"""How a worker shall work, and which tasks it knows."""
+
+import os
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from holdfast.ids import new_id
+from holdfast.worker.attempt import AnyTask
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a worker shall work: see `Holdfast.worker`.
+
+    queues: None for all, or queue and its slots (None: as many as there are).
+    tasks: only these; None: all that are known.
+    batch: the most jobs in one claim.
+    """
+
+    queues: Mapping[str, int | None] | None = None
+    tasks: frozenset[str] | None = None
+    concurrency: int = 10
+    poll_interval: float = 1.0
+    lease: float = 30.0
+    batch: int | None = None
+    name: str = ""
+    boot: str = field(default_factory=new_id)
+
+    @property
+    def shown_name(self) -> str:
+        """For people; it identifies nothing."""
+        return self.name or f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Tasks:
+    """The tasks a worker knows, looked up anew each time: those added while it runs are taken up."""
+
+    def __init__(self, known: Callable[[], Iterable[AnyTask]], find: Callable[[str], AnyTask | None], plan: Plan) -> None:
+        self._known = known
+        self._find = find
+        self._only = plan.tasks
+        self.others_exist = plan.tasks is not None
+        """True once it is clear that jobs of tasks unknown here pass by: claims then ask for known ones only."""
+
+    def find(self, name: str) -> AnyTask | None:
+        task = self._find(name)
+        if task is None or (self._only is not None and task.name not in self._only):
+            self.others_exist = True
+            return None
+        return task
+
+    def names(self) -> tuple[str, ...]:
+        known = (task for task in self._known() if self._only is None or task.name in self._only)
+        return tuple(name for task in known for name in (task.name, *task.aliases))
+
+    def asked(self) -> tuple[str, ...] | None:
+        """The tasks to name in a claim; None asks for any, which costs nothing."""
+        return self.names() if self.others_exist else None

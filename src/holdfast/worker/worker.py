@@ -1,0 +1,163 @@
+"""A worker as users hold it: started and stopped, beside a web app or alone."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from holdfast.client import Client
+from holdfast.errors import MisuseError
+from holdfast.events.bus import Bus
+from holdfast.worker.engine import Duties, Engine
+from holdfast.worker.plan import Plan, Tasks
+from holdfast.worker.tally import Report
+
+DEFAULT_GRACE = 30.0
+"""Seconds that running bodies get to end when a worker stops."""
+
+
+class Worker:
+    """Runs jobs, beside a web app (`async with`, `with`) or alone (`app.run_worker()`).
+
+    >>> async with app.worker(queues=["mail"], concurrency=50):
+    ...     await serve()
+    """
+
+    def __init__(
+        self, client: Callable[[], Client], bus: Bus, tasks: Tasks, plan: Plan, duties: Callable[[Plan], Duties] | None
+    ) -> None:
+        self._client = client
+        self._bus = bus
+        self._tasks = tasks
+        self._plan = plan
+        self._duties = duties
+        self._engine: Engine | None = None
+        self._stopping: Engine | None = None
+        self._background: _Background | None = None
+
+    @property
+    def id(self) -> str:
+        """Its random identity, which jobs' records name as their worker."""
+        return self._plan.boot
+
+    @property
+    def running(self) -> bool:
+        """Whether it has started and not stopped."""
+        return self._engine is not None or self._background is not None
+
+    async def start(self) -> None:
+        """Start on the running event loop; returns once it claims. Raises what the database raises."""
+        if self.running:
+            raise MisuseError("this worker runs already; make another with app.worker()")
+        duties = None if self._duties is None else self._duties(self._plan)
+        engine = Engine(self._client(), self._bus, self._tasks, self._plan, duties)
+        self._engine = engine
+        try:
+            await engine.start()
+        except BaseException:
+            self._engine = None
+            await engine.stop(0.0)
+            raise
+        self._bus.tell("worker.started", name=self._plan.shown_name, what=self._what())
+
+    async def stop(self, grace: float = DEFAULT_GRACE) -> None:
+        """Take nothing more, wait `grace` seconds for running bodies, give the rest back uncounted."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            self._stopping = engine
+            self._bus.tell("worker.stopping", name=self._plan.shown_name, what=f"{engine.runner.active} running")
+            await engine.stop(grace)
+            self._bus.tell("worker.stopped", name=self._plan.shown_name, what=f"{engine.tally.report()}")
+
+    def hurry(self) -> None:
+        """While it stops: wait no longer for running bodies."""
+        if self._stopping is not None:
+            self._stopping.hurry()
+
+    def pause(self) -> None:
+        """Take and begin nothing more until `resume`; what runs goes on."""
+        self._require().claimer.paused = True
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        claimer = self._require().claimer
+        claimer.paused = False
+        claimer.wake()
+
+    async def once(self, batch: int, deadline: float | None) -> Report:
+        """Claim up to `batch` jobs, run them, and answer what became of them; what is not done by then goes back."""
+        engine = Engine(self._client(), self._bus, self._tasks, self._plan, None)
+        await engine.start(claiming=False)
+        try:
+            async with asyncio.timeout(deadline):
+                await engine.claimer.once(batch)
+        except TimeoutError:
+            pass
+        finally:
+            await engine.stop(0.0)
+        return engine.tally.report()
+
+    async def __aenter__(self) -> "Worker":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stop()
+
+    def __enter__(self) -> "Worker":
+        if self.running:
+            raise MisuseError("this worker runs already; make another with app.worker()")
+        self._background = _Background(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        background, self._background = self._background, None
+        if background is not None:
+            background.stop()
+
+    def _require(self) -> Engine:
+        if self._engine is None:
+            raise MisuseError("this worker does not run")
+        return self._engine
+
+    def _what(self) -> str:
+        plan = self._plan
+        served = "all queues" if plan.queues is None else "queues " + (", ".join(plan.queues) or "none")
+        return f"{served}, {plan.concurrency} at once, {len(self._tasks.names())} tasks, {self._client().store.where}"
+
+
+class _Background:
+    """A worker on a thread and event loop of its own, for programs that have none."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="holdfast-worker", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        assert self._loop is not None
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._work())
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        try:
+            await Worker.start(self._worker)
+        except BaseException as error:
+            self._error = error
+            return
+        finally:
+            self._ready.set()
+        await self._stop.wait()
+        await self._worker.stop()
