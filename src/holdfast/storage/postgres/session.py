@@ -9,7 +9,7 @@ from psycopg.rows import tuple_row
 
 from holdfast import errors
 from holdfast.clock import Clock, from_micros
-from holdfast.storage.base import ConnectionLost
+from holdfast.storage.base import ConnectionLost, guard
 from holdfast.storage.load import Part, Sql, load
 from holdfast.storage.op import Row
 from holdfast.storage.postgres.arrays import literal
@@ -20,41 +20,70 @@ CHUNK = 5000
 """Rows in one statement: beyond it batches gain nothing and hold locks longer."""
 
 
-class PostgresSession:
-    """Outside `begin` each statement is its own transaction, so a batch of one statement costs one trip."""
+PINS: dict[str, str] = {
+    "default_transaction_isolation": "read committed",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_sort": "off",
+    "enable_incremental_sort": "off",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+}
+"""Planner settings under which each statement has one plan, whatever the statistics say. A queue is empty one second
+and holds 50,000 jobs the next; a plan made for the empty table then took 5,000 ms for what this one does in 1.4.
+"""
 
-    def __init__(self, source: Source, clock: Clock, schema: str) -> None:
+PIN = "select {} from (select pg_backend_pid() as pid) as own where pid = $1".format(
+    ", ".join(f"set_config('{name}', '{value}', false)" for name, value in PINS.items())
+)
+"""Pins a connection of ours for good. Behind a pooler the server process is not the one that we were told of, may
+serve others next, and is left alone."""
+
+BEGIN = "begin isolation level read committed"
+BEGIN_PINNED = "; ".join([BEGIN, *(f"set local {name} = {value}" for name, value in list(PINS.items())[1:])])
+"""For connections that are not ours alone: the same for one transaction, in the same trip."""
+
+
+class PostgresSession:
+    """Outside `begin` each statement is its own transaction: on a connection of our own a batch of one statement
+    costs one trip. `owned` is false for a connection on which the caller has a transaction open."""
+
+    def __init__(self, source: Source, clock: Clock, schema: str, owned: bool = True) -> None:
         self._source = source
         self._clock = clock
         self._statements = load(PACKAGE, schema, "$")
         self._connection: psycopg.Connection[Any] | None = None
         self._cursor: psycopg.RawCursor[Row] | None = None
-        self._inside = False
+        self._owned = owned
+        self._inside = not owned
+        self._pinned = False
 
     def merges(self, name: str) -> bool:
         return self._statements[name].mode == "rows"
 
     def begin(self) -> None:
-        self._send("begin isolation level read committed")
+        self._connect()
+        self._command(BEGIN if self._pinned else BEGIN_PINNED)
         self._inside = True
 
     def commit(self) -> None:
-        self._send("commit", in_doubt=True)
         self._inside = False
+        self._command("commit", in_doubt=True)
 
     def rollback(self) -> None:
         self._inside = False
-        self._send("rollback")
+        self._command("rollback")
 
     def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
         statement = self._statements[name]
-        in_doubt = not self._inside and statement.kind != "read"
         part = statement.parts[0]
         if statement.mode == "one":
-            return self._send(part.text, self._single(part, rows[0]), in_doubt)
-        if len(rows) <= CHUNK:
-            return self._send(part.text, self._columns(part, rows), in_doubt)
-        return self._in_chunks(statement, rows)
+            return self._execute(part.text, [self._single(part, rows[0])], statement.kind == "read")
+        chunks = [self._columns(part, rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)]
+        return self._execute(part.text, chunks, statement.kind == "read")
 
     def rest(self) -> None:
         if self._source.pooled and self._connection is not None:
@@ -66,26 +95,17 @@ class PostgresSession:
             connection, self._connection, self._cursor = self._connection, None, None
             self._source.release(connection, broken=self._inside or connection.broken)
 
-    def _in_chunks(self, statement: Sql, rows: Sequence[Row]) -> list[Row]:
-        """More rows than one statement should hold, in one transaction all the same."""
-        alone = not self._inside
-        if alone:
-            self.begin()
-        try:
+    def _execute(self, text: str, chunks: Sequence[list[Any]], reads: bool) -> list[Row]:
+        """Run a statement once for each chunk of its rows, all in one transaction."""
+        self._connect()
+        if self._inside or (self._pinned and len(chunks) <= 1):
             answer: list[Row] = []
-            for start in range(0, len(rows), CHUNK):
-                values = self._columns(statement.parts[0], rows[start : start + CHUNK])
-                found = self._send(statement.parts[0].text, values)
-                answer += [(row[0] + start, *row[1:]) for row in found]
-        except ConnectionLost:
-            raise
-        except Exception:
-            if alone:
-                self.rollback()
-            raise
-        if alone:
-            self.commit()
-        return answer
+            for number, values in enumerate(chunks):
+                found = self._send(text, values, in_doubt=not self._inside and not reads)
+                answer += [(row[0] + number * CHUNK, *row[1:]) for row in found] if number else found
+            return answer
+        with guard(self):
+            return self._execute(text, chunks, reads)
 
     def _columns(self, part: Part, rows: Sequence[Row]) -> list[Any]:
         columns = list(zip(*rows, strict=True))
@@ -106,23 +126,51 @@ class PostgresSession:
         fixed = self._clock.fixed()
         return None if fixed is None else from_micros(fixed)
 
-    def _send(self, text: str, values: Sequence[Any] | None = None, in_doubt: bool = False) -> list[Row]:
+    def _connect(self) -> "psycopg.Connection[Any]":
+        """The connection, opened if there is none. That it cannot be had is told like its loss: nothing was sent."""
+        if self._connection is not None:
+            return self._connection
         try:
-            if self._cursor is None:
-                self._connection = self._source.acquire()
-                self._cursor = psycopg.RawCursor(self._connection, row_factory=tuple_row)
-                self._cursor.format = psycopg.pq.Format.BINARY
-            cursor = self._cursor
-            cursor.execute(text, values)  # pyright: ignore[reportArgumentType] - our own SQL, from files
-            return cursor.fetchall() if cursor.description is not None else []
+            connection = self._source.acquire()
+        except errors.DatabaseUnavailable as error:
+            raise ConnectionLost(error, in_doubt=False) from error
+        self._connection = connection
+        self._cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
+        self._cursor.format = psycopg.pq.Format.BINARY
+        if self._owned and not self._source.pooled:
+            self._pinned = bool(self._send(PIN, [connection.info.backend_pid]))
+        return connection
+
+    def _send(self, text: str, values: Sequence[Any], in_doubt: bool = False) -> list[Row]:
+        assert self._cursor is not None
+        prepare = self._pinned if self._owned else None
+        try:
+            self._cursor.execute(text, values, prepare=prepare)  # pyright: ignore[reportArgumentType] - our own SQL
+            return self._cursor.fetchall() if self._cursor.description is not None else []
+        except psycopg.Error as error:
+            raise self._translated(error, in_doubt) from error
+
+    def _command(self, text: str, in_doubt: bool = False) -> None:
+        """Run what takes no values and answers nothing; several commands at once need the simple protocol."""
+        try:
+            self._connect().execute(text, prepare=False)  # pyright: ignore[reportArgumentType] - our own SQL
         except psycopg.Error as error:
             raise self._translated(error, in_doubt) from error
 
     def _translated(self, error: psycopg.Error, in_doubt: bool) -> Exception:
         connection = self._connection
-        if connection is not None and (connection.closed or connection.broken):
+        if connection is None or connection.closed or connection.broken or _going(error):
             return ConnectionLost(error, in_doubt)
         return translated(error)
+
+
+GOING = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
+
+
+def _going(error: psycopg.Error) -> bool:
+    """Said by a server that closes the connection after it: shutting down, starting up, tired of an idle one."""
+    state = error.sqlstate or ""
+    return state in GOING or state.startswith("08")
 
 
 def _value(value: Any, cast: str) -> Any:
@@ -140,12 +188,14 @@ def translated(error: psycopg.Error) -> Exception:
             return errors.ReadOnlyDatabase(
                 f"the server is read-only ({_text(error)}): connect to the primary, not to a standby"
             )
-        case pg.TooManyConnections() | pg.CannotConnectNow() | pg.DiskFull() | pg.OutOfMemory():
+        case pg.TooManyConnections() | pg.DiskFull() | pg.OutOfMemory():
             return errors.DatabaseUnavailable(_text(error))
         case pg.LockNotAvailable() | pg.QueryCanceled():
             return errors.DatabaseUnavailable(f"the database was too busy: {_text(error)}; nothing changed")
-        case _ if error.sqlstate is None:
+        case _ if _going(error) or (error.sqlstate is None and isinstance(error, psycopg.OperationalError)):
             return errors.DatabaseUnavailable(f"cannot reach PostgreSQL: {_text(error)}")
+        case _ if error.sqlstate is None:
+            return errors.DatabaseError(f"the driver refused a value: {_text(error)}")
         case _:
             return errors.DatabaseError(f"{error.sqlstate}: {_text(error)}")
 

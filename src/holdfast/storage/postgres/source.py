@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Any, Protocol
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from holdfast.errors import ConfigError, DatabaseUnavailable
 from holdfast.model.url import scrub
@@ -49,7 +51,7 @@ class UrlSource:
     def acquire(self) -> "psycopg.Connection[Any]":
         url = self._text()
         try:
-            known = psycopg.conninfo.conninfo_to_dict(url)
+            known = conninfo_to_dict(url)
             given = {key: value for key, value in self._parameters.items() if key not in known}
             return psycopg.connect(url, autocommit=True, **given)
         except psycopg.Error as error:
@@ -78,7 +80,10 @@ class CallableSource:
         return "the PostgreSQL database of the given connect()"
 
     def acquire(self) -> "psycopg.Connection[Any]":
-        connection = self._make()
+        try:
+            connection: object = self._make()
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(f"connect() gave no connection: {scrub(' '.join(str(error).split()))}") from error
         if not isinstance(connection, psycopg.Connection):
             raise ConfigError(f"connect() must return a psycopg.Connection, and returned {type(connection).__name__}")
         connection.autocommit = True
@@ -94,31 +99,36 @@ class PoolSource:
     pooled = True
 
     def __init__(self, pool: Any) -> None:
-        if not all(hasattr(pool, verb) for verb in ("getconn", "putconn")):
+        verbs = [getattr(pool, verb, None) for verb in ("getconn", "putconn")]
+        if not all(callable(verb) and not iscoroutinefunction(verb) for verb in verbs):
             raise ConfigError(
                 f"pool= takes a synchronous psycopg_pool.ConnectionPool, not {type(pool).__name__}; an async pool's "
                 "connections can be given one by one with .using(connection=…)"
             )
         self._pool = pool
+        self._turned: set[int] = set()
 
     @property
     def where(self) -> str:
         return "the PostgreSQL database of the given pool"
 
     def acquire(self) -> "psycopg.Connection[Any]":
-        connection: psycopg.Connection[Any] = self._pool.getconn()
-        if not isinstance(connection, psycopg.Connection):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigError("pool= takes a synchronous psycopg_pool.ConnectionPool")
+        try:
+            connection: psycopg.Connection[Any] = self._pool.getconn()
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(f"the pool gave no connection: {scrub(' '.join(str(error).split()))}") from error
         if not connection.autocommit:
             connection.autocommit = True
-            _borrowed_from.add(id(connection))
+            self._turned.add(id(connection))
         return connection
 
     def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
-        if id(connection) in _borrowed_from:
-            _borrowed_from.discard(id(connection))
-            if not connection.closed:
-                connection.autocommit = False
+        turned = id(connection) in self._turned
+        self._turned.discard(id(connection))
+        if broken:
+            connection.close()
+        elif turned and not connection.closed:
+            connection.autocommit = False
         self._pool.putconn(connection)
 
 
@@ -141,7 +151,12 @@ class EngineSource:
         return f"the PostgreSQL database {self._engine.url.render_as_string(hide_password=True)}"
 
     def acquire(self) -> "psycopg.Connection[Any]":
-        proxy = self._engine.raw_connection()
+        try:
+            proxy = self._engine.raw_connection()
+        except Exception as error:  # SQLAlchemy wraps the driver's errors and adds its own
+            raise DatabaseUnavailable(
+                f"the engine gave no connection: {scrub(' '.join(str(error).split()))}"
+            ) from error
         connection: psycopg.Connection[Any] = proxy.driver_connection
         connection.autocommit = True
         self._proxies[id(connection)] = proxy
@@ -154,6 +169,3 @@ class EngineSource:
         elif not connection.closed:
             connection.autocommit = False
         proxy.close()
-
-
-_borrowed_from: set[int] = set()

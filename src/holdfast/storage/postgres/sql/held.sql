@@ -3,6 +3,12 @@
 --: read rows tenant, id, token
 select a.ord, case when h.id is not null then 2 when j.state = 'running' then 1 else 3 end
 from unnest(:tenant::text[], :id::uuid[], :token::int8[]) with ordinality as a (tenant, id, token, ord)
-left join "holdfast".jobs j on j.tenant = a.tenant and j.id = a.id and j.token = a.token
-left join "holdfast".history h on h.tenant = a.tenant and h.id = a.id and h.token = a.token
+left join lateral (
+    select id, state from "holdfast".jobs
+    where tenant = a.tenant and id = a.id and token = a.token limit 1
+) as j on true
+left join lateral (
+    select id from "holdfast".history
+    where tenant = a.tenant and id = a.id and token = a.token limit 1
+) as h on true
 where j.id is not null or h.id is not null

@@ -1,14 +1,18 @@
 -- Renews leases. A row that does not come back is locked just now, or not ours any more.
+-- Each row is looked up by itself and `state` is looked at afterwards; see finish.sql.
 --: rows tenant, id, token, lease, elapsed
-with mine as materialized (
-    select * from unnest(:tenant::text[], :id::uuid[], :token::int8[], :lease::float8[], :elapsed::float8[])
+with held as materialized (
+    select j.place, m.ord, m.lease, m.elapsed
+    from unnest(:tenant::text[], :id::uuid[], :token::int8[], :lease::float8[], :elapsed::float8[])
         with ordinality as m (tenant, id, token, lease, elapsed, ord)
-), held as materialized (
-    select j.ctid as place, m.ord, m.lease, m.elapsed
-    from mine m
-    join "holdfast".jobs j on j.tenant = m.tenant and j.id = m.id and j.token = m.token
+    cross join lateral (
+        select ctid as place, state
+        from "holdfast".jobs
+        where tenant = m.tenant and id = m.id and token = m.token
+        limit 1
+        for update skip locked
+    ) as j
     where j.state = 'running'
-    for update of j skip locked
 )
 update "holdfast".jobs j
 set lease_until = t.moment + h.lease * interval '1 second', updated_at = t.moment,

@@ -1,15 +1,19 @@
--- Gives running jobs back: for another try, later, or to whoever can run them. Same guard as finish.sql.
+-- Gives running jobs back: for another try, later, or to whoever can run them. Same guard as finish.sql, on running
+-- jobs only: an attempt is counted once.
 --: rows tenant, id, token, state, reason, delay, error, elapsed, uncounted, crashed
-with back as materialized (
-    select * from unnest(:tenant::text[], :id::uuid[], :token::int8[], :state::text[], :reason::text[],
+with held as materialized (
+    select j.place, b.ord, b.state, b.reason, b.delay, b.error, b.elapsed, b.uncounted, b.crashed
+    from unnest(:tenant::text[], :id::uuid[], :token::int8[], :state::text[], :reason::text[],
             :delay::float8[], :error::text[], :elapsed::float8[], :uncounted::int4[], :crashed::int4[])
         with ordinality as b (tenant, id, token, state, reason, delay, error, elapsed, uncounted, crashed, ord)
-), held as materialized (
-    select j.ctid as place, b.ord, b.state, b.reason, b.delay, b.error, b.elapsed, b.uncounted, b.crashed
-    from back b
-    join "holdfast".jobs j on j.tenant = b.tenant and j.id = b.id and j.token = b.token
+    cross join lateral (
+        select ctid as place, state
+        from "holdfast".jobs
+        where tenant = b.tenant and id = b.id and token = b.token
+        limit 1
+        for update skip locked
+    ) as j
     where j.state = 'running'
-    for update of j skip locked
 )
 update "holdfast".jobs j
 set state = h.state, reason = h.reason, attempt = j.attempt - h.uncounted, crashes = j.crashes + h.crashed,
