@@ -311,8 +311,17 @@ class Holdfast(TaskMaker):
 def _named(tasks: TaskSet, task: Task[Any, Any, Any] | str) -> str:
     found = tasks.get(task.name if isinstance(task, Task) else task)
     if found is None:
-        raise ConfigError(f"the app has no task {task!r}; it has {', '.join(sorted(one.name for one in tasks)) or 'none'}")
+        raise ConfigError(
+            f"the app has no task {task!r}; it has {', '.join(sorted(one.name for one in tasks)) or 'none'}"
+        )
     return found.name
+
+
+def _on_loop(loop: asyncio.AbstractEventLoop, hear: Callable[[], None]) -> Callable[[int, object], None]:
+    def handler(number: int, frame: object) -> None:
+        loop.call_soon_threadsafe(hear)
+
+    return handler
 
 
 async def _work_until_told(worker: Worker, grace: float) -> None:
@@ -327,7 +336,7 @@ async def _work_until_told(worker: Worker, grace: float) -> None:
         try:
             loop.add_signal_handler(number, hear)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(hear))
+            signal.signal(number, _on_loop(loop, hear))
     await worker.start()
     await told.wait()
     stopping = asyncio.create_task(worker.stop(grace))

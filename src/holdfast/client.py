@@ -176,4 +176,3 @@ def _refuse_inside_body() -> None:
             f"job {inside} waits for another job's result inside its body, which would hold its slot for as long: "
             "enqueue the next step from here, or wait outside"
         )
-

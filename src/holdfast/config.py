@@ -32,10 +32,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
 
 
-class SettingArguments(TypedDict, total=False, closed=True):
-    """Settings as arguments; None counts as not given. Settings says what each means."""
-
-    url: str | Callable[[], str] | None
+class _Arguments(TypedDict, total=False):
     schema: str | None
     migrate: bool | None
     log_level: str | None
@@ -44,6 +41,16 @@ class SettingArguments(TypedDict, total=False, closed=True):
     poll_interval: Duration | None
     lease: Duration | None
     name: str | None
+
+
+class SettingArguments(_Arguments, total=False, closed=True):
+    """Settings as arguments; None counts as not given. Settings says what each means."""
+
+
+class AllArguments(_Arguments, total=False, closed=True):
+    """The same with the URL, which an app takes as its first argument."""
+
+    url: str | Callable[[], str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ class Settings:
         cls,
         environ: Mapping[str, str] | None = None,
         directory: Path | None = None,
-        **arguments: Unpack[SettingArguments],
+        **arguments: Unpack[AllArguments],
     ) -> "Settings":
         """Resolve all settings; ConfigError names the argument, variable or file that cannot be used.
 

@@ -1,32 +1,32 @@
 """Every error Holdfast raises, as one tree.
 
-    HoldfastError                      code
-    ├── ConfigError                    config            a setting, URL or declaration that cannot work
-    │   ├── DuplicateTask              duplicate_task    two tasks of one name in one app
-    │   └── ImportFailed               import_failed     `mod:app` names nothing that can be imported
-    ├── InvalidOption (ValueError)     invalid_option    an option of a call: a bad duration, a naive datetime …
-    │   └── InvalidArguments           invalid_arguments arguments a task does not take or JSON cannot hold
-    ├── InvalidResult                  invalid_result    a return value its annotation or JSON cannot hold
-    ├── DatabaseError                  database
-    │   ├── DatabaseUnavailable        unavailable       cannot be reached, opened or written now
-    │   ├── NotADatabase               not_a_database    the file is something else
-    │   ├── ReadOnlyDatabase           read_only
-    │   ├── SchemaMissing              schema_missing    `holdfast migrate` was never run here
-    │   ├── SchemaTooOld               schema_too_old    `holdfast migrate` has steps to run
-    │   ├── SchemaTooNew               schema_too_new    a newer Holdfast migrated this database
-    │   └── OutcomeUnknown             outcome_unknown   the connection went in commit: it may or may not have happened
-    ├── JobError
-    │   ├── JobNotFound                job_not_found
-    │   ├── WrongState                 wrong_state       the job's state forbids the verb; nothing changed
-    │   └── NoResult                                     what `result()` raises when there is no value
-    │       ├── JobFailed              job_failed        carries kind, message and traceback of the body's error
-    │       ├── JobCancelled           job_cancelled
-    │       ├── JobStalled             job_stalled
-    │       ├── ResultTimeout (TimeoutError)  result_timeout
-    │       └── ResultGone             result_gone       the row was removed, as its retention asked
-    └── MisuseError                    misuse            a call made where it cannot work
+HoldfastError                      code
+├── ConfigError                    config            a setting, URL or declaration that cannot work
+│   ├── DuplicateTask              duplicate_task    two tasks of one name in one app
+│   └── ImportFailed               import_failed     `mod:app` names nothing that can be imported
+├── InvalidOption (ValueError)     invalid_option    an option of a call: a bad duration, a naive datetime …
+│   └── InvalidArguments           invalid_arguments arguments a task does not take or JSON cannot hold
+├── InvalidResult                  invalid_result    a return value its annotation or JSON cannot hold
+├── DatabaseError                  database
+│   ├── DatabaseUnavailable        unavailable       cannot be reached, opened or written now
+│   ├── NotADatabase               not_a_database    the file is something else
+│   ├── ReadOnlyDatabase           read_only
+│   ├── SchemaMissing              schema_missing    `holdfast migrate` was never run here
+│   ├── SchemaTooOld               schema_too_old    `holdfast migrate` has steps to run
+│   ├── SchemaTooNew               schema_too_new    a newer Holdfast migrated this database
+│   └── OutcomeUnknown             outcome_unknown   the connection went in commit: it may or may not have happened
+├── JobError
+│   ├── JobNotFound                job_not_found
+│   ├── WrongState                 wrong_state       the job's state forbids the verb; nothing changed
+│   └── NoResult                                     what `result()` raises when there is no value
+│       ├── JobFailed              job_failed        carries kind, message and traceback of the body's error
+│       ├── JobCancelled           job_cancelled
+│       ├── JobStalled             job_stalled
+│       ├── ResultTimeout (TimeoutError)  result_timeout
+│       └── ResultGone             result_gone       the row was removed, as its retention asked
+└── MisuseError                    misuse            a call made where it cannot work
 
-    LeaseLost (BaseException)          another worker holds the job now; passes `except Exception` untouched
+LeaseLost (BaseException)          another worker holds the job now; passes `except Exception` untouched
 """
 
 from typing import ClassVar

@@ -1,7 +1,7 @@
 """`app.jobs`: reading jobs, and counting them."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 from holdfast.client import Client
 from holdfast.errors import InvalidOption
@@ -25,7 +25,11 @@ class Page(Sequence[JobRecord]):
     def __len__(self) -> int:
         return len(self._records)
 
-    def __getitem__(self, place: Any) -> Any:
+    @overload
+    def __getitem__(self, place: int) -> JobRecord: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[JobRecord]: ...
+    def __getitem__(self, place: int | slice) -> JobRecord | list[JobRecord]:
         return self._records[place]
 
     def __iter__(self) -> Iterator[JobRecord]:
@@ -64,7 +68,7 @@ class Jobs:
         >>> page = app.jobs.list(state="failed", limit=50)
         >>> older = app.jobs.list(state="failed", limit=50, after=page.next)
         """
-        if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
+        if type(limit) is not int or not 1 <= limit <= MOST_LISTED:
             raise InvalidOption(f"limit must be a whole number from 1 to {MOST_LISTED}, not {shown(limit)}")
         which = inspect.Filter(_state(state), queue, task.name if isinstance(task, Task) else task, tag)
         start = None if after is None else check_id(after)

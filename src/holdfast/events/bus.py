@@ -28,7 +28,9 @@ class Bus:
         """False where telling would be work for nobody."""
         return bool(self._subscribers.get(name) or self._subscribers.get("*"))
 
-    def tell(self, name: str, /, *, job: Any = None, queue: str | None = None, task: str | None = None, **details: Any) -> None:
+    def tell(
+        self, name: str, /, *, job: Any = None, queue: str | None = None, task: str | None = None, **details: Any
+    ) -> None:
         """State a fact."""
         hearers = (*self._subscribers.get(name, ()), *self._subscribers.get("*", ()))
         if not hearers:

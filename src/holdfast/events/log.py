@@ -13,7 +13,9 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
     "worker.stopped": (logging.INFO, lambda e: f"worker {e.details['name']} stopped: {e.details['what']}"),
     "worker.blocked": (
         logging.WARNING,
-        lambda e: f"the event loop has not turned for {e.details['seconds']:.1f} s; it stands in:\n{e.details['stack']}",
+        lambda e: (
+            f"the event loop has not turned for {e.details['seconds']:.1f} s; it stands in:\n{e.details['stack']}"
+        ),
     ),
     "lease.lost": (
         logging.WARNING,
@@ -25,8 +27,10 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
     ),
     "job.attempt_failed": (
         logging.WARNING,
-        lambda e: f"job {e.details['id']} ({e.task}) failed in attempt {e.details['attempt']}: "
-        f"{e.details['kind']}; {e.details['what']}",
+        lambda e: (
+            f"job {e.details['id']} ({e.task}) failed in attempt {e.details['attempt']}: "
+            f"{e.details['kind']}; {e.details['what']}"
+        ),
     ),
     "task.unknown": (
         logging.WARNING,

@@ -71,7 +71,7 @@ class Caretaker:
                 pause = self.run_once()
             except HoldfastError as error:
                 self._bus.tell("database.away", what="the leader's duties cannot be done", error=error)
-                pause = random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+                pause = random.uniform(0.5, 1.5)
         if self.leads:
             try:
                 self._store.run(duties.abdicate(ROLE, self._boot))
@@ -84,7 +84,7 @@ class Caretaker:
         if now > self._leads_until - TERM / 2:
             self._stand(now)
         if not self.leads:
-            return TERM / 2 * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+            return TERM / 2 * random.uniform(0.9, 1.1)
         for duty in self._duties:
             if duty.due_at <= monotonic() and not self._stop.is_set():
                 again = duty.run()

@@ -148,9 +148,7 @@ def decide(job: Attempted, outcome: Outcome, rules: Rules) -> Verdict:
             return _after_crash(job, error, rules)
 
 
-def _retry_or_fail(
-    job: Attempted, error: str, retry_in: float | None, reason: str | None, rules: Rules
-) -> Verdict:
+def _retry_or_fail(job: Attempted, error: str, retry_in: float | None, reason: str | None, rules: Rules) -> Verdict:
     if retry_in is None or job.attempt >= job.max_attempts:
         return Finish(S.FAILED, rules.keep_failed, reason, error=error)
     return Requeue(S.SCHEDULED if retry_in > 0 else S.READY, "retry", retry_in, error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.op import Op, Row, Statement
 
@@ -150,12 +150,13 @@ def drive(session: Session, steps: Generator[Statement, list[Row], R]) -> R:
         while True:
             wanted = steps.send(session.execute(wanted.name, wanted.rows))
     except StopIteration as stop:
-        return stop.value
+        answer: R = stop.value
+        return answer
 
 
 def _run_together(session: Session, ops: Sequence[Op[Any]], again: bool) -> list[Answer]:
     answers: list[Answer] = [(None, None)] * len(ops)
-    running = [(place, op.steps(again)) for place, op in enumerate(ops)]
+    running: list[tuple[int, Running]] = [(place, op.steps(again)) for place, op in enumerate(ops)]
     wanted = _advance([(place, steps, None) for place, steps in running], answers)
     if all(op.single for op in ops) and not again and _one_group(session, wanted):
         while wanted:  # a second round only reads: it asks about rows that a fenced write did not find
@@ -167,11 +168,12 @@ def _run_together(session: Session, ops: Sequence[Op[Any]], again: bool) -> list
     return answers
 
 
-Pending = tuple[int, Generator[Statement, list[Row], Any], Statement]
+Running: TypeAlias = Generator[Statement, list[Row], Any]
+Pending: TypeAlias = tuple[int, Running, Statement]
 
 
 def _advance(
-    inputs: Sequence[tuple[int, Generator[Statement, list[Row], Any], list[Row] | None]], answers: list[Answer]
+    inputs: Sequence[tuple[int, Running, list[Row] | None]], answers: list[Answer]
 ) -> list[Pending]:
     """Hand each op its rows; those that return are answered, the others want another statement."""
     wanted: list[Pending] = []
@@ -199,7 +201,7 @@ def _round(session: Session, wanted: list[Pending], answers: list[Answer]) -> li
     groups: dict[str, list[Pending]] = {}
     for pending in wanted:
         groups.setdefault(pending[2].name, []).append(pending)
-    inputs: list[tuple[int, Generator[Statement, list[Row], Any], list[Row] | None]] = []
+    inputs: list[tuple[int, Running, list[Row] | None]] = []
     for name, members in groups.items():
         if len(members) > 1 and session.merges(name) and _distinct(members):
             shares = _merged(session, name, members)
@@ -219,6 +221,6 @@ def _merged(session: Session, name: str, members: Sequence[Pending]) -> list[lis
         owners += [owner] * len(statement.rows)
     shares: list[list[Row]] = [[] for _ in members]
     for row in session.execute(name, rows):
-        owner = owners[row[0] - 1]
-        shares[owner].append((row[0] - starts[owner], *row[1:]))
+        whose = owners[int(row[0]) - 1]
+        shares[whose].append((row[0] - starts[whose], *row[1:]))
     return shares

@@ -95,9 +95,10 @@ class Lane:
         else:
             assert ticket.done is not None
             ticket.done.wait()
-        value, error = ticket.answer
+        answer, error = ticket.answer
         if error is not None:
             raise error
+        value: R = answer
         return value
 
     async def arun(self, op: Op[R]) -> R:
@@ -112,7 +113,8 @@ class Lane:
                 shared.busy = True
                 self._wake_thread()
         assert ticket.future is not None
-        return await ticket.future
+        value: R = await ticket.future
+        return value
 
     def close(self) -> None:
         """Finish what is pending, then close the connection."""
@@ -171,7 +173,7 @@ class Lane:
                 continue  # woken by `close` while a caller still owned the lane
             while batch := self._next_batch():
                 self._serve(batch)
-            if shared.stopped:
+            if self._shared.stopped:
                 return
 
     def _next_batch(self) -> list[Ticket]:
@@ -187,7 +189,7 @@ class Lane:
         """Run a batch, answer everybody in it, then wake others if it made work for them."""
         ops = [ticket.op for ticket in batch]
         try:
-            answers = self._persist(ops)
+            answers: list[Answer] = self._persist(ops)
         except Exception as error:
             answers = [(None, error)] * len(ops)
         _answer(batch, answers)
@@ -217,7 +219,7 @@ class Lane:
             if self._shared.closed or time.monotonic() >= give_up:
                 raise _gave_up(in_doubt, reason, patience)
             log.debug("lane %s: %s; trying again", self.name, reason)
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+            time.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, 1.0)
 
     def _drop_session(self) -> None:

@@ -1,6 +1,7 @@
 """Which store a URL, a pool, an engine or a function means."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ def open_store(
     given = [name for name, value in (("pool", pool), ("engine", engine), ("connect", connect)) if value is not None]
     if len(given) > 1:
         raise ConfigError(f"give one of pool, engine and connect, not {' and '.join(given)}")
+    conninfo = ""
     if not given:
         url = parse_url(settings.url)
+        conninfo = "" if isinstance(url, SqliteUrl) else url.conninfo
         if isinstance(url, SqliteUrl):
             from holdfast.storage.sqlite.store import SqliteStore
 
@@ -40,13 +43,13 @@ def open_store(
     elif connect is not None:
         found = source.CallableSource(connect)
     else:
-        found = source.UrlSource(parse_url(settings.url).conninfo)
+        found = source.UrlSource(conninfo)
     return PostgresStore(found, clock, settings.schema, bool(settings.migrate))
 
 
 def _require_driver() -> None:
     try:
-        import holdfast.storage.postgres.session
+        import_module("holdfast.storage.postgres.session")
     except ImportError as error:
         raise ConfigError(f"PostgreSQL needs its driver ({error}): pip install 'holdfast[postgres]'") from error
 

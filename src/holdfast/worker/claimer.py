@@ -108,7 +108,7 @@ class Claimer:
                 pause = 0.1
             except HoldfastError as error:
                 self._bus.tell("database.away", what="jobs cannot be claimed", error=error)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(pause * 2, 5.0)
                 continue
             self.claimed_once.set()

@@ -1,14 +1,13 @@
 """A running worker's parts, wired together on one event loop.
 
-    claimer ─▶ holdings ─▶ runner ─▶ outcome ─▶ lifecycle.decide ─▶ finisher
-                  ▲ renewed by the lease thread
+claimer ─▶ holdings ─▶ runner ─▶ outcome ─▶ lifecycle.decide ─▶ finisher
+              ▲ renewed by the lease thread
 """
 
 import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Protocol
 

@@ -70,7 +70,7 @@ class Finisher:
                 answers = await self._store.arun(end(batch))
             except (DatabaseUnavailable, OutcomeUnknown, ReadOnlyDatabase) as error:
                 self._bus.tell("database.away", what="results wait to be written", error=error)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(pause * 2, 5.0)
             except HoldfastError as error:
                 await self._isolate(batch, error)

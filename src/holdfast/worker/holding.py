@@ -1,5 +1,6 @@
 """A job in this worker's hands, from claim to acknowledged ending."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
@@ -15,7 +16,7 @@ Stop: TypeAlias = Literal["timeout", "lost", "shutdown"]
 class Holding:
     """What is known of it here. Times are monotonic seconds of this machine."""
 
-    __slots__ = ("abort", "claimed_at", "job", "lease", "leased_at", "policy", "started_at", "stop", "suspect")
+    __slots__ = ("body", "claimed_at", "job", "lease", "leased_at", "policy", "started_at", "stop", "suspect")
 
     def __init__(self, job: ClaimedJob) -> None:
         self.job = job
@@ -25,7 +26,7 @@ class Holding:
         self.leased_at = self.claimed_at
         self.started_at: float | None = None
         self.stop: Stop | None = None
-        self.abort: object = None
+        self.body: asyncio.Task[None] | None = None
         self.suspect = job.crashes >= SUSPECT_CRASHES and self.policy.max_crashes is not None
 
     @property

@@ -114,6 +114,7 @@ class Renewer:
         stood = monotonic() - self._turned_at
         if stood > LOOP_SLOW + 1.0 and not self._warned:
             self._warned = True
-            frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - the documented way to another's stack
+            # The documented way to another thread's stack, its leading underscore notwithstanding.
+            frame = sys._current_frames().get(self._loop_thread)  # pyright: ignore[reportPrivateUsage]
             stack = "".join(traceback.format_stack(frame)) if frame is not None else "(no frame)"
             self._bus.tell("worker.blocked", seconds=stood, stack=stack)

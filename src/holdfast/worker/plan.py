@@ -36,7 +36,9 @@ class Plan:
 class Tasks:
     """The tasks a worker knows, looked up anew each time: those added while it runs are taken up."""
 
-    def __init__(self, known: Callable[[], Iterable[AnyTask]], find: Callable[[str], AnyTask | None], plan: Plan) -> None:
+    def __init__(
+        self, known: Callable[[], Iterable[AnyTask]], find: Callable[[str], AnyTask | None], plan: Plan
+    ) -> None:
         self._known = known
         self._find = find
         self._only = plan.tasks

@@ -63,7 +63,7 @@ class Runner:
         self._active[held] = task
         context = self._context(held, task)
         if task.is_async:
-            held.abort = self._loop.create_task(self._run(held, task, context))
+            held.body = self._loop.create_task(self._run(held, task, context))
         else:
             self._threads.start(held, task, context)
         if held.overdue_at() < self._alarm_at:
@@ -80,8 +80,8 @@ class Runner:
             return
         held.stop = why
         task = self._active[held]
-        if isinstance(held.abort, asyncio.Task):
-            held.abort.cancel()
+        if held.body is not None:
+            held.body.cancel()
         elif why == "timeout":
             self._write(held, timed_out(held, task))
         elif why == "shutdown":
@@ -91,12 +91,12 @@ class Runner:
         return list(self._active)
 
     def any_async(self) -> bool:
-        return any(isinstance(held.abort, asyncio.Task) for held in self._active)
+        return any(held.body is not None for held in self._active)
 
     def abandon(self) -> None:
         """Async bodies that would not end when cancelled: their jobs are given back all the same, and fenced."""
         for held in self._active:
-            if isinstance(held.abort, asyncio.Task):
+            if held.body is not None:
                 self._write(held, Released())
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class Runner:
         del self._active[held]
         elapsed = held.elapsed() or 0.0
         self.mean += (elapsed - self.mean) * 0.1
-        written_before = held.stop is not None and not isinstance(held.abort, asyncio.Task)
+        written_before = held.stop is not None and held.body is None
         if outcome is not None and not written_before:
             self._write(held, outcome)
         elif outcome is None:

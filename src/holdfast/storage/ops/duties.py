@@ -59,7 +59,8 @@ def prune(batch: int = 1000) -> Op[int]:
     """Remove finished jobs past their retention, one page; answers how many."""
 
     def steps(again: bool) -> Steps[int]:
-        return (yield one("prune", batch))[0][0]
+        removed: int = (yield one("prune", batch))[0][0]
+        return removed
 
     return Op("prune", steps)
 

@@ -1,13 +1,14 @@
 """Reading: jobs by id, pages of jobs, counts, workers. Nothing here writes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
 from holdfast.model.job import JobRecord
 from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
+from holdfast.storage.rows import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class WorkerRecord:
     lease: float
     running: int
     version: str
+    _: KW_ONLY
     started_at: datetime
     seen_at: datetime
     alive: bool
@@ -89,8 +91,8 @@ def workers() -> Op[list[WorkerRecord]]:
 
     def steps(again: bool) -> Steps[list[WorkerRecord]]:
         return [
-            WorkerRecord(*row[:9], decode.moment(row[9]), decode.moment(row[10]), bool(row[11]))
-            for row in (yield one("workers"))
+            WorkerRecord(*said, started_at=moment(started_at), seen_at=moment(seen_at), alive=bool(alive))
+            for *said, started_at, seen_at, alive in (yield one("workers"))
         ]
 
     return Op("workers", steps, single=True)

@@ -154,7 +154,7 @@ def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: 
         return
     keys = [(ending.lease.tenant, ending.lease.id, ending.lease.token) for ending in missed]
     for ordinal, place in (yield Statement("held", keys)):
-        answers[id(missed[ordinal - 1])] = _judge(name, place)
+        answers[id(missed[int(ordinal) - 1])] = _judge(name, place)
 
 
 def _judge(name: str, place: int) -> Held:

@@ -9,6 +9,7 @@ from hashlib import blake2s
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from holdfast.errors import HoldfastError
 from holdfast.storage.postgres.source import Source
@@ -86,13 +87,13 @@ class NotifyListener:
                 if self._closing.is_set():
                     return
                 log.info("wake-ups are lost until a new connection listens (%s); polling goes on", error)
-                self._closing.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                self._closing.wait(pause * random.uniform(0.5, 1.5))
                 pause = min(pause * 2, 10.0)
 
     def _hear(self, connection: "psycopg.Connection[Any]") -> None:
         self._connection = connection
         try:
-            connection.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(self._channel)))
+            connection.execute(sql.SQL("listen {}").format(sql.Identifier(self._channel)))
             self._wake()
             while not self._closing.is_set():
                 for _ in connection.notifies(timeout=1.0, stop_after=1):

@@ -7,13 +7,23 @@ file is closed, so a process opens the side file once and keeps it; threads take
 """
 
 import os
+import sys
 import threading
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows: processes fall back on SQLite's busy handler
-    fcntl = None
+if sys.platform == "win32":  # no record locks: processes fall back on SQLite's busy handler
+
+    def lock(descriptor: int) -> None: ...
+    def unlock(descriptor: int) -> None: ...
+
+else:
+    from fcntl import LOCK_EX, LOCK_UN, lockf
+
+    def lock(descriptor: int) -> None:
+        lockf(descriptor, LOCK_EX)
+
+    def unlock(descriptor: int) -> None:
+        lockf(descriptor, LOCK_UN)
 
 
 class Gate:
@@ -27,21 +37,19 @@ class Gate:
     def __enter__(self) -> None:
         self._turn.acquire()
         try:
-            if fcntl is not None:
-                if self._descriptor is None:
-                    self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-                fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+            if self._descriptor is None:
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            lock(self._descriptor)
         except BaseException:
             self._turn.release()
             raise
 
     def __exit__(self, *exc: object) -> None:
         try:
-            if fcntl is not None and self._descriptor is not None:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+            if self._descriptor is not None:
+                unlock(self._descriptor)
         finally:
             self._turn.release()
-
 
     def forget(self) -> None:
         """In a forked child: the descriptor is the parent's, and so is the turn."""

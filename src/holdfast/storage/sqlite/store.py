@@ -238,7 +238,8 @@ def _applied(connection: sqlite3.Connection) -> int | None:
     there = connection.execute("select 1 from sqlite_master where name = 'holdfast_migrations'").fetchone()
     if there is None:
         return None
-    return connection.execute("select max(number) from holdfast_migrations").fetchone()[0]
+    newest: int | None = connection.execute("select max(number) from holdfast_migrations").fetchone()[0]
+    return newest
 
 
 def _run_missing(connection: sqlite3.Connection) -> list[str]:
