@@ -22,6 +22,7 @@ from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
 from holdfast.storage.open import open_store
+from holdfast.storage.ops.jobs import unblock
 from holdfast.task import Call, Task, TaskMaker, TaskSet, to_new_job
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.tally import Report
@@ -240,6 +241,9 @@ class Holdfast(TaskMaker):
         """`work_once` for event loops."""
         limit = None if deadline is None else seconds(deadline, "deadline")
         await asyncio.to_thread(self.do_duties)
+        names = tuple(name for task in self._tasks for name in (task.name, *task.aliases))
+        if names:
+            await self.store.arun(unblock(names))
         worker = self.worker(queues, tasks=tasks, concurrency=concurrency, leader=False)
         return await worker.once(batch, limit)
 

@@ -5,7 +5,9 @@ somebody waits, and looks at once when a job ends in this process.
 """
 
 import asyncio
+import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -83,6 +85,7 @@ class Waiter:
         self._soon = threading.Event()
         self._running = False
         self._closed = False
+        _waiters.add(self)
 
     def watch(self, id: str, scope: Scope) -> Watch:
         watch = Watch(self, id, scope)
@@ -106,6 +109,13 @@ class Waiter:
     def close(self) -> None:
         self._closed = True
         self._soon.set()
+
+    def reset(self) -> None:
+        """In a forked child: the thread and those who waited are the parent's."""
+        self._mutex = threading.Lock()
+        self._watches = set()
+        self._soon = threading.Event()
+        self._running = False
 
     def _work(self) -> None:
         pause = FIRST_PAUSE
@@ -144,6 +154,18 @@ class Waiter:
     def _drop(self, watches: Sequence[Watch]) -> None:
         with self._mutex:
             self._watches.difference_update(watches)
+
+
+_waiters: "weakref.WeakSet[Waiter]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for waiter in list(_waiters):
+        waiter.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _over(found: Found) -> bool:

@@ -70,6 +70,10 @@ class Claimer:
         self._looked_back_at = float("-inf")
         self._woken = True
         self._changed = asyncio.Event()
+        self._claims: set[asyncio.Task[int]] = set()
+        self._held_up = False
+        self._beginning = False
+        self._stopping = False
         self.paused = False
         self.claimed_once = asyncio.Event()
         self.slot_freed = asyncio.Event()
@@ -81,28 +85,35 @@ class Claimer:
         self._woken = True
         self._changed.set()
 
-    def freed(self, held: Holding, begin: bool = True) -> None:
+    def freed(self, held: Holding) -> None:
         """A slot is free again."""
         self._leave(held)
         self.slot_freed.set()
-        if begin:
-            self._begin()
+        self._begin()
         if len(self._ahead) <= self._look_ahead() // 2:
             self._changed.set()
 
-    def released(self) -> list[Holding]:
-        """Everything taken and not begun, to be given back; nothing more is begun."""
+    def written(self) -> None:
+        """Endings were written: where too many had waited, there is room again."""
+        if self._held_up:
+            self._held_up = False
+            self._changed.set()
+
+    async def stop(self) -> None:
+        """Begin and claim nothing more, and wait for claims under way: what they took must not be forgotten."""
+        self._stopping = True
+        self._changed.set()
+        await asyncio.gather(*self._claims, return_exceptions=True)
         ahead, self._ahead = self._ahead, []
         for held in ahead:
-            self._leave(held)
-        return ahead
+            self._runner.give_back(held, Released())
 
     # Its own loop
 
     async def run(self) -> None:
-        """Claim until cancelled."""
+        """Claim until stopped."""
         pause = 0.1
-        while True:
+        while not self._stopping:
             try:
                 found = await self.look()
                 pause = 0.1
@@ -178,6 +189,13 @@ class Claimer:
         return self._after
 
     async def _take(self, wanted: Wanted) -> int:
+        """One claim. It goes on where its caller is cancelled: the database may have given us jobs already."""
+        task = asyncio.create_task(self._take_now(wanted))
+        self._claims.add(task)
+        task.add_done_callback(self._claims.discard)
+        return await asyncio.shield(task)
+
+    async def _take_now(self, wanted: Wanted) -> int:
         jobs = await self._store.arun(claim(wanted), "claim")
         self._tally.claimed += len(jobs)
         if jobs:
@@ -198,11 +216,23 @@ class Claimer:
 
     def _begin(self) -> None:
         """Start what was taken, best first, in every free slot."""
-        while self._ahead and self._runner.active < self._plan.concurrency and not self.paused:
-            self._runner.start(self._ahead.pop(0))
+        if self._beginning:
+            return  # called from within: a job given back frees its place at once
+        self._beginning = True
+        try:
+            while (
+                self._ahead and self._runner.active < self._plan.concurrency and not self.paused and not self._stopping
+            ):
+                self._runner.start(self._ahead.pop(0))
+        finally:
+            self._beginning = False
+
+    def _may_begin(self) -> bool:
+        return self._runner.active < self._plan.concurrency and not self.paused and not self._stopping
 
     def _room(self) -> int:
-        if self._finisher.backlog > MOST_WAITING:
+        self._held_up = self._finisher.backlog > MOST_WAITING
+        if self._held_up:
             return 0
         free = self._plan.concurrency - self._runner.active
         ahead = self._look_ahead()

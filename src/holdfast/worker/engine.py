@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from holdfast.client import Client
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.model.outcome import Released
 from holdfast.storage.base import Listener
 from holdfast.storage.ops import workers
 from holdfast.storage.ops.jobs import unblock
@@ -52,12 +51,11 @@ class Engine:
         self._tasks = tasks
         self._plan = plan
         self._loop = asyncio.get_running_loop()
-        self._stopping = False
         self._hurried = False
         self.tally = Tally()
         self.holdings = Holdings()
         store = client.store
-        self.finisher = Finisher(store, self.holdings, bus, lambda count: client.ended())
+        self.finisher = Finisher(store, self.holdings, bus, self._written)
         self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally)
         self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._lost)
         self.claimer = Claimer(
@@ -85,13 +83,11 @@ class Engine:
 
     async def stop(self, grace: float) -> None:
         """Stop claiming, let bodies end for `grace` seconds, give the rest back uncounted, write everything."""
-        self._stopping = True
-        claiming, self._jobs = self._jobs[2:], self._jobs[:2]
-        await _cancel(claiming)
         if self._duties is not None:
             self._duties.stop()
-        for held in self.claimer.released():
-            self.runner.give_back(held, Released())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(AFTERMATH, grace)):
+                await self.claimer.stop()
         await self._drained(grace)
         for held in self.runner.running():
             self.runner.stop(held, "shutdown")
@@ -131,7 +127,11 @@ class Engine:
         self.claimer.slot_freed.set()
 
     def _freed(self, held: Holding) -> None:
-        self.claimer.freed(held, begin=not self._stopping)
+        self.claimer.freed(held)
+
+    def _written(self, count: int) -> None:
+        self._client.ended()
+        self.claimer.written()
 
     def _bell(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: the bell rang while the worker left

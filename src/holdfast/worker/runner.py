@@ -54,6 +54,10 @@ class Runner:
 
     def start(self, held: Holding) -> None:
         """Begin an attempt, or give the job back where its task is not known here."""
+        if held.stop == "lost":
+            self._finisher.forget(held)
+            self._freed(held)
+            return
         task = self._find(held.job.task)
         if task is None:
             self._bus.tell("task.unknown", task=held.job.task)
@@ -76,9 +80,11 @@ class Runner:
 
     def stop(self, held: Holding, why: Stop) -> None:
         """Make a body end: an async one is cancelled; a thread is told, and its slot stays taken until it ends."""
-        if held not in self._active or held.stop is not None:
+        if held.stop is not None:
             return
         held.stop = why
+        if held not in self._active:
+            return
         task = self._active[held]
         if held.body is not None:
             held.body.cancel()
@@ -108,7 +114,7 @@ class Runner:
         try:
             outcome = await run_async(held, task, context)
         except asyncio.CancelledError:  # it came before the body's first step
-            outcome = timed_out(held, task) if held.stop == "timeout" else Released()
+            outcome = timed_out(held, task) if held.stop == "timeout" else None if held.stop == "lost" else Released()
         if held.stop == "shutdown" and not isinstance(outcome, Succeeded):
             outcome = Released()
         self._ended(held, outcome)
