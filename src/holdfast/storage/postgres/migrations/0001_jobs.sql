@@ -54,8 +54,10 @@ create table "holdfast".jobs (
 -- Arguments above a kilobyte stay out of the row that is updated, and are not copied with it.
 alter table "holdfast".jobs alter column args set storage external;
 
-create index jobs_ready on "holdfast".jobs ((-priority), due, seq) where state = 'ready';
-create index jobs_ready_queue on "holdfast".jobs (queue, (-priority), due, seq) where state = 'ready';
+-- A claim must walk its own index whatever the statistics say, so each of these two repeats a column check that only
+-- the claim which is to use it asks for: to the other claim it does not exist.
+create index jobs_ready on "holdfast".jobs ((-priority), due, seq) where state = 'ready' and tenant <> '';
+create index jobs_ready_queue on "holdfast".jobs (queue, (-priority), due, seq) where state = 'ready' and queue <> '';
 create index jobs_scheduled on "holdfast".jobs (due) where state = 'scheduled';
 create index jobs_lease on "holdfast".jobs (lease_until) where state = 'running';
 create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'blocked';

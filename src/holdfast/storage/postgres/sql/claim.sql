@@ -5,11 +5,11 @@
 with picked as materialized (
     select ctid as place
     from "holdfast".jobs
-    where state = 'ready' and ((-priority), due, seq) > (:after_rank::int4, :after_due::timestamptz, :after_seq::int8)
-        and crashes <= :suspects::int4
+    where state = 'ready' and tenant <> '' and crashes <= :suspects::int4
+        and ((-priority), due, seq) > (:after_rank::int4, :after_due::timestamptz, :after_seq::int8)
         and (:tasks::text[] is null or task = any (:tasks::text[]))
     order by (-priority), due, seq
-    limit :batch::int4
+    limit (select :batch::int4)
     for update skip locked
 )
 update "holdfast".jobs

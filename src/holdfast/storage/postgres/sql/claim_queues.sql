@@ -7,15 +7,15 @@ with picked as materialized (
     cross join lateral (
         select j.ctid as place, (-j.priority) as rank, j.due, j.seq
         from "holdfast".jobs j
-        where j.state = 'ready' and j.queue = asked.queue and j.crashes <= :suspects::int4
-        and (:tasks::text[] is null or j.task = any (:tasks::text[]))
+        where j.state = 'ready' and j.queue = asked.queue and j.queue <> '' and j.crashes <= :suspects::int4
+            and (:tasks::text[] is null or j.task = any (:tasks::text[]))
             and ((-j.priority), j.due, j.seq) > (:after_rank::int4, :after_due::timestamptz, :after_seq::int8)
         order by (-j.priority), j.due, j.seq
-        limit :batch::int4
+        limit (select :batch::int4)
         for update skip locked
     ) as found
     order by found.rank, found.due, found.seq
-    limit :batch::int4
+    limit (select :batch::int4)
 )
 update "holdfast".jobs
 set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker::text,

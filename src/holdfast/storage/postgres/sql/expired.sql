@@ -7,5 +7,5 @@ where state = 'running' and lease_until < coalesce(:now::timestamptz, statement_
     and (:now::timestamptz is not null
         or statement_timestamp() > pg_postmaster_start_time() + :grace::float8 * interval '1 second')
 order by lease_until
-limit :batch::int4
+limit (select :batch::int4)
 for update skip locked

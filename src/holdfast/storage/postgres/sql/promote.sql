@@ -7,7 +7,7 @@ with moved as (
         select ctid from "holdfast".jobs
         where state = 'scheduled' and due <= coalesce(:now::timestamptz, statement_timestamp())
         order by due
-        limit :batch::int4
+        limit (select :batch::int4)
         for update skip locked
     ))
     returning 1
