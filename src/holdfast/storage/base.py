@@ -38,6 +38,10 @@ class Session(Protocol):
         """True for a *rows* statement."""
         ...
 
+    def reads(self, name: str) -> bool:
+        """True for a statement that changes nothing."""
+        ...
+
 
 class Listener(Protocol):
     """Hears wake-ups until closed."""
@@ -158,7 +162,8 @@ def _run_together(session: Session, ops: Sequence[Op[Any]], again: bool) -> list
     answers: list[Answer] = [(None, None)] * len(ops)
     running: list[tuple[int, Running]] = [(place, op.steps(again)) for place, op in enumerate(ops)]
     wanted = _advance([(place, steps, None) for place, steps in running], answers)
-    if all(op.single for op in ops) and not again and _one_group(session, wanted):
+    first_try = all(op.single for op in ops) and not again
+    if first_try and (_only_reads(session, wanted) or _one_group(session, wanted)):
         while wanted:  # a second round only reads: it asks about rows that a fenced write did not find
             wanted = _round(session, wanted, answers)
         return answers
@@ -172,9 +177,7 @@ Running: TypeAlias = Generator[Statement, list[Row], Any]
 Pending: TypeAlias = tuple[int, Running, Statement]
 
 
-def _advance(
-    inputs: Sequence[tuple[int, Running, list[Row] | None]], answers: list[Answer]
-) -> list[Pending]:
+def _advance(inputs: Sequence[tuple[int, Running, list[Row] | None]], answers: list[Answer]) -> list[Pending]:
     """Hand each op its rows; those that return are answered, the others want another statement."""
     wanted: list[Pending] = []
     for place, steps, rows in inputs:
@@ -188,6 +191,10 @@ def _advance(
 def _one_group(session: Session, wanted: Sequence[Pending]) -> bool:
     names = {statement.name for _, _, statement in wanted}
     return len(names) == 1 and all(session.merges(name) for name in names) and _distinct(wanted)
+
+
+def _only_reads(session: Session, wanted: Sequence[Pending]) -> bool:
+    return all(session.reads(statement.name) for _, _, statement in wanted)
 
 
 def _distinct(wanted: Sequence[Pending]) -> bool:

@@ -46,8 +46,13 @@ class _Shared:
     mutex: threading.Lock = field(default_factory=threading.Lock)
     pending: list[Ticket] = field(default_factory=list[Ticket])
     busy: bool = False
+    owner: int | None = None
+    """Ident of the caller's thread that owns the lane, or of the lane's own thread once it has taken over."""
+    handed: bool = False
+    """The lane was handed to its thread, which has not taken over yet."""
     closed: bool = False
     stopped: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
 
 
 class Lane:
@@ -83,6 +88,7 @@ class Lane:
             mine = not shared.busy
             if mine:
                 shared.busy = True
+                shared.owner = threading.get_ident()
                 ticket = Ticket(op)
             else:
                 ticket = Ticket(op, done=threading.Event())
@@ -117,23 +123,27 @@ class Lane:
         return value
 
     def close(self) -> None:
-        """Finish what is pending, then close the connection."""
+        """Finish what is pending, then close the connection. Called by the owner, it is done when the owner is."""
         shared = self._shared
         with shared.mutex:
             if shared.closed:
                 return
             shared.closed = True
-            shared.stopped = not shared.busy
+            idle = not shared.busy
+            shared.stopped = idle
             thread = self._thread
-        if thread is None and not shared.stopped:
-            return  # a caller on another thread owns the lane: it closes the connection when it is done
-        self._handed.release()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(PATIENCE)
-        self._drop_session()
+        if idle:
+            self._handed.release()
+            self._drop_session()
+            shared.ended.set()
+        if shared.owner != threading.get_ident():
+            shared.ended.wait(PATIENCE)
+            if thread is not None:
+                thread.join(PATIENCE)
 
     def forget(self) -> None:
         """After a fork: the parent's connection, thread and waiters are not ours to touch."""
+        _left_behind.append((self._session, self._shared, self._thread))
         self._session = None
         self._shared = _Shared()
         self._handed = threading.Semaphore(0)
@@ -144,46 +154,70 @@ class Lane:
             raise DatabaseUnavailable("this app was closed; make a new Holdfast(…) to go on")
 
     def _hand_on(self) -> None:
+        """A caller's thread gives the lane to the lane's thread, or leaves it idle."""
         shared = self._shared
         with shared.mutex:
+            shared.owner = None
             if shared.pending:
                 self._wake_thread()
                 return
-            shared.busy = False
-            if not shared.closed:
-                return
-            shared.stopped = True
-        self._handed.release()
+            ends = self._leave()
+        if ends:
+            self._end()
+            self._handed.release()
+
+    def _leave(self) -> bool:
+        """The lane is idle from here on; true where its last owner must end it. The caller holds the mutex."""
+        shared = self._shared
+        shared.busy = False
+        shared.stopped = shared.closed
+        return shared.stopped
+
+    def _end(self) -> None:
         self._drop_session()
+        self._shared.ended.set()
 
     def _wake_thread(self) -> None:
+        """Hand the lane to its thread. The caller holds the mutex."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=f"holdfast-{self.name}", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name=f"holdfast-{self.name}", daemon=True)
+            thread.start()
+            self._thread = thread
+        self._shared.handed = True
         self._handed.release()
 
     def _work(self) -> None:
         """The lane's thread: owns the lane from each hand-over until nothing is pending."""
         shared = self._shared
+        handed = self._handed
         while True:
-            self._handed.acquire()
-            if shared.stopped:
-                return
-            if not shared.busy:
-                continue  # woken by `close` while a caller still owned the lane
-            while batch := self._next_batch():
+            handed.acquire()
+            with shared.mutex:
+                mine, shared.handed = shared.handed, False
+                if mine:
+                    shared.owner = threading.get_ident()
+                elif shared.stopped:
+                    return
+            while mine:
+                batch = self._next_batch()
+                if not batch:
+                    break
                 self._serve(batch)
-            if self._shared.stopped:
+            if mine and shared.stopped:
                 return
 
     def _next_batch(self) -> list[Ticket]:
+        """What is pending; if nothing is, the lane is left idle."""
         shared = self._shared
         with shared.mutex:
             batch, shared.pending = shared.pending[:MOST_OPS], shared.pending[MOST_OPS:]
-            if not batch:
-                shared.busy = False
-                shared.stopped = shared.closed
-            return batch
+            if batch:
+                return batch
+            shared.owner = None
+            ends = self._leave()
+        if ends:
+            self._end()
+        return batch
 
     def _serve(self, batch: list[Ticket]) -> None:
         """Run a batch, answer everybody in it, then wake others if it made work for them."""
@@ -192,9 +226,19 @@ class Lane:
             answers: list[Answer] = self._persist(ops)
         except Exception as error:
             answers = [(None, error)] * len(ops)
+        except BaseException:  # Ctrl-C amid a statement: nobody knows in which state it left the connection
+            self._drop_session()
+            raise
         _answer(batch, answers)
         if any(op.wakes and error is None for op, (_, error) in zip(ops, answers, strict=True)):
+            self._wake_others()
+
+    def _wake_others(self) -> None:
+        """A hint: what is committed stays committed whatever comes of it."""
+        try:
             self._woken()
+        except Exception:
+            log.exception("lane %s: others could not be woken; they poll", self.name)
 
     def _persist(self, ops: list[Op[Any]]) -> list[Answer]:
         """Run the batch, over new connections if need be, until its outcome is known or patience is over."""
@@ -243,6 +287,10 @@ def _gave_up(in_doubt: bool, reason: BaseException, patience: float) -> Exceptio
         error = DatabaseUnavailable(f"the database could not be reached for {patience:g} s: {reason}; nothing changed")
     error.__cause__ = reason
     return error
+
+
+_left_behind: list[object] = []
+"""What a fork left us of the parent's: kept, so that no destructor touches the parent's connection."""
 
 
 def _answer(batch: list[Ticket], answers: list[Answer]) -> None:

@@ -40,10 +40,13 @@ class Notifier:
             return
         self._asked.set()
         if self._thread is None:
-            with self._starting:
-                if self._thread is None and not self._closed.is_set():
-                    self._thread = threading.Thread(target=self._work, name="holdfast-notify", daemon=True)
-                    self._thread.start()
+            self._start()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None and not self._closed.is_set():
+                self._thread = threading.Thread(target=self._work, name="holdfast-notify", daemon=True)
+                self._thread.start()
 
     def close(self) -> None:
         """Stop; what was asked for just now is still sent."""

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from inspect import iscoroutinefunction
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -67,13 +67,17 @@ class UrlSource:
         return self._url if isinstance(self._url, str) else self._url()
 
 
+def _is_connection(made: object) -> "TypeGuard[psycopg.Connection[Any]]":
+    return isinstance(made, psycopg.Connection)
+
+
 class CallableSource:
     """Connections made by a function of the user's; they are ours to close."""
 
     pooled = False
 
     def __init__(self, connect: "Callable[[], psycopg.Connection[Any]]") -> None:
-        self._make = connect
+        self._make: Callable[[], object] = connect
 
     @property
     def where(self) -> str:
@@ -81,13 +85,13 @@ class CallableSource:
 
     def acquire(self) -> "psycopg.Connection[Any]":
         try:
-            connection: object = self._make()
+            made = self._make()
         except psycopg.Error as error:
             raise DatabaseUnavailable(f"connect() gave no connection: {scrub(' '.join(str(error).split()))}") from error
-        if not isinstance(connection, psycopg.Connection):
-            raise ConfigError(f"connect() must return a psycopg.Connection, and returned {type(connection).__name__}")
-        connection.autocommit = True
-        return connection
+        if not _is_connection(made):
+            raise ConfigError(f"connect() must return a psycopg.Connection, and returned {type(made).__name__}")
+        made.autocommit = True
+        return made
 
     def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
         connection.close()

@@ -6,9 +6,11 @@ and keep shut after its parent's death. POSIX locks belong to the process and va
 file is closed, so a process opens the side file once and keeps it; threads take turns at an ordinary lock first.
 """
 
+import errno
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 if sys.platform == "win32":  # no record locks: processes fall back on SQLite's busy handler
@@ -20,7 +22,14 @@ else:
     from fcntl import LOCK_EX, LOCK_UN, lockf
 
     def lock(descriptor: int) -> None:
-        lockf(descriptor, LOCK_EX)
+        while True:
+            try:
+                lockf(descriptor, LOCK_EX)
+                return
+            except OSError as error:  # to the kernel two processes with threads at two gates each are a deadlock
+                if error.errno != errno.EDEADLK:
+                    raise
+                time.sleep(0.001)
 
     def unlock(descriptor: int) -> None:
         lockf(descriptor, LOCK_UN)

@@ -18,28 +18,47 @@ PACKAGE = "holdfast.storage.sqlite"
 
 class SqliteSession:
     """Transactions begin IMMEDIATE (a deferred one that turns to writing fails at once under load) and pass the gate
-    first. The instant of a batch is read once the lock is held, so no commit is older than one it came after."""
+    first. The instant of a batch is read once the lock is held, so no commit is older than one it came after.
+    `owned` is false for a connection on which the caller has a transaction open; `lasting`: it is not ours to close."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock, gate: Gate | None, owned: bool = True) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        clock: Clock,
+        gate: Gate | None,
+        owned: bool = True,
+        lasting: bool = False,
+    ) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
+        self._cursor.row_factory = None  # the caller's connection may have one
         self._statements = load(PACKAGE, "", "?")
         self._clock = clock
         self._gate = gate if gate is not None else nullcontext()
         self._owned = owned
+        self._lasting = lasting
+        self._gated = False
         self._inside = False
         self._now = 0
 
     def merges(self, name: str) -> bool:
         return self._statements[name].mode == "rows"
 
+    def reads(self, name: str) -> bool:
+        return self._statements[name].kind == "read"
+
     def begin(self) -> None:
-        self._gate.__enter__()
+        """That the lock cannot be had is told like a lost connection: nothing was changed, it may be tried again."""
         try:
+            self._gate.__enter__()
+            self._gated = True
             self._cursor.execute("begin immediate")
         except BaseException as error:
-            self._gate.__exit__(None, None, None)
-            raise translated(error) from error
+            self._leave()
+            reason = translated(error)
+            if isinstance(reason, errors.DatabaseUnavailable):
+                raise ConnectionLost(reason, in_doubt=False) from error
+            raise reason from error
         self._inside = True
         self._now = self._read_clock()
 
@@ -80,9 +99,12 @@ class SqliteSession:
         """Nothing to give back: the connection is ours."""
 
     def close(self) -> None:
-        if self._inside:
-            self.rollback()
-        self._connection.close()
+        try:
+            if self._owned:
+                self.rollback()
+        finally:
+            if not self._lasting:
+                self._connection.close()
 
     def use_clock(self) -> None:
         """Read the instant anew: a borrowed transaction has no beginning of ours."""
@@ -93,8 +115,9 @@ class SqliteSession:
         return machine_micros() if fixed is None else fixed
 
     def _leave(self) -> None:
-        if self._inside:
-            self._inside = False
+        self._inside = False
+        if self._gated:
+            self._gated = False
             self._gate.__exit__(None, None, None)
 
     def _execute(self, statement: Sql, rows: Sequence[Row]) -> list[Row]:
@@ -140,8 +163,10 @@ def translated(error: BaseException) -> BaseException:
     """Our error for the driver's: by code, never by the text of the message."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        if isinstance(error, sqlite3.ProgrammingError):
-            return ConnectionLost(error, in_doubt=False)
+        if isinstance(error, sqlite3.Error):  # the driver itself refuses a value, or a connection that was closed
+            return errors.DatabaseError(f"{type(error).__name__}: {error}")
+        if isinstance(error, OSError):
+            return errors.DatabaseUnavailable(f"the file beside the database cannot be opened or locked ({error})")
         return error
     primary: int = code & 0xFF
     match primary:

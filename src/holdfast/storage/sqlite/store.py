@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from holdfast import errors
 from holdfast.clock import Clock, machine_micros
 from holdfast.ids import new_id
-from holdfast.storage.base import Listener, drive
+from holdfast.storage.base import ConnectionLost, Listener, drive
 from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Steps
@@ -29,11 +29,12 @@ class SqliteStore:
     """One write lane and one for reading; in memory a single lane for all. Migrates itself when opened."""
 
     def __init__(self, path: Path | None, clock: Clock, options: Mapping[str, str] | None = None) -> None:
-        self._path = None if path is None else path.absolute()
+        self._path = None if path is None else path.resolve()
         self._clock = clock
         self._synchronous = (options or {}).get("synchronous", "full")
         self._gate: Gate | None = None if self._path is None else gate_for(self._path)
         self._ready = False
+        self._memory: sqlite3.Connection | None = None
         self._opening = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self._bells = None if self._path is None else Bells(self._path)
@@ -77,14 +78,16 @@ class SqliteStore:
         return _LocalListener(self._listeners, wake, bell, watch)
 
     def migrate(self) -> list[str]:
+        if self._path is None:
+            self.check()  # what is in memory was migrated when it was made
+            return []
         with self._opening:
             connection = self._connect()
             try:
                 made = self._migrate(connection)
             finally:
-                if self._path is not None:
-                    connection.close()
-            self._ready = self._path is not None
+                connection.close()
+            self._ready = True
             return made
 
     def check(self) -> None:
@@ -95,10 +98,14 @@ class SqliteStore:
             lane.close()
         if self._bells is not None:
             self._bells.close()
+        if self._memory is not None:
+            self._memory.close()
 
     def forget(self) -> None:
         """In a forked child: connections, locks and threads are the parent's."""
-        _left_behind.append((dict(self._lanes), self._bells))
+        _left_behind.append((self._memory, self._bells))
+        self._ready = self._ready and self._path is not None
+        self._memory = None
         self._opening = threading.Lock()
         self._listeners = []
         self._bells = None if self._path is None else Bells(self._path)
@@ -110,15 +117,17 @@ class SqliteStore:
 
     def _open(self) -> SqliteSession:
         with self._opening:
-            connection = self._connect()
+            connection = self._memory or self._connect()
             try:
                 if not self._ready:
                     self._migrate(connection)
-                    self._ready = self._path is not None
-                return SqliteSession(connection, self._clock, self._gate)
+                    self._ready = True
             except BaseException:
                 connection.close()
                 raise
+            if self._path is None:
+                self._memory = connection  # it is the database: no lost session may close it
+            return SqliteSession(connection, self._clock, self._gate, lasting=self._path is None)
 
     def _connect(self) -> sqlite3.Connection:
         if sqlite3.sqlite_version_info < OLDEST:
@@ -147,7 +156,7 @@ class SqliteStore:
         if path.is_dir():
             raise errors.NotADatabase(f"{path} is a folder; the URL must name a file, as in sqlite:///app.db")
         if not path.parent.is_dir():
-            raise errors.DatabaseUnavailable(f"the folder {path.parent} does not exist; make it, or correct the URL")
+            raise errors.ConfigError(f"the folder {path.parent} does not exist; make it, or correct the URL")
         if path.exists() and not os.access(path, os.W_OK):
             raise errors.ReadOnlyDatabase(f"{path} cannot be written: check its rights, or who owns it")
         if not os.access(path.parent, os.W_OK):
@@ -160,7 +169,7 @@ class SqliteStore:
         made: list[str] = []
         try:
             applied = _applied(connection)
-            if applied != migrations(PACKAGE)[-1].number:
+            if applied is None or applied < migrations(PACKAGE)[-1].number:
                 session = SqliteSession(connection, self._clock, self._gate)
                 session.begin()
                 try:
@@ -170,6 +179,8 @@ class SqliteStore:
                     session.rollback()
                     raise
             judge(_applied(connection), PACKAGE, self.where, "Run: holdfast migrate")
+        except ConnectionLost as lost:
+            raise lost.cause from lost
         except sqlite3.Error as error:
             raise translated(error) from error
         return made
