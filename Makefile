@@ -16,7 +16,7 @@ venv: ## make .venv with everything in it (milliseconds when it is there)
 	@"$(PYTHON3)" tools/venv.py
 
 demo: venv ## run the demo: crash workers, lose nothing
-	@$(PY) examples/index_stdlib/demo.py
+	@$(PY) examples/index_stdlib/demo.py --report var/demo/report.md
 
 test: venv ## lint, types and all tests, with the time each part took
 	@$(PY) tools/ci.py
