@@ -1,0 +1,65 @@
+"""Running what is ready, here and now: through the real claim, run and finish, without a worker's waits."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import fields
+
+from holdfast.app import Holdfast
+from holdfast.errors import MisuseError
+from holdfast.leader.duties import promote
+from holdfast.storage.ops.jobs import unblock
+from holdfast.worker.tally import Report
+
+
+class DrainLimit(AssertionError):
+    """More jobs ran than a test expected: most often one that enqueues itself."""
+
+
+def drain(app: Holdfast, limit: int = 10_000, queues: Iterable[str] | None = None, *, concurrency: int = 1) -> Report:
+    """Run every job that is ready, and those that these make ready, until none is left; answer what came of them.
+
+    Jobs due by now are promoted first. What is due later stays: advance the test's clock and drain again.
+
+    limit: runs above which DrainLimit is raised.
+    queues: only these; None: those that the app's workers serve, all if nothing else is set.
+    concurrency: bodies at once. With 1 they run one after another, in order of priority, due time and sequence.
+
+    Raises MisuseError on an event loop: `await adrain(app)` there.
+
+    >>> drain(app)
+    Report(claimed=1, succeeded=1, failed=0, retried=0, cancelled=0, left=0)
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(adrain(app, limit, queues, concurrency=concurrency))
+    raise MisuseError("drain blocks, and this is an event loop: await adrain(app)")
+
+
+async def adrain(
+    app: Holdfast, limit: int = 10_000, queues: Iterable[str] | None = None, *, concurrency: int = 1
+) -> Report:
+    """`drain` for event loops."""
+    wanted = None if queues is None else tuple(queues)
+    names = tuple(name for task in app.tasks for name in (task.name, *task.aliases))
+    await asyncio.to_thread(promote.run_once, app.store)
+    if names:
+        await app.store.arun(unblock(names))
+    total = Report()
+    while True:
+        # Every pass ends with all its results written, so that the next one sees what they made ready.
+        done = await _pass(app, limit + 1 - total.claimed, wanted, concurrency)
+        total = _sum(total, done)
+        if total.claimed > limit:
+            raise DrainLimit(f"more than {limit} jobs ran: does one enqueue itself? {total}")
+        if done.claimed == 0:
+            return total
+
+
+async def _pass(app: Holdfast, batch: int, queues: tuple[str, ...] | None, concurrency: int) -> Report:
+    worker = app.worker(queues, concurrency=concurrency, leader=False)
+    return await worker.once(batch, None)
+
+
+def _sum(one: Report, other: Report) -> Report:
+    return Report(*(getattr(one, each.name) + getattr(other, each.name) for each in fields(Report)))
