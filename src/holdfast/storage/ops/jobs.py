@@ -127,7 +127,7 @@ class Ending:
 def end(endings: Sequence[Ending]) -> Op[list[Held]]:
     """Write verdicts about running jobs, each under its token. At most one ending per job.
 
-    Repeated: a job that is in history, or back in the queue, under our own token was written by the first try.
+    Repeated: a job that ended so under our own token, or is back in the queue under it, was written by the first try.
     """
     finished = [ending for ending in endings if isinstance(ending.verdict, Finish)]
     requeued = [ending for ending in endings if isinstance(ending.verdict, Requeue)]
@@ -144,6 +144,10 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
     return Op("end", steps, single=not (finished and requeued), wakes=wakes)
 
 
+RESCUED = frozenset({"rescued", "suspect"})
+"""Reasons of jobs that a rescue has put back."""
+
+
 def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: dict[int, Held]) -> Steps[None]:
     """Write, and ask about the rows that did not answer: only they cost a second statement."""
     written = {row[0] for row in (yield Statement(name, rows))}
@@ -153,14 +157,21 @@ def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: 
     if not missed:
         return
     keys = [(ending.lease.tenant, ending.lease.id, ending.lease.token) for ending in missed]
-    for ordinal, place in (yield Statement("held", keys)):
-        answers[id(missed[int(ordinal) - 1])] = _judge(name, place)
+    for ordinal, place, state, reason in (yield Statement("held", keys)):
+        ending = missed[int(ordinal) - 1]
+        answers[id(ending)] = _judge(ending.verdict, place, state, reason)
 
 
-def _judge(name: str, place: int) -> Held:
-    """`place` as held.sql says it: 1 running under our token, 2 in history, 3 back in the queue."""
-    if place == 2 or (place == 3 and name == "requeue"):
-        return Held.DONE
+def _judge(verdict: Finish | Requeue, place: int, state: str, reason: str | None) -> Held:
+    """`place` as held.sql says it: 1 running under our token, 2 in history, 3 back in the queue.
+
+    A rescue ends and requeues under the same token, but says other things than we do.
+    """
+    if place == 2:
+        ours = isinstance(verdict, Finish) and (verdict.state, verdict.reason) == (state, reason)
+        return Held.DONE if ours else Held.LOST
+    if place == 3 and isinstance(verdict, Requeue):
+        return Held.LOST if reason in RESCUED and reason != verdict.reason else Held.DONE
     return Held.LOCKED
 
 
@@ -196,7 +207,7 @@ def renew(leases: Sequence[tuple[Lease, float | None]], length: float) -> Op[lis
         answers = [Held.DONE if ordinal in renewed else Held.LOST for ordinal in range(1, len(rows) + 1)]
         missed = [place for place, answer in enumerate(answers) if answer is Held.LOST]
         if missed:
-            for ordinal, place in (yield Statement("held", [rows[at][:3] for at in missed])):
+            for ordinal, place, *_ in (yield Statement("held", [rows[at][:3] for at in missed])):
                 answers[missed[ordinal - 1]] = Held.LOCKED if place == 1 else Held.LOST
         return answers
 

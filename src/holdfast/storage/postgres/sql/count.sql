@@ -4,4 +4,5 @@ select state, count(*) from "holdfast".jobs
 where :tenant::text is null or tenant = :tenant::text group by state
 union all
 select state, count(*) from "holdfast".history
-where not stub and (:tenant::text is null or tenant = :tenant::text) group by state
+where not stub and keep_until > coalesce(:now::timestamptz, statement_timestamp())
+    and (:tenant::text is null or tenant = :tenant::text) group by state

@@ -1,4 +1,4 @@
--- One or more jobs by id, live or finished; of a finished one its newest version.
+-- One or more jobs by id, live or finished; of a finished one its newest version, until its time is over.
 --: read rows tenant, id
 select a.ord, f.*
 from unnest(:tenant::text[], :id::uuid[]) with ordinality as a (tenant, id, ord)
@@ -14,7 +14,7 @@ cross join lateral (
         tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress, schedule_id, worker,
         created_at, started_at, finished_at, updated_at, stub, token
     from "holdfast".history h
-    where h.tenant = a.tenant and h.id = a.id
+    where h.tenant = a.tenant and h.id = a.id and h.keep_until > coalesce(:now::timestamptz, statement_timestamp())
     order by h.tenant desc, h.id desc, h.version desc
     limit 1)
     limit 1

@@ -19,7 +19,7 @@ select * from (
         worker, created_at, started_at, finished_at, updated_at, stub, token
     from "holdfast".history h
     where tenant = :tenant::text and id < coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-        and not stub
+        and not stub and keep_until > coalesce(:now::timestamptz, statement_timestamp())
         and (:state::text is null or state = :state::text)
         and (:queue::text is null or queue = :queue::text)
         and (:task::text is null or task = :task::text)

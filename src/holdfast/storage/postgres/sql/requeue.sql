@@ -20,8 +20,8 @@ set state = h.state, reason = h.reason, attempt = j.attempt - h.uncounted, crash
     due = case when h.delay > 0 then t.moment + h.delay * interval '1 second' else j.due end,
     started_at = coalesce(j.started_at, t.moment - h.elapsed * interval '1 second'),
     errors = case when h.error is null then j.errors
-        else (coalesce(j.errors, '[]')::jsonb || (h.error::jsonb
-            || jsonb_build_object('at', (extract(epoch from t.moment) * 1000000)::int8)))::text end,
+        else coalesce(left(nullif(j.errors, '[]'), -1) || ',', '[') || '{"at":'
+            || (extract(epoch from t.moment) * 1000000)::int8 || ',' || substr(h.error, 2) || ']' end,
     worker = null, claim_id = null, lease_until = null, updated_at = t.moment
 from held h
 cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t

@@ -3,4 +3,4 @@
 select state, count(*) from holdfast_jobs where :tenant is null or tenant = :tenant group by state
 union all
 select state, count(*) from holdfast_history
-where not stub and (:tenant is null or tenant = :tenant) group by state
+where not stub and keep_until > :now and (:tenant is null or tenant = :tenant) group by state

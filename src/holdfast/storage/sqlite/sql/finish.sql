@@ -7,10 +7,11 @@ select tenant, id, version, seq, task, queue, :state, :reason, priority, due,
     case when :keep <= 0 then null
         when args = '' then (select p.args from holdfast_payloads p where p.seq = j.seq) else args end,
     case when :keep > 0 then :result end,
-    key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy,
-    case when :error is null or :keep <= 0 then errors
-        else json_insert(coalesce(errors, '[]'), '$[#]', json_set(:error, '$.at', :now)) end,
-    progress, schedule_id, token, worker, created_at,
+    key, group_key, tags, case when :keep > 0 then metadata end, attempt, max_attempts, crashes, timeout, policy,
+    case when :keep <= 0 then null when :error is null then errors
+        else coalesce(substr(nullif(errors, '[]'), 1, length(errors) - 1) || ',', '[') || '{"at":' || :now || ','
+            || substr(:error, 2) || ']' end,
+    case when :keep > 0 then progress end, schedule_id, token, worker, created_at,
     coalesce(started_at, cast(:now - :elapsed * 1000000 as integer)), :now, :now,
     cast(:now + case when :keep > 0 then :keep else 3600 end * 1000000 as integer), :keep <= 0
 from holdfast_jobs j

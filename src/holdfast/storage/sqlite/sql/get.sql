@@ -1,4 +1,4 @@
--- One or more jobs by id, live or finished; of a finished one its newest version.
+-- One or more jobs by id, live or finished; of a finished one its newest version, until its time is over.
 --: read rows tenant, id
 select tenant, id, version, seq, task, queue, state, reason, priority, due,
     case when args = '' then (select p.args from holdfast_payloads p where p.seq = j.seq) else args end,
@@ -12,7 +12,7 @@ select * from (
         metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress, schedule_id, worker, created_at,
         started_at, finished_at, updated_at, stub, token
     from holdfast_history
-    where tenant = :tenant and id = :id
+    where tenant = :tenant and id = :id and keep_until > :now
     order by version desc
     limit 1
 )

@@ -1,8 +1,8 @@
 -- Who has the jobs that a fenced write did not find: 1 still ours and locked just then, 2 ended under our token,
--- 3 back in the queue under our token. No row: another claim has it.
+-- 3 back in the queue under our token; and in which state, for which reason. No row: another claim has it.
 --: read rows tenant, id, token
-select case when state = 'running' then 1 else 3 end
+select case when state = 'running' then 1 else 3 end, state, reason
 from holdfast_jobs where tenant = :tenant and id = :id and token = :token
 union all
-select 2 from holdfast_history where tenant = :tenant and id = :id and token = :token
+select 2, state, reason from holdfast_history where tenant = :tenant and id = :id and token = :token
 limit 1

@@ -22,7 +22,7 @@ select * from (
             created_at, started_at, finished_at, updated_at, stub, token
         from holdfast_history
         where tenant = :tenant and id < coalesce(:after, 'g')
-            and not stub
+            and not stub and keep_until > :now
             and (:state is null or state = :state)
             and (:queue is null or queue = :queue)
             and (:task is null or task = :task)

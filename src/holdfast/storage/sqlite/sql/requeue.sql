@@ -5,6 +5,7 @@ set state = :state, reason = :reason, attempt = attempt - :uncounted, crashes = 
     due = case when :delay > 0 then cast(:now + :delay * 1000000 as integer) else due end,
     started_at = coalesce(started_at, cast(:now - :elapsed * 1000000 as integer)),
     errors = case when :error is null then errors
-        else json_insert(coalesce(errors, '[]'), '$[#]', json_set(:error, '$.at', :now)) end,
+        else coalesce(substr(nullif(errors, '[]'), 1, length(errors) - 1) || ',', '[') || '{"at":' || :now || ','
+            || substr(:error, 2) || ']' end,
     worker = null, claim_id = null, lease_until = null, updated_at = :now
 where tenant = :tenant and id = :id and token = :token and state = 'running'
