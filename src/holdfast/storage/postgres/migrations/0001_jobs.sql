@@ -56,8 +56,8 @@ alter table "holdfast".jobs alter column args set storage external;
 
 -- A claim must walk its own index whatever the statistics say, so each of these two repeats a column check that only
 -- the claim which is to use it asks for: to the other claim it does not exist.
-create index jobs_ready on "holdfast".jobs ((-priority), due, seq) where state = 'ready' and tenant <> '';
-create index jobs_ready_queue on "holdfast".jobs (queue, (-priority), due, seq) where state = 'ready' and queue <> '';
+create index jobs_ready on "holdfast".jobs ((-priority::int8), due, seq) where state = 'ready' and tenant <> '';
+create index jobs_ready_queue on "holdfast".jobs (queue, (-priority::int8), due, seq) where state = 'ready' and queue <> '';
 create index jobs_scheduled on "holdfast".jobs (due) where state = 'scheduled';
 create index jobs_lease on "holdfast".jobs (lease_until) where state = 'running';
 create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'blocked';
@@ -113,40 +113,50 @@ create index history_open_until on "holdfast".history_open (keep_until);
 create index history_day_other_until on "holdfast".history_day_other (keep_until);
 create index history_month_other_until on "holdfast".history_month_other (keep_until);
 
--- Makes the partitions that the next weeks need and answers how many were missing.
+-- Makes the partitions that the next weeks need and answers how many were missing. A reader that keeps history locked
+-- for long (a dump) makes this give up at once, for it would hold up everybody behind it: there is time until tomorrow.
 create function "holdfast".ensure_history(moment timestamptz) returns int
-language plpgsql as $$
+language plpgsql set timezone = 'UTC' set lock_timeout = '200ms' as $$
 declare
     start timestamptz;
+    one int;
     made int := 0;
 begin
     for n in 0..39 loop
-        start := date_trunc('day', moment at time zone 'UTC') at time zone 'UTC' + n * interval '24 hours';
-        made := made + "holdfast".add_partition('history_day', to_char(start at time zone 'UTC', 'YYYYMMDD'),
-            start, start + interval '24 hours');
+        start := date_trunc('day', moment) + n * interval '24 hours';
+        one := "holdfast".add_partition('history_day', to_char(start, 'YYYYMMDD'), start, start + interval '24 hours');
+        exit when one < 0;
+        made := made + one;
     end loop;
     for n in 0..25 loop
-        start := (date_trunc('month', moment at time zone 'UTC') + n * interval '1 month') at time zone 'UTC';
-        made := made + "holdfast".add_partition('history_month', to_char(start at time zone 'UTC', 'YYYYMM'),
-            start, ((start at time zone 'UTC') + interval '1 month') at time zone 'UTC');
+        exit when one < 0;
+        start := date_trunc('month', moment) + n * interval '1 month';
+        one := "holdfast".add_partition('history_month', to_char(start, 'YYYYMM'), start, start + interval '1 month');
+        made := made + greatest(one, 0);
     end loop;
     return made;
 end $$;
 
+-- Attaching takes a lighter lock than creating in place. Rows that came before their partition stay where they are, in
+-- the default one, and are pruned there. Answers -1 where somebody had the lock.
 create function "holdfast".add_partition(parent text, suffix text, low timestamptz, high timestamptz) returns int
 language plpgsql as $$
 begin
     if to_regclass('"holdfast".' || quote_ident(parent || '_' || suffix)) is not null then
         return 0;
     end if;
-    execute format('create table "holdfast".%I partition of "holdfast".%I for values from (%L) to (%L)',
-        parent || '_' || suffix, parent, low, high);
+    execute format('create table "holdfast".%I (like "holdfast".%I including all)', parent || '_' || suffix, parent);
+    execute format('alter table "holdfast".%I attach partition "holdfast".%I for values from (%L) to (%L)',
+        parent, parent || '_' || suffix, low, high);
     return 1;
+exception
+    when lock_not_available then return -1;
+    when check_violation or duplicate_table or unique_violation then return 0;
 end $$;
 
 -- Drops the partitions whose every row has passed its time, and answers how many.
 create function "holdfast".drop_history(moment timestamptz) returns int
-language plpgsql as $$
+language plpgsql set timezone = 'UTC' set datestyle = 'ISO' set lock_timeout = '200ms' as $$
 declare
     old record;
     dropped int := 0;
@@ -163,6 +173,8 @@ begin
         dropped := dropped + 1;
     end loop;
     return dropped;
+exception when lock_not_available then
+    return 0;
 end $$;
 
 select "holdfast".ensure_history(now());

@@ -6,9 +6,9 @@ with picked as materialized (
     select ctid as place
     from "holdfast".jobs
     where state = 'ready' and tenant <> '' and crashes <= :suspects::int4
-        and ((-priority), due, seq) > (:after_rank::int4, :after_due::timestamptz, :after_seq::int8)
+        and ((-priority::int8), due, seq) > (:after_rank::int8, :after_due::timestamptz, :after_seq::int8)
         and (:tasks::text[] is null or task = any (:tasks::text[]))
-    order by (-priority), due, seq
+    order by (-priority::int8), due, seq
     limit (select :batch::int4)
     for update skip locked
 )

@@ -5,12 +5,12 @@ with picked as materialized (
     select found.place
     from unnest(:queues::text[]) as asked (queue)
     cross join lateral (
-        select j.ctid as place, (-j.priority) as rank, j.due, j.seq
+        select j.ctid as place, (-j.priority::int8) as rank, j.due, j.seq
         from "holdfast".jobs j
         where j.state = 'ready' and j.queue = asked.queue and j.queue <> '' and j.crashes <= :suspects::int4
             and (:tasks::text[] is null or j.task = any (:tasks::text[]))
-            and ((-j.priority), j.due, j.seq) > (:after_rank::int4, :after_due::timestamptz, :after_seq::int8)
-        order by (-j.priority), j.due, j.seq
+            and ((-j.priority::int8), j.due, j.seq) > (:after_rank::int8, :after_due::timestamptz, :after_seq::int8)
+        order by (-j.priority::int8), j.due, j.seq
         limit (select :batch::int4)
         for update skip locked
     ) as found

@@ -3,6 +3,6 @@
 insert into holdfast_jobs (tenant, id, queue, task, args, priority, max_attempts, timeout, policy, tags, metadata,
     state, due, created_at, updated_at)
 values (:tenant, :id, :queue, :task, :args, :priority, :max_attempts, :timeout, :policy, :tags, :metadata,
-    case when coalesce(:run_at, :now + :delay * 1000000, 0) > :now then 'scheduled' else 'ready' end,
+    case when coalesce(:run_at, cast(:now + :delay * 1000000 as integer), 0) > :now then 'scheduled' else 'ready' end,
     max(:now, coalesce(:run_at, cast(:now + :delay * 1000000 as integer), :now)), :now, :now)
 on conflict (tenant, id) do nothing
