@@ -74,6 +74,10 @@ class Store(Protocol):
         """Bring the schema up to date; answers the names of the steps run."""
         ...
 
+    def reset(self) -> list[str]:
+        """For development: drop all of Holdfast's tables, with every job, and make them anew, or change nothing."""
+        ...
+
     def check(self) -> None:
         """Refuse a database that is unreachable, not ours, too old or too new, saying what to do."""
         ...

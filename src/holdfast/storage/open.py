@@ -31,7 +31,8 @@ def open_store(
         if isinstance(url, SqliteUrl):
             from holdfast.storage.sqlite.store import SqliteStore
 
-            return SqliteStore(None if url.path is None else Path(url.path), clock, url.options)
+            path = None if url.path is None else Path(url.path)
+            return SqliteStore(path, clock, url.options, settings.migrate is not False)
     _require_driver()
     from holdfast.storage.postgres import source
     from holdfast.storage.postgres.store import PostgresStore

@@ -14,6 +14,7 @@ from holdfast.storage.base import ConnectionLost, Listener, Session, drive
 from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Row, Statement, one
+from holdfast.storage.postgres.drop import drop
 from holdfast.storage.postgres.listen import Notifier, NotifyListener, channel_of
 from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translated
 from holdfast.storage.postgres.source import Source
@@ -73,6 +74,18 @@ class PostgresStore:
             made = migrate(connection, self._schema)
             self._judge(connection)
             return made
+        except psycopg.Error as error:
+            raise translated(error) from error
+        finally:
+            self._source.release(connection, broken=False)
+
+    def reset(self) -> list[str]:
+        connection = self._source.acquire()
+        try:
+            with connection.transaction():
+                lock_schema(connection, self._schema)
+                drop(connection, self._schema)
+                return migrate(connection, self._schema)
         except psycopg.Error as error:
             raise translated(error) from error
         finally:
@@ -185,7 +198,7 @@ def migrate(connection: "psycopg.Connection[Any]", schema: str) -> list[str]:
     made: list[str] = []
     for step in migrations(PACKAGE, schema):
         with connection.transaction():
-            connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"holdfast:{schema}"])
+            lock_schema(connection, schema)
             if (_applied(connection, schema) or 0) >= step.number:
                 continue
             for line in preparation(schema) if step.number == 1 else ():
@@ -194,6 +207,11 @@ def migrate(connection: "psycopg.Connection[Any]", schema: str) -> list[str]:
             connection.execute(_ours(_recorded(schema, step.number, step.name)))
             made.append(step.name)
     return made
+
+
+def lock_schema(connection: "psycopg.Connection[Any]", schema: str) -> None:
+    """One process at a time changes a schema; until the transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"holdfast:{schema}"])
 
 
 def _ours(text: str) -> LiteralString:

@@ -16,6 +16,7 @@ from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Steps
 from holdfast.storage.sqlite.bells import BellListener, Bells
+from holdfast.storage.sqlite.drop import drop
 from holdfast.storage.sqlite.gate import Gate, gate_for
 from holdfast.storage.sqlite.session import PACKAGE, SqliteSession, translated
 
@@ -26,13 +27,19 @@ BACKSTOP = 10.0
 
 
 class SqliteStore:
-    """One write lane and one for reading; in memory a single lane for all. Migrates itself when opened."""
+    """One write lane and one for reading; in memory a single lane for all.
 
-    def __init__(self, path: Path | None, clock: Clock, options: Mapping[str, str] | None = None) -> None:
+    migrate: whether it brings its schema up to date when it is opened; one in memory always does.
+    """
+
+    def __init__(
+        self, path: Path | None, clock: Clock, options: Mapping[str, str] | None = None, migrate: bool = True
+    ) -> None:
         self._path = None if path is None else path.resolve()
         self._clock = clock
         self._synchronous = (options or {}).get("synchronous", "full")
         self._gate: Gate | None = None if self._path is None else gate_for(self._path)
+        self._migrates = migrate or path is None
         self._ready = False
         self._memory: sqlite3.Connection | None = None
         self._opening = threading.Lock()
@@ -85,10 +92,20 @@ class SqliteStore:
             connection = self._connect()
             try:
                 made = self._migrate(connection)
+                self._judge(connection)
             finally:
                 connection.close()
             self._ready = True
             return made
+
+    def reset(self) -> list[str]:
+        with self._opening:
+            connection = self._memory or self._connect()
+            try:
+                return self._migrate(connection, afresh=True)
+            finally:
+                if connection is not self._memory:
+                    connection.close()
 
     def check(self) -> None:
         self._lanes["write"].run(Op("check", _nothing))
@@ -120,7 +137,9 @@ class SqliteStore:
             connection = self._memory or self._connect()
             try:
                 if not self._ready:
-                    self._migrate(connection)
+                    if self._migrates:
+                        self._migrate(connection)
+                    self._judge(connection)
                     self._ready = True
             except BaseException:
                 connection.close()
@@ -164,26 +183,37 @@ class SqliteStore:
                 f"the folder {path.parent} cannot be written; SQLite keeps its journal beside the file"
             )
 
-    def _migrate(self, connection: sqlite3.Connection) -> list[str]:
-        """Run the missing steps in one transaction. SQLite's schema changes are transactional."""
+    def _migrate(self, connection: sqlite3.Connection, afresh: bool = False) -> list[str]:
+        """Run the missing steps in one transaction. SQLite's schema changes are transactional.
+
+        afresh: drop all tables first, in the same transaction.
+        """
         made: list[str] = []
         try:
             applied = _applied(connection)
-            if applied is None or applied < migrations(PACKAGE)[-1].number:
+            if afresh or applied is None or applied < migrations(PACKAGE)[-1].number:
                 session = SqliteSession(connection, self._clock, self._gate)
                 session.begin()
                 try:
+                    if afresh:
+                        drop(connection)
                     made = _run_missing(connection)
                     session.commit()
                 except BaseException:
                     session.rollback()
                     raise
-            judge(_applied(connection), PACKAGE, self.where, "Run: holdfast migrate")
         except ConnectionLost as lost:
             raise lost.cause from lost
         except sqlite3.Error as error:
             raise translated(error) from error
         return made
+
+    def _judge(self, connection: sqlite3.Connection) -> None:
+        try:
+            applied = _applied(connection)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        judge(applied, PACKAGE, self.where, "Run: holdfast migrate")
 
 
 class BorrowedSqlite:
