@@ -45,6 +45,8 @@ class NewJob:
     policy: str = "{}"
     tags: str | None = None
     metadata: str | None = None
+    expires: float | None = None
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,10 @@ class ClaimedJob:
     crashes: int
     timeout: float | None
     policy: str
-    due: int
+    due: Any
     seq: int
+    metadata: str | None = None
+    deadline_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from holdfast.model.job import FINISHED, JobState
-from holdfast.model.outcome import Crashed, Outcome, Raised, Released, Succeeded, TimedOut, UnknownTask
+from holdfast.model.outcome import Crashed, Outcome, Raised, Released, Snoozed, Stopped, Succeeded, TimedOut, UnknownTask
 
 S = JobState
 
@@ -140,6 +140,10 @@ def decide(job: Attempted, outcome: Outcome, rules: Rules) -> Verdict:
             return _retry_or_fail(job, error, retry_in, "timeout", rules)
         case Raised(error, retry_in, reason):
             return _retry_or_fail(job, error, retry_in, reason, rules)
+        case Snoozed(delay):
+            return Requeue(S.SCHEDULED if delay > 0 else S.READY, "snooze", delay, uncounted=True)
+        case Stopped(reason):
+            return Finish(S.CANCELLED, rules.keep_failed, reason)
         case Released():
             return Requeue(S.READY, uncounted=True)
         case UnknownTask():

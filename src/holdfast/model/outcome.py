@@ -29,6 +29,20 @@ class TimedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Snoozed:
+    """The body asked to be run later, its attempt unspent."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The job was cancelled: by its own body, by somebody else, or by its deadline."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """Taken but not to be run here now: given back uncounted."""
 
@@ -47,4 +61,4 @@ class Crashed:
     error: str
 
 
-Outcome: TypeAlias = Succeeded | Raised | TimedOut | Released | UnknownTask | Crashed
+Outcome: TypeAlias = Succeeded | Raised | TimedOut | Snoozed | Stopped | Released | UnknownTask | Crashed

@@ -11,18 +11,20 @@ from holdfast.storage.ops.jobs import Ending, Held, Lease, end
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """How many scheduled jobs became ready, and in how many seconds the next one is due (None: none waits)."""
+    """How many scheduled jobs became ready, in how many seconds the next one is due (None: none waits), and whether
+    there are jobs whose own time is over."""
 
     count: int
     next_in: float | None
+    overdue: bool = False
 
 
 def promote(batch: int = 1000) -> Op[Promoted]:
     """Make due jobs ready, one page."""
 
     def steps(again: bool) -> Steps[Promoted]:
-        count, next_in = (yield one("promote", batch))[0]
-        return Promoted(count, next_in)
+        count, next_in, overdue = (yield one("promote", batch))[0]
+        return Promoted(count, next_in, bool(overdue))
 
     return Op("promote", steps)
 

@@ -40,7 +40,7 @@ def _new_row(job: NewJob) -> Row:
     run_at = None if job.run_at is None else to_micros(job.run_at)
     return (
         job.tenant, job.id, job.queue, job.task, job.args, job.priority, job.delay, run_at, job.max_attempts,
-        job.timeout, job.policy, job.tags, job.metadata,
+        job.timeout, job.policy, job.tags, job.metadata, job.expires, job.deadline,
     )  # fmt: skip
 
 

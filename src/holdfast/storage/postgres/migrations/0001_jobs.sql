@@ -35,6 +35,7 @@ create table "holdfast".jobs (
     errors text,
     progress text,
     pending text,
+    stop_reason text,
     schedule_id text,
     expires_at timestamptz,
     deadline_at timestamptz,
@@ -60,6 +61,10 @@ create index jobs_ready on "holdfast".jobs ((-priority::int8), due, seq) where s
 create index jobs_ready_queue on "holdfast".jobs (queue, (-priority::int8), due, seq) where state = 'ready' and queue <> '';
 create index jobs_scheduled on "holdfast".jobs (due) where state = 'scheduled';
 create index jobs_lease on "holdfast".jobs (lease_until) where state = 'running';
+create index jobs_stopped on "holdfast".jobs (updated_at) where stop_reason is not null;
+create index jobs_expires on "holdfast".jobs (expires_at)
+    where expires_at is not null and state in ('scheduled', 'blocked', 'ready');
+create index jobs_deadline on "holdfast".jobs (deadline_at) where deadline_at is not null and stop_reason is null;
 create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'blocked';
 create unique index jobs_key on "holdfast".jobs (tenant, queue, key) where key is not null;
 
@@ -178,6 +183,22 @@ exception when lock_not_available then
 end $$;
 
 select "holdfast".ensure_history(now());
+
+-- What bodies said while they ran; bounded per job, gone with it.
+create table "holdfast".job_logs (
+    tenant text not null,
+    id uuid not null,
+    seq bigint generated always as identity,
+    attempt int not null,
+    at timestamptz not null,
+    level text not null,
+    message text not null,
+    step text,
+    keep_until timestamptz not null,
+    primary key (tenant, id, seq)
+);
+
+create index job_logs_until on "holdfast".job_logs (keep_until);
 
 create table "holdfast".queues (
     tenant text not null default 'default' check (tenant <> ''),

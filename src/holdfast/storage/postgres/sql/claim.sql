@@ -6,6 +6,9 @@ with picked as materialized (
     select ctid as place
     from "holdfast".jobs
     where state = 'ready' and tenant <> '' and crashes <= :suspects::int4
+        and stop_reason is null
+        and (expires_at is null or expires_at > coalesce(:now::timestamptz, statement_timestamp()))
+        and (deadline_at is null or deadline_at > coalesce(:now::timestamptz, statement_timestamp()))
         and ((-priority::int8), due, seq) > (:after_rank::int8, :after_due::timestamptz, :after_seq::int8)
         and (:tasks::text[] is null or task = any (:tasks::text[]))
     order by (-priority::int8), due, seq
@@ -19,4 +22,5 @@ set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, 
     lease_until = coalesce(:now::timestamptz, statement_timestamp()) + :lease::float8 * interval '1 second'
 where ctid = any (array (select place from picked))
 returning tenant, id::text, token, version, task, queue, args, priority, attempt, max_attempts, crashes, timeout,
-    policy, due, seq
+    policy, due, seq, metadata,
+    extract(epoch from deadline_at - coalesce(:now::timestamptz, statement_timestamp()))::float8

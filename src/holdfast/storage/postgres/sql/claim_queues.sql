@@ -8,6 +8,9 @@ with picked as materialized (
         select j.ctid as place, (-j.priority::int8) as rank, j.due, j.seq
         from "holdfast".jobs j
         where j.state = 'ready' and j.queue = asked.queue and j.queue <> '' and j.crashes <= :suspects::int4
+        and j.stop_reason is null
+        and (j.expires_at is null or j.expires_at > coalesce(:now::timestamptz, statement_timestamp()))
+        and (j.deadline_at is null or j.deadline_at > coalesce(:now::timestamptz, statement_timestamp()))
             and (:tasks::text[] is null or j.task = any (:tasks::text[]))
             and ((-j.priority::int8), j.due, j.seq) > (:after_rank::int8, :after_due::timestamptz, :after_seq::int8)
         order by (-j.priority::int8), j.due, j.seq
@@ -24,4 +27,5 @@ set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, 
     lease_until = coalesce(:now::timestamptz, statement_timestamp()) + :lease::float8 * interval '1 second'
 where ctid = any (array (select place from picked))
 returning tenant, id::text, token, version, task, queue, args, priority, attempt, max_attempts, crashes, timeout,
-    policy, due, seq
+    policy, due, seq, metadata,
+    extract(epoch from deadline_at - coalesce(:now::timestamptz, statement_timestamp()))::float8

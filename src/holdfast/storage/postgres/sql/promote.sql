@@ -1,4 +1,5 @@
--- Scheduled jobs whose time has come become ready. Answers how many, and in how many seconds the next one is due.
+-- Scheduled jobs whose time has come become ready. Answers how many, in how many seconds the next one is due, and
+-- whether there are jobs whose own time is over.
 --: one batch
 with moved as (
     update "holdfast".jobs
@@ -16,4 +17,9 @@ select (select count(*) from moved),
     (select extract(epoch from due - coalesce(:now::timestamptz, statement_timestamp()))::float8
         from "holdfast".jobs
         where state = 'scheduled' and due > coalesce(:now::timestamptz, statement_timestamp())
-        order by due limit 1)
+        order by due limit 1),
+    exists (select from "holdfast".jobs where stop_reason is not null and state <> 'running')
+        or exists (select from "holdfast".jobs where expires_at <= coalesce(:now::timestamptz, statement_timestamp())
+            and expires_at is not null and state in ('scheduled', 'blocked', 'ready'))
+        or exists (select from "holdfast".jobs where deadline_at <= coalesce(:now::timestamptz, statement_timestamp())
+            and deadline_at is not null and stop_reason is null)

@@ -18,5 +18,10 @@ with open as (
         select ctid from "holdfast".history_month_other
         where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
     returning 1
+), lines as (
+    delete from "holdfast".job_logs
+    where ctid = any (array (
+        select ctid from "holdfast".job_logs
+        where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
 )
 select (select count(*) from open) + (select count(*) from days) + (select count(*) from months)

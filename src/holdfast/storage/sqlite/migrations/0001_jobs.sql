@@ -32,6 +32,7 @@ create table holdfast_jobs (
     errors text,
     progress text,
     pending text,
+    stop_reason text,
     schedule_id text,
     expires_at integer,
     deadline_at integer,
@@ -51,6 +52,10 @@ create index holdfast_jobs_ready on holdfast_jobs (-priority, due, seq) where st
 create index holdfast_jobs_ready_queue on holdfast_jobs (queue, -priority, due, seq) where state = 'ready';
 create index holdfast_jobs_scheduled on holdfast_jobs (due) where state = 'scheduled';
 create index holdfast_jobs_lease on holdfast_jobs (lease_until) where state = 'running';
+create index holdfast_jobs_stopped on holdfast_jobs (updated_at) where stop_reason is not null;
+create index holdfast_jobs_expires on holdfast_jobs (expires_at)
+    where expires_at is not null and state in ('scheduled', 'blocked', 'ready');
+create index holdfast_jobs_deadline on holdfast_jobs (deadline_at) where deadline_at is not null and stop_reason is null;
 create index holdfast_jobs_blocked on holdfast_jobs (reason, task) where state = 'blocked';
 create unique index holdfast_jobs_key on holdfast_jobs (tenant, queue, key) where key is not null;
 
@@ -109,6 +114,22 @@ create table holdfast_history (
 
 create unique index holdfast_history_id on holdfast_history (tenant, id, version);
 create index holdfast_history_until on holdfast_history (keep_until);
+
+-- What bodies said while they ran; bounded per job, gone with it.
+create table holdfast_job_logs (
+    seq integer primary key autoincrement,
+    tenant text not null,
+    id text not null,
+    attempt integer not null,
+    at integer not null,
+    level text not null,
+    message text not null,
+    step text,
+    keep_until integer not null
+);
+
+create index holdfast_job_logs_job on holdfast_job_logs (tenant, id, seq);
+create index holdfast_job_logs_until on holdfast_job_logs (keep_until);
 
 create table holdfast_queues (
     tenant text not null default 'default' check (tenant <> ''),

@@ -7,10 +7,14 @@ set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, 
 where seq in (
     select seq from holdfast_jobs
     where state = 'ready' and crashes <= :suspects
+        and stop_reason is null
+        and (expires_at is null or expires_at > :now)
+        and (deadline_at is null or deadline_at > :now)
         and (:tasks is null or task in (select value from json_each(:tasks)))
     order by -priority, due, seq
     limit :batch
 )
 returning tenant, id, token, version, task, queue,
     case when args = '' then (select p.args from holdfast_payloads p where p.seq = holdfast_jobs.seq) else args end,
-    priority, attempt, max_attempts, crashes, timeout, policy, due, seq
+    priority, attempt, max_attempts, crashes, timeout, policy, due, seq, metadata,
+    (deadline_at - :now) / 1000000.0

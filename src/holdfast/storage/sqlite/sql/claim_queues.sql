@@ -11,6 +11,9 @@ where seq in (
     where found.seq in (
         select head.seq from holdfast_jobs head
         where head.state = 'ready' and head.queue = asked.value and head.crashes <= :suspects
+        and head.stop_reason is null
+        and (head.expires_at is null or head.expires_at > :now)
+        and (head.deadline_at is null or head.deadline_at > :now)
         and (:tasks is null or head.task in (select value from json_each(:tasks)))
         order by -head.priority, head.due, head.seq
         limit :batch
@@ -20,4 +23,5 @@ where seq in (
 )
 returning tenant, id, token, version, task, queue,
     case when args = '' then (select p.args from holdfast_payloads p where p.seq = holdfast_jobs.seq) else args end,
-    priority, attempt, max_attempts, crashes, timeout, policy, due, seq
+    priority, attempt, max_attempts, crashes, timeout, policy, due, seq, metadata,
+    (deadline_at - :now) / 1000000.0

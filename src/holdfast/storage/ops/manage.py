@@ -1,0 +1,206 @@
+"""What people do to jobs: cancel, delete, retry, resolve, fail. Each looks at the row under its lock, then writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from holdfast.model.job import JobState
+from holdfast.model.lifecycle import Finish
+from holdfast.model.policy import Policy
+from holdfast.model.tenant import Scope
+from holdfast.storage.op import Op, Statement, Steps, one
+from holdfast.storage.ops.jobs import Ending, Held, Lease, end
+
+WAITING = frozenset({JobState.SCHEDULED, JobState.BLOCKED, JobState.READY, JobState.SUSPENDED})
+
+
+class Answer(Enum):
+    """What came of a verb about one job."""
+
+    DONE = "done"
+    ASKED = "asked"
+    """It runs, and its worker is asked to stop it."""
+    ENDED = "ended"
+    """It had ended already; nothing changed."""
+    FORBIDDEN = "forbidden"
+    """Its state does not allow the verb; nothing changed."""
+    BUSY = "busy"
+    """Somebody's transaction has the row: try again."""
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A live job as lock.sql gives it."""
+
+    lease: Lease
+    state: JobState
+    policy: Policy
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The newest version of a job in history, and whether a live one exists beside it."""
+
+    version: int
+    state: JobState
+    stub: bool
+
+
+def _live(ids: Sequence[str], scope: Scope) -> Steps[dict[str, Live]]:
+    """Lock what is live of `ids`."""
+    found: dict[str, Live] = {}
+    for ordinal, state, token, _, policy, _, attempt in (yield Statement("lock", [(scope.tenant, id) for id in ids])):
+        id = ids[int(ordinal) - 1]
+        found[id] = Live(Lease(scope.tenant or "", id, token), JobState(state), Policy.loads(policy), attempt)
+    return found
+
+
+def _not_live(ids: Sequence[str], scope: Scope) -> Steps[dict[str, Ended | Answer]]:
+    """Of ids that could not be locked: their end in history, BUSY where a live row was locked, or ABSENT."""
+    found: dict[str, Ended | Answer] = dict.fromkeys(ids, Answer.ABSENT)
+    if not ids:
+        return found
+    for ordinal, version, state, stub, alive in (yield Statement("ended", [(scope.tenant, id) for id in ids])):
+        id = ids[int(ordinal) - 1]
+        if alive:
+            found[id] = Answer.BUSY
+        elif version is not None and not stub:
+            found[id] = Ended(version, JobState(state), bool(stub))
+    return found
+
+
+def cancel(ids: Sequence[str], scope: Scope, reason: str = "explicit") -> Op[list[Answer]]:
+    """Cancel what waits, and ask running jobs to stop. Either the cancellation or the completion wins, never both.
+
+    Repeated: a job that the first try cancelled has ended, which is an answer of its own.
+    """
+
+    def steps(again: bool) -> Steps[list[Answer]]:
+        live = yield from _live(ids, scope)
+        waiting = [job for job in live.values() if job.state in WAITING]
+        running = [job.lease for job in live.values() if job.state is JobState.RUNNING]
+        answers: dict[str, Answer] = {}
+        if waiting:
+            ends = [Ending(job.lease, Finish(JobState.CANCELLED, job.policy.keep_failed, reason)) for job in waiting]
+            for job, held in zip(waiting, (yield from end(ends).steps(again)), strict=True):
+                answers[job.lease.id] = Answer.DONE if held is Held.DONE else Answer.BUSY
+        if running:
+            yield Statement("ask_stop", [(lease.tenant, lease.id, lease.token, reason) for lease in running])
+            answers.update((lease.id, Answer.ASKED) for lease in running)
+        others = yield from _not_live([id for id in ids if id not in live], scope)
+        answers.update((id, Answer.ENDED if isinstance(one, Ended) else one) for id, one in others.items())
+        return [answers[id] for id in ids]
+
+    return Op("cancel", steps, scope, wakes=True)
+
+
+def delete(ids: Sequence[str], scope: Scope) -> Op[list[Answer]]:
+    """Remove jobs in any state with all their versions; whoever runs one is fenced. Repeating it is harmless."""
+
+    def steps(again: bool) -> Steps[list[Answer]]:
+        live = yield from _live(ids, scope)
+        leases = [job.lease for job in live.values()]
+        if leases:
+            yield Statement("discard", [(lease.tenant, lease.id, lease.token) for lease in leases])
+        others = yield from _not_live([id for id in ids if id not in live], scope)
+        gone = [id for id in ids if id in live or isinstance(others[id], Ended)]
+        if gone:
+            yield Statement("erase", [(scope.tenant, id) for id in gone])
+        return [Answer.DONE if id in gone else _plain(others[id]) for id in ids]
+
+    return Op("delete", steps, scope, wakes=True)
+
+
+def _plain(found: Ended | Answer) -> Answer:
+    return found if isinstance(found, Answer) else Answer.ENDED
+
+
+RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.STALLED})
+
+
+def retry(ids: Sequence[str], scope: Scope, delay: float = 0.0, force: bool = False) -> Op[list[Answer]]:
+    """Give jobs that ended a new version with its full number of attempts; `force` takes succeeded ones too.
+
+    Repeated: a job that is live again was revived by the first try.
+    """
+
+    def steps(again: bool) -> Steps[list[Answer]]:
+        found = yield from _not_live(ids, scope)
+        fit = {
+            id: ended for id, ended in found.items() if isinstance(ended, Ended) and (force or ended.state in RETRIED)
+        }
+        if fit:
+            yield Statement("revive", [(scope.tenant, id, ended.version, delay) for id, ended in fit.items()])
+        alive = Answer.DONE if again else Answer.FORBIDDEN
+        return [
+            Answer.DONE
+            if id in fit
+            else Answer.FORBIDDEN
+            if isinstance(one := found[id], Ended)
+            else alive
+            if one is Answer.BUSY
+            else one
+            for id in ids
+        ]
+
+    return Op("retry", steps, scope, wakes=delay <= 0)
+
+
+def settle(id: str, scope: Scope, verdict: Finish) -> Op[Answer]:
+    """End by hand a job that waits or has stalled. Repeated: it has ended, so that nothing more is changed."""
+
+    def steps(again: bool) -> Steps[Answer]:
+        live = yield from _live([id], scope)
+        if id in live:
+            job = live[id]
+            if job.state not in WAITING:
+                return Answer.FORBIDDEN
+            keep = job.policy.keep_succeeded if verdict.state is JobState.SUCCEEDED else job.policy.keep_failed
+            ending = Ending(job.lease, Finish(verdict.state, keep, verdict.reason, verdict.result, verdict.error))
+            held = (yield from end([ending]).steps(again))[0]
+            return Answer.DONE if held is Held.DONE else Answer.BUSY
+        found = (yield from _not_live([id], scope))[id]
+        if not isinstance(found, Ended):
+            return found
+        if found.state is not JobState.STALLED:
+            return Answer.DONE if again and found.state is verdict.state else Answer.FORBIDDEN
+        row = (scope.tenant, id, found.version, verdict.state.value, verdict.reason, verdict.result)
+        return Answer.DONE if (yield Statement("settle", [row])) else Answer.BUSY
+
+    return Op("settle", steps, scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many jobs were cancelled because their own time was over, and how many running ones were asked to stop."""
+
+    cancelled: int
+    asked: int
+    full: bool
+
+
+def overdue(batch: int = 500) -> Op[Overdue]:
+    """Cancel jobs that were asked to stop and wait, were not started in time, or are past their deadline: one page.
+
+    Repeating it is harmless.
+    """
+
+    def steps(again: bool) -> Steps[Overdue]:
+        rows = yield one("overdue", batch)
+        first = {(row[0], row[1]): row for row in reversed(rows)}
+        running = [row for row in first.values() if row[3] == JobState.RUNNING]
+        waiting = [row for row in first.values() if row[3] != JobState.RUNNING]
+        if running:
+            yield Statement("ask_stop", [(tenant, id, token, why) for tenant, id, token, _, _, why in running])
+        cancelled = 0
+        if waiting:
+            ends = [
+                Ending(Lease(tenant, id, token), Finish(JobState.CANCELLED, Policy.loads(policy).keep_failed, why))
+                for tenant, id, token, _, policy, why in waiting
+            ]
+            cancelled = (yield from end(ends).steps(again)).count(Held.DONE)
+        return Overdue(cancelled, len(running), len(rows) >= batch)
+
+    return Op("overdue", steps)
