@@ -18,7 +18,8 @@ from holdfast.storage.ops import duties
 
 ROLE = "caretaker"
 TERM = 5.0
-"""Seconds for which leadership is held; renewed at half."""
+"""Seconds for which leadership is held at most; renewed at half. With short leases it is shorter: a leader's successor
+must be there before the jobs that died with it lapse."""
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Caretaker:
         self._bus = bus
         self._boot = boot
         self._lease = lease
+        self._length = min(TERM, 0.4 * lease)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="holdfast-leader", daemon=True)
         self._term: int | None = None
@@ -69,7 +71,7 @@ class Caretaker:
         while not self._stop.wait(pause):
             try:
                 pause = self.run_once()
-            except HoldfastError as error:
+            except Exception as error:  # a thread that ended here would leave its process without a leader for good
                 self._bus.tell("database.away", what="the leader's duties cannot be done", error=error)
                 pause = random.uniform(0.5, 1.5)
         if self.leads:
@@ -81,23 +83,23 @@ class Caretaker:
     def run_once(self) -> float:
         """Stand for election if it is time, do what is due, and answer how many seconds to wait."""
         now = monotonic()
-        if now > self._leads_until - TERM / 2:
+        if now > self._leads_until - self._length / 2:
             self._stand(now)
         if not self.leads:
-            return TERM / 2 * random.uniform(0.9, 1.1)
+            return self._length / 2 * random.uniform(0.9, 1.1)
         for duty in self._duties:
             if duty.due_at <= monotonic() and not self._stop.is_set():
                 again = duty.run()
                 duty.due_at = monotonic() + (duty.every if again is None else min(duty.every, again))
         soonest = min(duty.due_at for duty in self._duties)
-        return max(0.0, min(soonest, self._leads_until - TERM / 2) - monotonic())
+        return max(0.0, min(soonest, self._leads_until - self._length / 2) - monotonic())
 
     def _stand(self, now: float) -> None:
-        term = self._store.run(duties.lead(ROLE, self._boot, TERM))
+        term = self._store.run(duties.lead(ROLE, self._boot, self._length))
         if term is None:
             self._leads_until = float("-inf")
             return
-        self._leads_until = now + TERM
+        self._leads_until = now + self._length
         if term != self._term:
             self._term = term
             self._bus.tell("leader.elected", term=term)
