@@ -61,7 +61,7 @@ def test_variables(load: Any, variable: str, text: str, value: object) -> None:
 
 
 def test_queues_as_arguments(load: Any) -> None:
-    assert load(queues={"mail": 2}).queues == {"mail": 2}
+    assert load(queues={"mail": 2, "reports": None}).queues == {"mail": 2, "reports": None}
 
 
 def test_no_queues_at_all_is_not_all_queues(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class _Arguments(TypedDict, total=False):
     schema: str | None
     migrate: bool | None
     log_level: str | None
-    queues: Iterable[str] | Mapping[str, int] | None
+    queues: Iterable[str] | Mapping[str, int | None] | None
     concurrency: int | None
     poll_interval: Duration | None
     lease: Duration | None
@@ -181,13 +181,17 @@ def _check_slots(value: Any) -> int:
     return value
 
 
+def _check_share(value: Any) -> int | None:
+    return None if value is None else _check_slots(value)
+
+
 def _check_queues(value: Any) -> Mapping[str, int | None]:
-    """Names, a mapping of names to slots, or the text `mail,reports=2`."""
+    """Names, a mapping of names to slots (None: as many as there are), or the text `mail,reports=2`."""
     if isinstance(value, str):
         return _check_queue_text(value)
     if isinstance(value, Mapping):
         slots = cast("Mapping[object, object]", value)
-        return MappingProxyType({check_name(name, "queue"): _check_slots(size) for name, size in slots.items()})
+        return MappingProxyType({check_name(name, "queue"): _check_share(size) for name, size in slots.items()})
     if not isinstance(value, Iterable):
         raise ConfigError(f"expected names of queues, or a mapping of names to slots, not {shown(value)}")
     names = cast("Iterable[object]", value)
