@@ -40,6 +40,11 @@ class Worker:
         return self._plan.boot
 
     @property
+    def plan(self) -> Plan:
+        """What it serves, and how."""
+        return self._plan
+
+    @property
     def running(self) -> bool:
         """Whether it has started and not stopped."""
         return self._engine is not None or self._background is not None
