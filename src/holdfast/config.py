@@ -27,8 +27,10 @@ DEFAULT_URL = "sqlite:///holdfast.db"
 MOST_SLOTS = 10_000
 SHORTEST_LEASE = 1.0
 SHORTEST_POLL = 0.01
+LEAST_MEMORY = 64 * 1024**2
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
+_SIZE = re.compile(r"(\d{1,15})\s*(?:([KMGT])I?B?|B)?", re.ASCII)
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
 
 
@@ -41,6 +43,9 @@ class _Arguments(TypedDict, total=False):
     poll_interval: Duration | None
     lease: Duration | None
     name: str | None
+    processes: int | None
+    process_jobs: int | None
+    process_memory: int | str | None
 
 
 class SettingArguments(_Arguments, total=False, closed=True):
@@ -66,6 +71,9 @@ class Settings:
     poll_interval: the longest time between two looks for jobs, from 10 ms, 1 s.
     lease: how long a claim lasts when its worker is not heard of, from 1 s, 30 s.
     name: what people see the worker called; it identifies nothing.
+    processes: `cpu=True` bodies a worker runs at once, each in a process; None: as many as the machine has processors.
+    process_jobs: jobs after which such a process is replaced, 1000.
+    process_memory: address space it may take, "2GB" or bytes, from 64 MB; None: no limit.
     """
 
     url: str = field(default=DEFAULT_URL, repr=False)
@@ -77,6 +85,9 @@ class Settings:
     poll_interval: float = 1.0
     lease: float = 30.0
     name: str | None = None
+    processes: int | None = None
+    process_jobs: int = 1000
+    process_memory: int | None = None
 
     @classmethod
     def load(
@@ -220,6 +231,25 @@ def _check_worker(value: Any) -> str:
     return check_name(value, "a worker's name")
 
 
+def _check_jobs(value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if isinstance(value, bool | float) or number < 1:
+        raise ConfigError(f"expected a whole number from 1, not {shown(value)}")
+    return number
+
+
+def _check_memory(value: Any) -> int:
+    """Bytes, also as text: `500MB`, `2GB`; a kilobyte is 1024 bytes."""
+    found = _SIZE.fullmatch(str(value).strip().upper())
+    number = int(found[1]) * 1024 ** " KMGT".index(found[2] or " ") if found and not isinstance(value, bool) else 0
+    if number < LEAST_MEMORY:
+        raise ConfigError(f"expected bytes or a size such as 2GB, 64MB at least, not {shown(value)}")
+    return number
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "url": _check_url,
     "schema": _check_schema,
@@ -230,4 +260,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "poll_interval": _at_least(SHORTEST_POLL),
     "lease": _at_least(SHORTEST_LEASE),
     "name": _check_worker,
+    "processes": _check_slots,
+    "process_jobs": _check_jobs,
+    "process_memory": _check_memory,
 }

@@ -16,6 +16,7 @@ class Plan:
     queues: None for all, or queue and its slots (None: as many as there are).
     tasks: only these; None: all that are known.
     batch: the most jobs in one claim.
+    processes: `cpu=True` bodies at once; process_jobs: one process runs so many; process_memory: bytes it may take.
     """
 
     queues: Mapping[str, int | None] | None = None
@@ -25,6 +26,9 @@ class Plan:
     lease: float = 30.0
     batch: int | None = None
     name: str = ""
+    processes: int = field(default_factory=lambda: os.cpu_count() or 1)
+    process_jobs: int = 1000
+    process_memory: int | None = None
     boot: str = field(default_factory=new_id)
 
     @property
