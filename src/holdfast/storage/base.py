@@ -1,12 +1,14 @@
 """What a database must be able to do, and how a batch of operations is run on one connection of it."""
 
-from collections.abc import Callable, Generator, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.op import Op, Row, Statement
 
 R = TypeVar("R")
+log = logging.getLogger("holdfast.storage")
 
 
 class ConnectionLost(Exception):
@@ -47,6 +49,15 @@ class Listener(Protocol):
     """Hears wake-ups until closed."""
 
     def close(self) -> None: ...
+
+
+def wake_all(wakes: Iterable[Callable[[], None]]) -> None:
+    """Tell all who listen; one that raises keeps nobody else from hearing."""
+    for wake in wakes:
+        try:
+            wake()
+        except Exception:
+            log.exception("a listener raised when it was woken")
 
 
 class Store(Protocol):

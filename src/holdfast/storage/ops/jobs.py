@@ -99,7 +99,7 @@ def claim(wanted: Wanted) -> Op[list[ClaimedJob]]:
     )  # fmt: skip
     statement = one("claim", *values)
     if wanted.queues is not None:
-        statement = one("claim_queues", *values, wanted.queues)
+        statement = one("claim_queues", *values, tuple(dict.fromkeys(wanted.queues)))
 
     def steps(again: bool) -> Steps[list[ClaimedJob]]:
         found = (yield one("claim_again", wanted.worker, wanted.claim)) if again else []

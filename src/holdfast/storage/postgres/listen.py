@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from holdfast.errors import HoldfastError
+from holdfast.storage.base import wake_all
 from holdfast.storage.postgres.source import Source
 
 log = logging.getLogger("holdfast.storage")
@@ -45,15 +46,18 @@ class Notifier:
     def _start(self) -> None:
         with self._starting:
             if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(target=self._work, name="holdfast-notify", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="holdfast-notify", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def close(self) -> None:
         """Stop; what was asked for just now is still sent."""
         self._closed.set()
         self._asked.set()
-        if self._thread is not None:
-            self._thread.join(2.0)
+        with self._starting:
+            thread = self._thread
+        if thread is not None:
+            thread.join(2.0)
 
     def _work(self) -> None:
         asked_once_more = True
@@ -97,10 +101,10 @@ class NotifyListener:
         self._connection = connection
         try:
             connection.execute(sql.SQL("listen {}").format(sql.Identifier(self._channel)))
-            self._wake()
+            wake_all((self._wake,))
             while not self._closing.is_set():
                 for _ in connection.notifies(timeout=1.0, stop_after=1):
-                    self._wake()
+                    wake_all((self._wake,))
         finally:
             self._connection = None
             with contextlib.suppress(Exception):

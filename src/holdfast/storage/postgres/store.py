@@ -10,7 +10,7 @@ from psycopg.rows import tuple_row
 
 from holdfast import errors
 from holdfast.clock import Clock
-from holdfast.storage.base import ConnectionLost, Listener, Session, drive
+from holdfast.storage.base import ConnectionLost, Listener, Session, drive, wake_all
 from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Row, Statement, one
@@ -60,8 +60,7 @@ class PostgresStore:
         return BorrowedPostgres(connection, self._clock, self._schema)
 
     def ring(self) -> None:
-        for wake in tuple(self._listeners):
-            wake()
+        wake_all(tuple(self._listeners))
         self._notifier.ask()
 
     def listen(self, wake: Callable[[], None]) -> Listener:

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from holdfast.storage.base import wake_all
+
 log = logging.getLogger("holdfast.storage")
 
 BEHIND = 0.05
@@ -104,7 +106,7 @@ class BellListener:
             if self._heard() or self._changed():
                 if self._closing.is_set():
                     return
-                self._wake()
+                wake_all((self._wake,))
 
     def _heard(self) -> bool:
         if self._socket is None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from holdfast import errors
 from holdfast.clock import Clock, machine_micros
 from holdfast.ids import new_id
-from holdfast.storage.base import ConnectionLost, Listener, drive
+from holdfast.storage.base import ConnectionLost, Listener, drive, wake_all
 from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Steps
@@ -71,8 +71,7 @@ class SqliteStore:
         return BorrowedSqlite(connection, self._clock)
 
     def ring(self) -> None:
-        for wake in tuple(self._listeners):
-            wake()
+        wake_all(tuple(self._listeners))
         if self._bells is not None:
             self._bells.ring()
 
