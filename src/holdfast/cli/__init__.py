@@ -1,0 +1,1 @@
+"""The command `holdfast`: one module for each noun."""
