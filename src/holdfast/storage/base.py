@@ -12,12 +12,16 @@ log = logging.getLogger("holdfast.storage")
 
 
 class ConnectionLost(Exception):
-    """The connection broke. `in_doubt`: what was sent last may have been committed."""
+    """The connection broke. `in_doubt`: what was sent last may have been committed.
 
-    def __init__(self, cause: BaseException, in_doubt: bool) -> None:
+    `answered`: answers of the first ops of the batch, which were run one by one and are settled.
+    """
+
+    def __init__(self, cause: BaseException, in_doubt: bool, answered: "Sequence[Answer]" = ()) -> None:
         super().__init__(str(cause))
         self.cause = cause
         self.in_doubt = in_doubt
+        self.answered = answered
 
 
 class Session(Protocol):
@@ -147,7 +151,17 @@ def run_batch(session: Session, ops: Sequence[Op[Any]], again: bool = False) -> 
     except ConnectionLost:
         raise
     except Exception:
-        return [_run_alone(session, op, again) for op in ops]
+        return _run_one_by_one(session, ops, again)
+
+
+def _run_one_by_one(session: Session, ops: Sequence[Op[Any]], again: bool) -> list[Answer]:
+    answers: list[Answer] = []
+    for op in ops:
+        try:
+            answers.append(_run_alone(session, op, again))
+        except ConnectionLost as lost:
+            raise ConnectionLost(lost.cause, lost.in_doubt, answers) from lost
+    return answers
 
 
 def _run_alone(session: Session, op: Op[Any], again: bool) -> Answer:

@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -245,23 +245,28 @@ class Lane:
         patience = self._patience()
         give_up = time.monotonic() + patience
         in_doubt = False
+        settled: list[Answer] = []
         pause = 0.01
         while True:
+            rest = ops[len(settled) :]
             try:
                 if self._session is None:
                     self._session = self._connect()
-                answers = run_batch(self._session, ops, again=in_doubt)
+                answers = run_batch(self._session, rest, again=in_doubt)
                 self._session.rest()
-                return answers
+                return settled + (_doubted(answers) if in_doubt else answers)
             except ConnectionLost as lost:
+                settled += _doubted(lost.answered) if in_doubt else lost.answered
                 in_doubt = in_doubt or lost.in_doubt
                 self._drop_session()
                 reason: BaseException = lost.cause
             except DatabaseUnavailable as error:
                 reason = error
+            except Exception as error:
+                return settled + (_doubted if in_doubt else list)([(None, error)] * len(rest))
             self.trouble_at = time.monotonic()
             if self._shared.closed or time.monotonic() >= give_up:
-                raise _gave_up(in_doubt, reason, patience)
+                return settled + [(None, _gave_up(in_doubt, reason, patience))] * (len(ops) - len(settled))
             log.debug("lane %s: %s; trying again", self.name, reason)
             time.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, 1.0)
@@ -273,6 +278,20 @@ class Lane:
                 session.close()
             except Exception as error:
                 log.debug("lane %s: closing a broken connection: %s", self.name, error)
+
+
+def _doubted(answers: Sequence[Answer]) -> list[Answer]:
+    """Answers to a repetition: an error of it does not say that the first try had no effect."""
+    return [(value, None if error is None else _unknown(error)) for value, error in answers]
+
+
+def _unknown(error: BaseException) -> OutcomeUnknown:
+    unknown = OutcomeUnknown(
+        f"the connection went while committing, and the repetition met an error ({error}); "
+        "the change may have happened: look the job up by its id before repeating the call"
+    )
+    unknown.__cause__ = error
+    return unknown
 
 
 def _gave_up(in_doubt: bool, reason: BaseException, patience: float) -> Exception:
