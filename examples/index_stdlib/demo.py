@@ -31,8 +31,9 @@ from holdfast.storage.ops.inspect import workers as list_workers
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = "holdfast_demo"
-LEASE = 2
-"""Seconds a worker's claims outlive its last sign of life; 30 where nobody says otherwise."""
+WORKER = (sys.executable, "-m", "holdfast", "worker", "app:app")
+LEASE = "2s"
+"""How long a worker's claims outlive its last sign of life; 30 s where nobody says otherwise."""
 
 MOST_FILES = 3000
 PATIENCE = 150.0
@@ -60,7 +61,10 @@ def main() -> int:
         board = Board(console, len(files))
         try:
             outcome = asyncio.run(run(board, files, root, report, folder, url))
-        except BaseException:
+        except KeyboardInterrupt:
+            console.print("\nStopped.")
+            return 130
+        except Exception:
             show_logs(console, folder)
             raise
         finally:
@@ -162,12 +166,11 @@ class Show:
 @contextmanager
 def processes(folder: Path, url: str) -> Iterator[list[Hand]]:
     """Two workers in processes of their own, ended with SIGTERM, which lets running jobs finish."""
-    settings = {"HOLDFAST_URL": url, "HOLDFAST_SCHEMA": SCHEMA, "HOLDFAST_LEASE": f"{LEASE}s"}
-    command = [sys.executable, "-c", "from app import app; app.run_worker(concurrency=4)"]
+    environment = {**os.environ, "HOLDFAST_URL": url, "HOLDFAST_SCHEMA": SCHEMA}
     started: list[subprocess.Popen[bytes]] = []
     try:
         for name in ("A", "B"):
-            environment = {**os.environ, **settings, "HOLDFAST_NAME": name}
+            command = [*WORKER, "--name", name, "--lease", LEASE, "--concurrency", "4"]
             with (folder / f"worker-{name}.log").open("wb") as log:
                 started.append(subprocess.Popen(command, cwd=HERE, env=environment, stdout=log, stderr=log))
         yield [Hand(name, process.pid) for name, process in zip("AB", started, strict=True)]
