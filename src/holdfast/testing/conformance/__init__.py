@@ -1,0 +1,67 @@
+"""What every store must do, as a suite of tests that any store can run.
+
+A third-party store passes when this does:
+
+    from holdfast.testing.conformance import StoreConformance
+
+    class TestMyStore(StoreConformance):
+        @pytest.fixture
+        def store(self, clock):
+            store = MyStore(..., clock)  # fresh and empty for each test; its statements go by `clock`
+            store.migrate()
+            yield store
+            store.close()
+
+        @pytest.fixture
+        def peer(self, store, clock):
+            yield MyStore(...)  # the same database as another process sees it; without it: `store` itself
+
+No test sleeps: `clock` is `holdfast.testing.Clock`, and time passes when the test says so.
+"""
+
+import pytest
+
+ROOMS = (
+    "batches", "claiming", "endings", "enqueueing", "inspection", "leadership", "leases", "promotion", "repeats",
+    "rescue", "retention", "waking", "workers",
+)  # fmt: skip
+
+pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
+
+from holdfast.testing.conformance.batches import Batches  # noqa: E402 - asserts are rewritten before they are imported
+from holdfast.testing.conformance.claiming import Claiming  # noqa: E402
+from holdfast.testing.conformance.endings import Endings  # noqa: E402
+from holdfast.testing.conformance.enqueueing import Enqueueing  # noqa: E402
+from holdfast.testing.conformance.inspection import Inspection  # noqa: E402
+from holdfast.testing.conformance.leadership import Leadership  # noqa: E402
+from holdfast.testing.conformance.leases import Leases  # noqa: E402
+from holdfast.testing.conformance.promotion import Promotion  # noqa: E402
+from holdfast.testing.conformance.repeats import Repeats  # noqa: E402
+from holdfast.testing.conformance.rescue import Rescue  # noqa: E402
+from holdfast.testing.conformance.retention import Retention  # noqa: E402
+from holdfast.testing.conformance.waking import Waking  # noqa: E402
+from holdfast.testing.conformance.workers import Workers  # noqa: E402
+
+
+class StoreConformance(
+    Enqueueing,
+    Claiming,
+    Leases,
+    Endings,
+    Rescue,
+    Promotion,
+    Retention,
+    Leadership,
+    Workers,
+    Inspection,
+    Repeats,
+    Batches,
+    Waking,
+):
+    """Everything: inherit from it in a class named `Test…` and supply the fixture `store`."""
+
+
+__all__ = [
+    "Batches", "Claiming", "Endings", "Enqueueing", "Inspection", "Leadership", "Leases", "Promotion", "Repeats",
+    "Rescue", "Retention", "StoreConformance", "Waking", "Workers",
+]  # fmt: skip
