@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import os
 import random
+import socket
 import threading
 from collections.abc import Callable
 from hashlib import blake2s
@@ -114,4 +116,8 @@ class NotifyListener:
 
     def close(self) -> None:
         self._closing.set()
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)  # so that the thread, which waits at it, sees at once
         self._thread.join(2.0)
