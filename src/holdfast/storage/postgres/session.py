@@ -193,7 +193,7 @@ def translated(error: psycopg.Error) -> Exception:
             )
         case pg.TooManyConnections() | pg.DiskFull() | pg.OutOfMemory():
             return errors.DatabaseUnavailable(_text(error))
-        case pg.LockNotAvailable() | pg.QueryCanceled():
+        case pg.LockNotAvailable() | pg.QueryCanceled() | pg.DeadlockDetected() | pg.SerializationFailure():
             return errors.DatabaseUnavailable(f"the database was too busy: {_text(error)}; nothing changed")
         case _ if _going(error) or (error.sqlstate is None and isinstance(error, psycopg.OperationalError)):
             return errors.DatabaseUnavailable(f"cannot reach PostgreSQL: {_text(error)}")

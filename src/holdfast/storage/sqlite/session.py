@@ -182,7 +182,9 @@ def translated(error: BaseException) -> BaseException:
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
             return errors.NotADatabase(f"the file is not a SQLite database, or is damaged ({error})")
         case sqlite3.SQLITE_FULL:
-            return errors.DatabaseError(f"the disk or the database's size limit is full ({error}); nothing changed")
+            return errors.DatabaseUnavailable(
+                f"the disk or the database's size limit is full ({error}); nothing changed"
+            )
         case _ if primary in _LOST:
             return ConnectionLost(error, in_doubt=True)
         case _:
