@@ -16,11 +16,12 @@ you grow.
 
 from holdfast.app import Holdfast
 from holdfast.client import Job
+from holdfast.context import Context
 from holdfast.model.event import Event
 from holdfast.model.job import JobRecord, JobState
 from holdfast.model.retry import Retry
 from holdfast.storage.open import migration_sql
-from holdfast.task import Call, Context, Task, TaskSet
+from holdfast.task import Call, Task, TaskSet
 from holdfast.worker.tally import Report
 
 __version__ = "0.1.0"

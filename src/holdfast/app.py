@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from holdfast.errors import ConfigError, MisuseError
 from holdfast.events import log as event_log
 from holdfast.events.bus import Bus, Subscriber
 from holdfast.leader.caretaker import Caretaker
-from holdfast.leader.duties import promote, prune, rescue, upkeep
+from holdfast.leader.duties import overdue, promote, prune, rescue, upkeep
 from holdfast.management import Jobs
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
@@ -160,6 +161,7 @@ class Holdfast(TaskMaker):
         batch: int | None = None,
         lease: Duration | None = None,
         name: str | None = None,
+        processes: int | None = None,
         leader: bool = True,
     ) -> Worker:
         """A worker, to be entered with `with` or `async with`: it claims by then, and stops gracefully at the end.
@@ -171,6 +173,7 @@ class Holdfast(TaskMaker):
         batch: the most jobs in one claim; it adapts by itself.
         lease: how long a claim lasts when its worker is not heard of, 30 s, 1 s at least.
         name: shown to people; it identifies nothing.
+        processes: `cpu=True` bodies at once, the number of processors.
         leader: whether it stands for election as leader.
 
         Raises ConfigError.
@@ -182,6 +185,7 @@ class Holdfast(TaskMaker):
             "poll_interval": poll_interval,
             "lease": lease,
             "name": name,
+            "processes": processes,
         }
         given.update({key: value for key, value in asked.items() if value is not None})
         settings = Settings.load(**given)
@@ -193,6 +197,9 @@ class Holdfast(TaskMaker):
             lease=settings.lease,
             batch=batch,
             name=settings.name or "",
+            processes=settings.processes or os.cpu_count() or 1,
+            process_jobs=settings.process_jobs,
+            process_memory=settings.process_memory,
         )
         known = Tasks(lambda: self._tasks, self._tasks.get, plan)
         return Worker(self._open, self._bus, known, plan, self._caretaker if leader else None)
@@ -250,7 +257,8 @@ class Holdfast(TaskMaker):
     def do_duties(self) -> None:
         """Do all of the leader's duties once: promote, rescue, prune, upkeep."""
         store = self.store
-        promote.run_once(store)
+        if promote.run_once(store).overdue:
+            overdue.run_once(store)
         rescue.run_once(store, self._bus, self._settings.lease)
         prune.run_once(store, pages=1)
         upkeep.run_once(store)

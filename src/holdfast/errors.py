@@ -26,6 +26,7 @@ HoldfastError                      code
 │       └── ResultGone             result_gone       the row was removed, as its retention asked
 └── MisuseError                    misuse            a call made where it cannot work
 
+JobStopped (BaseException)         the job was cancelled or is over its time; passes `except Exception` untouched
 LeaseLost (BaseException)          another worker holds the job now; passes `except Exception` untouched
 """
 
@@ -194,6 +195,10 @@ class MisuseError(HoldfastError):
     """A call made where it cannot work."""
 
     code = "misuse"
+
+
+class JobStopped(BaseException):
+    """The running job was cancelled, or its time is over: raised where its body looks, for it to end."""
 
 
 class LeaseLost(BaseException):

@@ -1,4 +1,4 @@
-"""Tasks: functions that can be run as jobs, and what their bodies are given.
+"""Tasks: functions that can be run as jobs.
 
 A `TaskSet` (or an app) decorates a function into a `Task`, which has the function's own signature four times over:
 called, it is the function; `enqueue` and `aenqueue` store a job; `call` is that job as a value, for many at once.
@@ -6,20 +6,20 @@ A task reaches a database through its `Binding`, which an app is.
 """
 
 import inspect
-import logging
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, overload
 
 from typing_extensions import TypeVar, Unpack
 
+from holdfast.context import Context, JobView
 from holdfast.errors import ConfigError, DuplicateTask, InvalidOption, MisuseError
 from holdfast.ids import new_id
 from holdfast.model.codec import Signature
 from holdfast.model.job import NewJob
-from holdfast.model.options import NO_OPTIONS, UNSET, JobOptions, OptionArguments, Unset
+from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
 from holdfast.model.policy import Policy
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.text import check_name, shown
@@ -30,64 +30,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
-D = TypeVar("D", default=object)
 X = TypeVar("X")
 Later: TypeAlias = Coroutine[Any, Any, R]
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """What a body may know about the job it runs as; `attempt` counts from 1."""
-
-    id: str
-    task: str
-    queue: str = "default"
-    tenant: str = "default"
-    priority: int = 0
-    version: int = 1
-    attempt: int = 1
-    max_attempts: int = 1
-    crashes: int = 0
-    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-class Context(Generic[D]):
-    """The first parameter of a body that wants to know about its job; the worker supplies it.
-
-    job: the job, its attempt and metadata.
-    deps: what the app's `deps` made for this worker, of the type `D`.
-    cancelled: whether someone asked the job to stop; a body that looks may end early.
-    log: a logger whose lines carry the job.
-
-    A task called as a plain function is given a context of its own, with a job that no database knows.
-    For other values call its body: `resize.body(Context(job, deps=fake), "a.png")`.
-    """
-
-    __holdfast_context__: ClassVar[bool] = True
-    __slots__ = ("_cancelled", "_deps", "job", "log")
-
-    def __init__(
-        self,
-        job: JobView,
-        *,
-        deps: D | Unset = UNSET,
-        cancelled: Callable[[], bool] = lambda: False,
-        log: "logging.Logger | logging.LoggerAdapter[logging.Logger] | None" = None,
-    ) -> None:
-        self.job = job
-        self.log = logging.getLogger(f"holdfast.task.{job.task}") if log is None else log
-        self._deps = deps
-        self._cancelled = cancelled
-
-    @property
-    def deps(self) -> D:
-        if isinstance(self._deps, Unset):
-            raise MisuseError(f"task {self.job.task} has no deps here: give the app deps=, or Context(job, deps=…)")
-        return self._deps
-
-    @property
-    def cancelled(self) -> bool:
-        return self._cancelled()
 
 
 class Binding(Protocol):

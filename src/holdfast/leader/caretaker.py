@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.clock import monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import promote, prune, rescue, upkeep
+from holdfast.leader.duties import overdue, promote, prune, rescue, upkeep
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties
 
@@ -105,7 +105,10 @@ class Caretaker:
             self._bus.tell("leader.elected", term=term)
 
     def _promote(self) -> float | None:
-        return promote.run_once(self._store).next_in
+        promoted = promote.run_once(self._store)
+        if promoted.overdue:
+            overdue.run_once(self._store)
+        return promoted.next_in
 
     def _rescue(self) -> float | None:
         # While the database was away nobody could renew: leases that ran out then are no crashes, so wait one lease.

@@ -4,11 +4,22 @@ All moves live in `MOVES`; statements guard the edges, CHECK constraints repeat 
 picture in the docs is drawn from this table (`python -m holdfast.model.lifecycle`).
 """
 
+import sys
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from holdfast.model.job import FINISHED, JobState
-from holdfast.model.outcome import Crashed, Outcome, Raised, Released, Snoozed, Stopped, Succeeded, TimedOut, UnknownTask
+from holdfast.model.outcome import (
+    Crashed,
+    Outcome,
+    Raised,
+    Released,
+    Snoozed,
+    Stopped,
+    Succeeded,
+    TimedOut,
+    UnknownTask,
+)
 
 S = JobState
 
@@ -180,4 +191,4 @@ def diagram() -> str:
 
 
 if __name__ == "__main__":
-    print(diagram())
+    sys.stdout.write(diagram() + "\n")

@@ -3,9 +3,12 @@
 import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.op import Op, Row, Statement
+
+if TYPE_CHECKING:
+    from holdfast.storage.borrow import Borrowed, Desk
 
 R = TypeVar("R")
 log = logging.getLogger("holdfast.storage")
@@ -24,12 +27,16 @@ class ConnectionLost(Exception):
         self.answered = answered
 
 
-class Session(Protocol):
-    """One connection, spoken to in named statements. Raises `ConnectionLost`, or errors of `holdfast.errors`."""
+class Speaker(Protocol):
+    """Anything that is spoken to in named statements."""
 
     def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
         """Run a statement; rows of a *rows* statement come back with the ordinal of their input first."""
         ...
+
+
+class Session(Speaker, Protocol):
+    """One connection, spoken to in named statements. Raises `ConnectionLost`, or errors of `holdfast.errors`."""
 
     def begin(self) -> None: ...
     def commit(self) -> None: ...
@@ -75,7 +82,14 @@ class Store(Protocol):
         """The same without blocking the event loop."""
         ...
 
-    def borrow(self, connection: Any) -> "Borrowed": ...
+    def borrow(self, connection: Any) -> "Borrowed":
+        """Operations inside a transaction that belongs to the caller. Raises InvalidOption for what nobody knows."""
+        ...
+
+    @property
+    def desk(self) -> "Desk":
+        """What `borrow` and transactions of our own for the user's SQL are made with."""
+        ...
 
     def listen(self, wake: Callable[[], None]) -> Listener:
         """Call `wake`, from any thread, when there may be work. A hint: polling is the truth."""
@@ -108,12 +122,6 @@ class Store(Protocol):
     def trouble_at(self) -> float:
         """When (monotonic) it was last found away, minus infinity for never."""
         ...
-
-
-class Borrowed(Protocol):
-    """Operations inside a transaction that belongs to the caller."""
-
-    def run(self, op: Op[R]) -> R: ...
 
 
 def guard(session: Session) -> AbstractContextManager[None]:
@@ -176,7 +184,7 @@ def _run_alone(session: Session, op: Op[Any], again: bool) -> Answer:
         return None, error
 
 
-def drive(session: Session, steps: Generator[Statement, list[Row], R]) -> R:
+def drive(session: Speaker, steps: Generator[Statement, list[Row], R]) -> R:
     """Run one op's statements one after another."""
     try:
         wanted = next(steps)

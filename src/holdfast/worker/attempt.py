@@ -9,10 +9,13 @@ import traceback
 from typing import Any, TypeAlias
 
 from holdfast.client import running_job
+from holdfast.context import Context
 from holdfast.errors import HoldfastError, InvalidArguments, InvalidResult, LeaseLost
-from holdfast.model.outcome import Outcome, Raised, Succeeded, TimedOut
+from holdfast.model.codec import dump_json
+from holdfast.model.outcome import Outcome, Raised, Snoozed, Stopped, Succeeded, TimedOut
+from holdfast.model.signals import Cancel, Fail, RetryIn, Signal, Snooze
 from holdfast.model.text import clean_text
-from holdfast.task import Context, Task
+from holdfast.task import Task
 from holdfast.worker.holding import Holding
 
 AnyTask: TypeAlias = Task[Any, Any, Any]
@@ -57,8 +60,8 @@ def run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | N
 def _returned(held: Holding, task: AnyTask, value: Any) -> Outcome | None:
     if held.stop == "lost":
         return None
-    if held.stop == "timeout":  # it swallowed its cancellation: the limit holds all the same
-        return timed_out(held, task)
+    if held.stop in ("timeout", "deadline"):  # it swallowed its cancellation: the limit holds all the same
+        return ran_over(held, task)
     try:
         return Succeeded(task.signature.dump_result(value))
     except InvalidResult as error:
@@ -69,13 +72,34 @@ def judge(held: Holding, task: AnyTask, error: BaseException) -> Outcome | None:
     """What an attempt that ended in `error` comes to."""
     if held.stop == "lost" or isinstance(error, LeaseLost):
         return None
-    if held.stop == "timeout":
-        return timed_out(held, task)
+    if held.stop in ("timeout", "deadline"):
+        return ran_over(held, task)
+    if held.stop == "cancel":
+        return Stopped(held.stop_reason or "explicit")
+    if isinstance(error, Signal):
+        return _signalled(held, error)
     return Raised(error_text(held, error), retry_in(held, task, error))
 
 
-def timed_out(held: Holding, task: AnyTask) -> Outcome:
-    """The outcome of an attempt that ran longer than it may."""
+def _signalled(held: Holding, signal: Signal) -> Outcome:
+    """What the body asked for by raising it."""
+    match signal:
+        case Snooze():
+            return Snoozed(signal.after)
+        case Cancel():
+            return Stopped(clean_text(str(signal), 255) or "explicit")
+        case RetryIn():
+            return Raised(error_text(held, signal, data=signal.data), signal.after)
+        case Fail():
+            return Raised(error_text(held, signal, data=signal.data), None)
+        case _:
+            return Raised(error_text(held, signal), None)
+
+
+def ran_over(held: Holding, task: AnyTask) -> Outcome:
+    """The outcome of an attempt that ran longer than it may, or beyond the job's deadline."""
+    if held.stop == "deadline":
+        return Stopped("deadline")
     error = TimeoutError(f"the attempt ran longer than its limit of {held.job.timeout:g} s")
     return TimedOut(error_text(held, error, kind="timeout"), retry_in(held, task, error))
 
@@ -90,16 +114,28 @@ def retry_in(held: Holding, task: AnyTask, error: BaseException) -> float | None
         return 60.0  # the user's rule answered nonsense: wait a while rather than lose the job
 
 
-def error_text(held: Holding, error: BaseException, kind: str | None = None) -> str:
+def error_text(held: Holding, error: BaseException, kind: str | None = None, data: Any = None) -> str:
     """The entry for the job's error history, made storable whatever the exception holds."""
     try:
         message = str(error)
     except Exception as inner:  # a user's __str__ may raise anything
         message = f"(str() of the error raised {type(inner).__name__})"
-    entry = {
+    entry: dict[str, Any] = {
         "attempt": held.job.attempt,
         "kind": kind or type(error).__qualname__,
         "message": clean_text(message, MOST_MESSAGE),
-        "traceback": clean_text("".join(traceback.format_exception(error)), MOST_TRACEBACK),
+        "traceback": "" if isinstance(error, Signal) else clean_text(_traceback(error), MOST_TRACEBACK),
     }
+    if data is not None:
+        try:
+            entry["data"] = json.loads(dump_json(data, "data"))
+        except HoldfastError as refused:
+            entry["data"] = f"(not kept: {refused})"
     return json.dumps(entry)
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception as inner:  # formatting runs the user's code too
+        return f"(formatting the traceback raised {type(inner).__name__})"

@@ -13,8 +13,8 @@ from contextvars import Context as ContextVars
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
+from holdfast.context import Context
 from holdfast.model.outcome import Outcome
-from holdfast.task import Context
 from holdfast.worker.attempt import AnyTask, run_sync
 from holdfast.worker.holding import Holding
 

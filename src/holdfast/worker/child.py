@@ -107,9 +107,11 @@ class Child:
         return {"kind": "ended", "outcome": type(outcome).__name__, "fields": asdict(outcome), "spent": spent}
 
     def _answer(self, frame: Frame) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):  # a body may have closed or replaced it
-                stream.flush()
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except Exception:  # a body closed or replaced them, and the next one may want to print
+            frame["spent"] = True
         self._wire.send({"run": self._run, **frame})
 
 

@@ -6,26 +6,30 @@ claimer ─▶ holdings ─▶ runner ─▶ outcome ─▶ lifecycle.decide ─
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 from importlib.metadata import version
 from typing import Any, Protocol
 
 from holdfast.client import Client
+from holdfast.context import Context, JobView
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.storage.base import Listener
 from holdfast.storage.ops import workers
 from holdfast.storage.ops.jobs import unblock
-from holdfast.task import Context, JobView
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.claimer import Claimer
 from holdfast.worker.finisher import Finisher
-from holdfast.worker.holding import Holding, Holdings
+from holdfast.worker.holding import Holding, Holdings, Stop
 from holdfast.worker.lease import Renewer
 from holdfast.worker.plan import Plan, Tasks
+from holdfast.worker.port import BodyPort
+from holdfast.worker.processes import Limits
 from holdfast.worker.runner import Runner
 from holdfast.worker.tally import Tally
+from holdfast.worker.teller import Teller
 
 AFTERMATH = 5.0
 """Seconds that cancelled bodies get for their `finally`, and last writes for the database."""
@@ -55,9 +59,11 @@ class Engine:
         self.tally = Tally()
         self.holdings = Holdings()
         store = client.store
-        self.finisher = Finisher(store, self.holdings, bus, self._written)
-        self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally)
-        self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._lost)
+        self.teller = Teller(store, bus)
+        self.finisher = Finisher(store, self.holdings, bus, self.teller, self._written)
+        limits = Limits(plan.processes, plan.process_jobs, plan.process_memory)
+        self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally, limits)
+        self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._stop)
         self.claimer = Claimer(
             store, self.runner, self.finisher, self.holdings, bus, self.tally, plan, tasks.asked,
             lambda: self.renewer.healthy,
@@ -70,7 +76,7 @@ class Engine:
     async def start(self, claiming: bool = True) -> None:
         """Begin; returns once the database has been reached and, where `claiming`, the first claim was made."""
         await asyncio.to_thread(self._client.store.run, workers.seen(self._sign()), "lease")
-        self._jobs = [asyncio.create_task(self.finisher.run()), asyncio.create_task(self._turn())]
+        self._jobs = [asyncio.create_task(part) for part in (self.finisher.run(), self.teller.run(), self._turn())]
         self.renewer.start()
         if not claiming:
             return
@@ -91,7 +97,7 @@ class Engine:
         await self._drained(grace)
         for held in self.runner.running():
             self.runner.stop(held, "shutdown")
-        if self.runner.any_async():
+        if self.runner.any_stoppable():
             await self._drained(AFTERMATH)
         self.runner.abandon()
         with contextlib.suppress(TimeoutError):
@@ -136,10 +142,11 @@ class Engine:
     def _bell(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: the bell rang while the worker left
             self._loop.call_soon_threadsafe(self.claimer.wake)
+        self.renewer.look_soon()
 
-    def _lost(self, held: Holding) -> None:
+    def _stop(self, held: Holding, why: Stop, reason: str | None) -> None:
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self.runner.stop, held, "lost")
+            self._loop.call_soon_threadsafe(self.runner.stop, held, why, reason)
 
     async def _turn(self) -> None:
         """Tells the lease thread that this loop turns."""
@@ -165,9 +172,9 @@ class Engine:
         job = held.job
         view = JobView(
             job.id, job.task, job.queue, job.tenant, job.priority, job.version, job.attempt, job.max_attempts,
-            job.crashes,
+            job.crashes, json.loads(job.metadata) if job.metadata else {},
         )  # fmt: skip
-        return Context(view, cancelled=lambda: held.stop is not None)
+        return Context(view, port=BodyPort(held, self.teller))
 
     def _sign(self) -> workers.Sign:
         plan = self._plan

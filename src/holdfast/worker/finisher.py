@@ -13,6 +13,7 @@ from holdfast.model.text import clean_text
 from holdfast.storage.base import Store
 from holdfast.storage.ops.jobs import Ending, Held, end
 from holdfast.worker.holding import Holding, Holdings
+from holdfast.worker.teller import Teller
 
 LOCKED_PAUSE = 0.05
 """Seconds before a row is tried again that somebody's transaction had locked."""
@@ -24,10 +25,13 @@ MOST = 500
 class Finisher:
     """`submit` an ending from the worker's loop; it is written soon, and for as long as it takes."""
 
-    def __init__(self, store: Store, holdings: Holdings, bus: Bus, written: Callable[[int], None]) -> None:
+    def __init__(
+        self, store: Store, holdings: Holdings, bus: Bus, teller: Teller, written: Callable[[int], None]
+    ) -> None:
         self._store = store
         self._holdings = holdings
         self._bus = bus
+        self._teller = teller
         self._written = written
         self._pending: list[Ending] = []
         self._work = asyncio.Event()
@@ -59,6 +63,8 @@ class Finisher:
             self._work.clear()
             while self._pending:
                 batch, self._pending = self._pending[:MOST], self._pending[MOST:]
+                if self._teller.pending:  # what a body said comes before its end, for its token ends with it
+                    await self._teller.flush()
                 await self._write(batch)
             self._idle.set()
 

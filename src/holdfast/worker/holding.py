@@ -10,13 +10,16 @@ from holdfast.model.lifecycle import SUSPECT_CRASHES
 from holdfast.model.policy import Policy
 from holdfast.storage.ops.jobs import Lease
 
-Stop: TypeAlias = Literal["timeout", "lost", "shutdown"]
+Stop: TypeAlias = Literal["timeout", "lost", "shutdown", "cancel", "deadline"]
 
 
 class Holding:
     """What is known of it here. Times are monotonic seconds of this machine."""
 
-    __slots__ = ("body", "claimed_at", "job", "lease", "leased_at", "policy", "started_at", "stop", "suspect")
+    __slots__ = (
+        "body", "claimed_at", "deadline_at", "extension", "job", "lease", "leased_at", "lines", "policy", "started_at",
+        "stop", "stop_reason", "suspect", "written",
+    )  # fmt: skip
 
     def __init__(self, job: ClaimedJob) -> None:
         self.job = job
@@ -25,7 +28,12 @@ class Holding:
         self.claimed_at = monotonic()
         self.leased_at = self.claimed_at
         self.started_at: float | None = None
+        self.deadline_at = float("inf") if job.deadline_in is None else self.claimed_at + job.deadline_in
+        self.extension = 0.0
+        self.lines = 0
         self.stop: Stop | None = None
+        self.stop_reason: str | None = None
+        self.written = False
         self.body: asyncio.Task[None] | None = None
         self.suspect = job.crashes >= SUSPECT_CRASHES and self.policy.max_crashes is not None
 
@@ -37,11 +45,15 @@ class Holding:
         """Running time of the body so far, None before its start."""
         return None if self.started_at is None else monotonic() - self.started_at
 
-    def overdue_at(self) -> float:
+    def limit_at(self) -> float:
         """When the time limit of a started body is over; never, without one."""
         if self.job.timeout is None or self.started_at is None:
             return float("inf")
-        return self.started_at + self.job.timeout
+        return self.started_at + self.job.timeout + self.extension
+
+    def overdue_at(self) -> float:
+        """When it must stop: at its time limit or at the job's deadline."""
+        return min(self.limit_at(), self.deadline_at)
 
 
 class Holdings:

@@ -16,10 +16,16 @@ from holdfast.events.bus import Bus
 from holdfast.storage.base import Store
 from holdfast.storage.ops import workers
 from holdfast.storage.ops.jobs import Held, renew
-from holdfast.worker.holding import Holding, Holdings
+from holdfast.storage.ops.telling import stops
+from holdfast.worker.holding import Holding, Holdings, Stop
 
 GRACE = 30.0
 """Seconds beyond a time limit during which the lease is still renewed, so that the time-out itself can be written."""
+
+LOOK = 0.5
+"""Seconds between two looks for running jobs that are to stop."""
+
+RUNG_PAUSE = 0.05
 
 LOOP_DEAD = 120.0
 """Seconds without a turn of the event loop after which nothing is renewed any more."""
@@ -38,15 +44,17 @@ class Renewer:
         bus: Bus,
         lease: float,
         sign: Callable[[], workers.Sign],
-        lost: Callable[[Holding], None],
+        stop: Callable[[Holding, Stop, str | None], None],
     ) -> None:
         self._store = store
         self._holdings = holdings
         self._bus = bus
         self._lease = lease
         self._sign = sign
-        self._lost = lost
+        self._tell_stop = stop
         self._stop = threading.Event()
+        self._rung = threading.Event()
+        self._looked_at = float("-inf")
         self._succeeded_at = monotonic()
         self._signed_at = float("-inf")
         self._turned_at = monotonic()
@@ -61,6 +69,11 @@ class Renewer:
 
     def stop(self) -> None:
         self._stop.set()
+        self._rung.set()
+
+    def look_soon(self) -> None:
+        """Somebody rang: perhaps to have a running job stopped."""
+        self._rung.set()
 
     def join(self, timeout: float) -> None:
         if self._thread.ident is not None:
@@ -77,7 +90,12 @@ class Renewer:
         return monotonic() - self._succeeded_at < self._lease
 
     def _run(self) -> None:
-        while not self._stop.wait(min(self._lease / 10, 1.0)):
+        while not self._stop.is_set():
+            if self._rung.wait(min(self._lease / 10, LOOK)):
+                self._stop.wait(RUNG_PAUSE)  # bells ring a hundred times a second; one look answers many
+                self._rung.clear()
+            if self._stop.is_set():
+                return
             try:
                 self.run_once()
             except HoldfastError as error:
@@ -89,10 +107,26 @@ class Renewer:
         due = self._due()
         if due:
             self._renew(due)
+        self._look_for_stops()
         if monotonic() - self._signed_at >= self._lease / 3:
             self._store.run(workers.seen(self._sign()), "lease")
             self._signed_at = monotonic()
         self._succeeded_at = monotonic()
+
+    def _look_for_stops(self) -> None:
+        """Ask which jobs are to stop; jobs that take less than the pace of these looks pay nothing for it."""
+        now = monotonic()
+        if now - self._looked_at < LOOK:
+            return
+        running = [held for held in self._holdings if held.stop is None and (held.elapsed() or 0.0) > LOOK / 2]
+        if not running:
+            return
+        self._looked_at = now
+        asked = self._store.run(stops([held.lease for held in running]), "lease")
+        for one in asked:
+            held = self._holdings.find(one.lease)
+            if held is not None:
+                self._tell_stop(held, "cancel" if one.reason else "lost", one.reason)
 
     def _due(self) -> list[Holding]:
         now = monotonic()
@@ -108,7 +142,7 @@ class Renewer:
             if answer is Held.DONE:
                 held.leased_at = asked_at
             elif answer is Held.LOST:
-                self._lost(held)
+                self._tell_stop(held, "lost", None)
 
     def _watch_loop(self) -> None:
         stood = monotonic() - self._turned_at

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.clock import monotonic
+from holdfast.context import Context
 from holdfast.events.bus import Bus
 from holdfast.model.lifecycle import Finish, Requeue, decide
-from holdfast.model.outcome import Outcome, Raised, Released, Succeeded, TimedOut, UnknownTask
+from holdfast.model.outcome import Outcome, Raised, Released, Stopped, Succeeded, TimedOut, UnknownTask
 from holdfast.storage.ops.jobs import Ending
-from holdfast.task import Context
-from holdfast.worker.attempt import AnyTask, run_async, timed_out
+from holdfast.worker.attempt import AnyTask, judge, ran_over, run_async
 from holdfast.worker.bodies import Threads
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Stop
+from holdfast.worker.processes import Limits, Processes
 from holdfast.worker.tally import Tally
 
 SHORT = 0.05
@@ -32,6 +33,7 @@ class Runner:
         context: Callable[[Holding, AnyTask], Context[Any]],
         freed: Callable[[Holding], None],
         tally: Tally,
+        limits: Limits,
     ) -> None:
         self._find = find
         self._finisher = finisher
@@ -41,6 +43,7 @@ class Runner:
         self._tally = tally
         self._loop = asyncio.get_running_loop()
         self._threads = Threads(self._loop, self._ended)
+        self._processes = Processes(self._loop, self._begun, self._ended, limits)
         self._active: dict[Holding, AnyTask] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = float("inf")
@@ -58,55 +61,64 @@ class Runner:
             self._finisher.forget(held)
             self._freed(held)
             return
+        if held.stop == "cancel":
+            self.give_back(held, Stopped(held.stop_reason or "explicit"))
+            return
         task = self._find(held.job.task)
         if task is None:
             self._bus.tell("task.unknown", task=held.job.task)
             self.give_back(held, UnknownTask())
             return
-        held.started_at = monotonic()
         self._active[held] = task
         context = self._context(held, task)
-        if task.is_async:
-            held.body = self._loop.create_task(self._run(held, task, context))
+        if task.cpu:  # it begins when a process is free, and says so
+            self._processes.start(held, task, context)
         else:
-            self._threads.start(held, task, context)
-        if held.overdue_at() < self._alarm_at:
-            self._set_alarm(held.overdue_at())
+            held.started_at = monotonic()
+            if task.is_async:
+                held.body = self._loop.create_task(self._run(held, task, context))
+            else:
+                self._threads.start(held, task, context)
+        self._begun(held)
 
     def give_back(self, held: Holding, outcome: Outcome) -> None:
         """A job whose body was not begun, or is given up: write that, and be done with it."""
         self._write(held, outcome)
         self._freed(held)
 
-    def stop(self, held: Holding, why: Stop) -> None:
-        """Make a body end: an async one is cancelled; a thread is told, and its slot stays taken until it ends."""
+    def stop(self, held: Holding, why: Stop, reason: str | None = None) -> None:
+        """Make a body end: an async one is cancelled, a process killed; a thread is told, and its slot stays taken
+        until it ends."""
         if held.stop is not None:
             return
-        held.stop = why
+        held.stop, held.stop_reason = why, reason
         if held not in self._active:
             return
         task = self._active[held]
         if held.body is not None:
             held.body.cancel()
-        elif why == "timeout":
-            self._write(held, timed_out(held, task))
+        elif task.cpu:
+            self._processes.stop(held)
+        elif why in ("timeout", "deadline"):
+            self._write(held, ran_over(held, task))
         elif why == "shutdown":
             self._write(held, Released())
 
     def running(self) -> list[Holding]:
         return list(self._active)
 
-    def any_async(self) -> bool:
-        return any(held.body is not None for held in self._active)
+    def any_stoppable(self) -> bool:
+        return any(task.is_async or task.cpu for task in self._active.values())
 
     def abandon(self) -> None:
-        """Async bodies that would not end when cancelled: their jobs are given back all the same, and fenced."""
-        for held in self._active:
-            if held.body is not None:
+        """Bodies that would not end when cancelled or killed: their jobs are given back all the same, and fenced."""
+        for held, task in self._active.items():
+            if (task.is_async or task.cpu) and not held.written:
                 self._write(held, Released())
 
     def close(self) -> None:
         self._threads.close()
+        self._processes.close()
         if self._alarm is not None:
             self._alarm.cancel()
 
@@ -114,23 +126,27 @@ class Runner:
         try:
             outcome = await run_async(held, task, context)
         except asyncio.CancelledError:  # it came before the body's first step
-            outcome = timed_out(held, task) if held.stop == "timeout" else None if held.stop == "lost" else Released()
+            outcome = judge(held, task, asyncio.CancelledError()) if held.stop != "shutdown" else Released()
         if held.stop == "shutdown" and not isinstance(outcome, Succeeded):
             outcome = Released()
         self._ended(held, outcome)
+
+    def _begun(self, held: Holding) -> None:
+        if held.overdue_at() < self._alarm_at:
+            self._set_alarm(held.overdue_at())
 
     def _ended(self, held: Holding, outcome: Outcome | None) -> None:
         del self._active[held]
         elapsed = held.elapsed() or 0.0
         self.mean += (elapsed - self.mean) * 0.1
-        written_before = held.stop is not None and held.body is None
-        if outcome is not None and not written_before:
-            self._write(held, outcome)
-        elif outcome is None:
+        if outcome is None:
             self._finisher.forget(held)
+        elif not held.written:
+            self._write(held, outcome)
         self._freed(held)
 
     def _write(self, held: Holding, outcome: Outcome) -> None:
+        held.written = True
         verdict = decide(held.job, outcome, held.policy)
         self._tally.count(verdict)
         if isinstance(outcome, Raised | TimedOut):
@@ -167,7 +183,7 @@ class Runner:
         self._alarm_at, self._alarm = float("inf"), None
         for held in self.running():
             if held.stop is None and held.overdue_at() <= now:
-                self.stop(held, "timeout")
+                self.stop(held, "deadline" if held.deadline_at <= now else "timeout")
         following = min((held.overdue_at() for held in self._active if held.stop is None), default=float("inf"))
         if following < float("inf"):
             self._set_alarm(following)

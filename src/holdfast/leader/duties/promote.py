@@ -11,14 +11,16 @@ def run_once(store: Store, pages: int = MOST_PAGES) -> duties.Promoted:
     """Promote every due job, `pages` x 1,000 at most; answers how many and when the next is due."""
     total = 0
     next_in: float | None = None
+    over = False
     for _ in range(pages):
         promoted = store.run(duties.promote(PAGE))
         total += promoted.count
         next_in = promoted.next_in
+        over = promoted.overdue
         if promoted.count < PAGE:
             break
     else:
         next_in = 0.0
     if total:
         store.ring()
-    return duties.Promoted(total, next_in)
+    return duties.Promoted(total, next_in, over)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from holdfast.events.bus import Bus
 from holdfast.model.lifecycle import Finish, Verdict, decide
-from holdfast.model.outcome import Crashed
+from holdfast.model.outcome import Crashed, Stopped
 from holdfast.model.policy import Policy
 from holdfast.storage.base import Store
 from holdfast.storage.ops.duties import Lapsed, rescue
@@ -52,6 +52,8 @@ def run_once(store: Store, bus: Bus, grace: float = 0.0, pages: int = MOST_PAGES
 
 def judged(lapsed: Lapsed) -> Verdict:
     """What becomes of a job whose worker vanished."""
+    if lapsed.stop_reason is not None:
+        return decide(lapsed, Stopped(lapsed.stop_reason), Policy.loads(lapsed.policy))
     entry = {
         "attempt": lapsed.attempt,
         "kind": "crashed",

@@ -41,6 +41,7 @@ class Lapsed:
     worker: str
     task: str
     queue: str
+    stop_reason: str | None = None
 
 
 def rescue(judge: Callable[[Lapsed], Verdict], batch: int = 200, grace: float = 0.0) -> Op[list[tuple[Lapsed, Held]]]:

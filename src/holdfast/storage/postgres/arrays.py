@@ -4,8 +4,16 @@ The driver would look at every element to choose a type, and a column of small i
 would be two prepared statements. The statements cast every array, so text is enough.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from holdfast.storage.load import Part, Sql
+from holdfast.storage.op import Row
+
+Write: TypeAlias = Callable[[Sequence[Any], str], Any]
+
+CHUNK = 5000
+"""Rows in one statement: beyond it batches gain nothing and hold locks longer."""
 
 
 def _plain(column: Sequence[Any]) -> str:
@@ -37,3 +45,33 @@ WRITERS: dict[str, Callable[[Sequence[Any]], str]] = {
 def literal(column: Sequence[Any], cast: str) -> str:
     """`column` as the text of an array of the type that the statement casts it to."""
     return WRITERS[cast](column)
+
+
+def chunks(statement: Sql, rows: Sequence[Row], now: Any, write: Write = literal) -> Iterator[list[Any]]:
+    """What a statement is given, once for each run of it: a *rows* statement takes so many rows at a time.
+
+    write: how a column becomes an array.
+    """
+    part = statement.parts[0]
+    if statement.mode == "one":
+        yield _single(part, rows[0], now, write)
+        return
+    for start in range(0, len(rows), CHUNK):
+        yield _columns(part, rows[start : start + CHUNK], now, write)
+
+
+def _columns(part: Part, rows: Sequence[Row], now: Any, write: Write) -> list[Any]:
+    columns = list(zip(*rows, strict=True))
+    width = len(columns)
+    return [now if use == width else write(columns[use], cast) for use, cast in zip(part.uses, part.types, strict=True)]
+
+
+def _single(part: Part, row: Row, now: Any, write: Write) -> list[Any]:
+    width = len(row)
+    return [
+        now if use == width else _value(row[use], cast, write) for use, cast in zip(part.uses, part.types, strict=True)
+    ]
+
+
+def _value(value: Any, cast: str, write: Write) -> Any:
+    return write(value, cast) if value is not None and cast.endswith("[]") else value

@@ -10,15 +10,12 @@ from psycopg.rows import tuple_row
 from holdfast import errors
 from holdfast.clock import Clock, from_micros
 from holdfast.storage.base import ConnectionLost, guard
-from holdfast.storage.load import Part, load
+from holdfast.storage.load import load
 from holdfast.storage.op import Row
-from holdfast.storage.postgres.arrays import literal
+from holdfast.storage.postgres.arrays import CHUNK, chunks
 from holdfast.storage.postgres.source import Source
 
 PACKAGE = "holdfast.storage.postgres"
-CHUNK = 5000
-"""Rows in one statement: beyond it batches gain nothing and hold locks longer."""
-
 
 PINS: dict[str, str] = {
     "default_transaction_isolation": "read committed",
@@ -81,11 +78,9 @@ class PostgresSession:
 
     def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
         statement = self._statements[name]
-        part = statement.parts[0]
-        if statement.mode == "one":
-            return self._execute(part.text, [self._single(part, rows[0])], statement.kind == "read")
-        chunks = [self._columns(part, rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)]
-        return self._execute(part.text, chunks, statement.kind == "read")
+        return self._execute(
+            statement.parts[0].text, list(chunks(statement, rows, self._now())), statement.kind == "read"
+        )
 
     def rest(self) -> None:
         if self._source.pooled and self._connection is not None:
@@ -97,32 +92,17 @@ class PostgresSession:
             connection, self._connection, self._cursor = self._connection, None, None
             self._source.release(connection, broken=self._inside or connection.broken)
 
-    def _execute(self, text: str, chunks: Sequence[list[Any]], reads: bool) -> list[Row]:
+    def _execute(self, text: str, runs: Sequence[list[Any]], reads: bool) -> list[Row]:
         """Run a statement once for each chunk of its rows, all in one transaction."""
         self._connect()
-        if self._inside or (self._pinned and len(chunks) <= 1):
+        if self._inside or (self._pinned and len(runs) <= 1):
             answer: list[Row] = []
-            for number, values in enumerate(chunks):
+            for number, values in enumerate(runs):
                 found = self._send(text, values, in_doubt=not self._inside and not reads)
                 answer += [(row[0] + number * CHUNK, *row[1:]) for row in found] if number else found
             return answer
         with guard(self):
-            return self._execute(text, chunks, reads)
-
-    def _columns(self, part: Part, rows: Sequence[Row]) -> list[Any]:
-        columns = list(zip(*rows, strict=True))
-        width = len(columns)
-        return [
-            self._now() if use == width else literal(columns[use], cast)
-            for use, cast in zip(part.uses, part.types, strict=True)
-        ]
-
-    def _single(self, part: Part, row: Row) -> list[Any]:
-        width = len(row)
-        return [
-            self._now() if use == width else _value(row[use], cast)
-            for use, cast in zip(part.uses, part.types, strict=True)
-        ]
+            return self._execute(text, runs, reads)
 
     def _now(self) -> Any:
         fixed = self._clock.fixed()
@@ -174,10 +154,6 @@ def _going(error: psycopg.Error) -> bool:
     """Said by a server that closes the connection after it: shutting down, starting up, tired of an idle one."""
     state = error.sqlstate or ""
     return state in GOING or state.startswith("08")
-
-
-def _value(value: Any, cast: str) -> Any:
-    return literal(value, cast) if value is not None and cast.endswith("[]") else value
 
 
 def translated(error: psycopg.Error) -> Exception:

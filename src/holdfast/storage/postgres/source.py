@@ -31,11 +31,18 @@ class Source(Protocol):
     def acquire(self) -> "psycopg.Connection[Any]": ...
     def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None: ...
 
+    async def aacquire(self) -> "psycopg.AsyncConnection[Any]":
+        """One for an event loop, the caller's to close."""
+        raise ConfigError(
+            f"{self.where} gives no asynchronous connections: make the app from a URL, or open the transaction on one "
+            "of your own"
+        )
+
     @property
     def where(self) -> str: ...
 
 
-class UrlSource:
+class UrlSource(Source):
     """Own connections, opened from a URL (or a function that returns one) and closed by us."""
 
     pooled = False
@@ -51,14 +58,16 @@ class UrlSource:
     def acquire(self) -> "psycopg.Connection[Any]":
         url = self._text()
         try:
-            known = conninfo_to_dict(url)
-            given = {key: value for key, value in self._parameters.items() if key not in known}
-            return psycopg.connect(url, autocommit=True, **given)
+            return psycopg.connect(url, autocommit=True, **self._missing(url))
         except psycopg.Error as error:
-            raise DatabaseUnavailable(
-                f"cannot connect to {scrub(url)}: {scrub(' '.join(str(error).split()))}. "
-                "Is the server running, and are host, port, user and database right?"
-            ) from None
+            raise _unreachable(url, error) from None
+
+    async def aacquire(self) -> "psycopg.AsyncConnection[Any]":
+        url = self._text()
+        try:
+            return await psycopg.AsyncConnection.connect(url, autocommit=True, **self._missing(url))
+        except psycopg.Error as error:
+            raise _unreachable(url, error) from None
 
     def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
         connection.close()
@@ -66,12 +75,23 @@ class UrlSource:
     def _text(self) -> str:
         return self._url if isinstance(self._url, str) else self._url()
 
+    def _missing(self, url: str) -> dict[str, Any]:
+        known = conninfo_to_dict(url)
+        return {key: value for key, value in self._parameters.items() if key not in known}
+
+
+def _unreachable(url: str, error: psycopg.Error) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"cannot connect to {scrub(url)}: {scrub(' '.join(str(error).split()))}. "
+        "Is the server running, and are host, port, user and database right?"
+    )
+
 
 def _is_connection(made: object) -> "TypeGuard[psycopg.Connection[Any]]":
     return isinstance(made, psycopg.Connection)
 
 
-class CallableSource:
+class CallableSource(Source):
     """Connections made by a function of the user's; they are ours to close."""
 
     pooled = False
@@ -97,7 +117,7 @@ class CallableSource:
         connection.close()
 
 
-class PoolSource:
+class PoolSource(Source):
     """Connections of a psycopg pool, borrowed for one batch each and never closed by us."""
 
     pooled = True
@@ -136,7 +156,7 @@ class PoolSource:
         self._pool.putconn(connection)
 
 
-class EngineSource:
+class EngineSource(Source):
     """Connections of a synchronous SQLAlchemy engine that speaks psycopg, borrowed for one batch each."""
 
     pooled = True

@@ -10,12 +10,16 @@ from psycopg.rows import tuple_row
 
 from holdfast import errors
 from holdfast.clock import Clock
-from holdfast.storage.base import ConnectionLost, Listener, Session, drive, wake_all
+from holdfast.storage.base import Listener, Session, wake_all
+from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Row, Statement, one
+from holdfast.storage.ops.installation import installation
 from holdfast.storage.postgres.drop import drop
+from holdfast.storage.postgres.lent import PostgresDesk
 from holdfast.storage.postgres.listen import Notifier, NotifyListener, channel_of
+from holdfast.storage.postgres.own import Spares
 from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translated
 from holdfast.storage.postgres.source import Source
 
@@ -41,6 +45,10 @@ class PostgresStore:
     def _start(self) -> None:
         self._notifier = Notifier(self._notify)
         self._lanes = {name: Lane(name, self._open, self.ring, self._patience) for name in LANES}
+        self._spares = Spares(self._source)
+        self.desk = PostgresDesk(
+            self._clock, self._schema, self._spares, self.ring, lambda: self.run(installation(), "read")
+        )
 
     @property
     def where(self) -> str:
@@ -56,8 +64,8 @@ class PostgresStore:
     async def arun(self, op: Op[R], lane: str = "write") -> R:
         return await self._lanes[lane].arun(op)
 
-    def borrow(self, connection: Any) -> "BorrowedPostgres":
-        return BorrowedPostgres(connection, self._clock, self._schema)
+    def borrow(self, connection: Any) -> Borrowed:
+        return Borrowed(self.desk, connection)
 
     def ring(self) -> None:
         wake_all(tuple(self._listeners))
@@ -101,10 +109,11 @@ class PostgresStore:
         self._notifier.close()
         for lane in self._lanes.values():
             lane.close()
+        self._spares.close()
 
     def forget(self) -> None:
         """In a forked child: connections, locks and threads are the parent's."""
-        _left_behind.append((self._lanes, self._notifier))
+        _left_behind.append((self._lanes, self._notifier, self._spares))
         self._listeners = []
         self._start()
 
@@ -138,35 +147,6 @@ class PostgresStore:
 
 def _notifying(channel: str) -> Generator[Statement, list[Row], None]:
     yield one("notify", channel)
-
-
-class BorrowedPostgres:
-    """Operations inside a transaction on the caller's own psycopg connection."""
-
-    def __init__(self, connection: "psycopg.Connection[Any]", clock: Clock, schema: str) -> None:
-        self._session = PostgresSession(_Lent(connection), clock, schema, owned=False)
-
-    def run(self, op: Op[R]) -> R:
-        try:
-            return drive(self._session, op.steps(False))
-        except ConnectionLost as lost:
-            raise lost.cause from None
-
-
-class _Lent:
-    """A source of one connection that is the caller's."""
-
-    pooled = False
-
-    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
-        self._connection = connection
-        self.where = "the caller's connection"
-
-    def acquire(self) -> "psycopg.Connection[Any]":
-        return self._connection
-
-    def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
-        """It stays the caller's."""
 
 
 class _Listening:

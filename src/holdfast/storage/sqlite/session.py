@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from holdfast import errors
@@ -11,7 +11,6 @@ from holdfast.clock import Clock, machine_micros
 from holdfast.storage.base import ConnectionLost
 from holdfast.storage.load import Sql, load
 from holdfast.storage.op import Row
-from holdfast.storage.sqlite.gate import Gate
 
 PACKAGE = "holdfast.storage.sqlite"
 
@@ -25,7 +24,7 @@ class SqliteSession:
         self,
         connection: sqlite3.Connection,
         clock: Clock,
-        gate: Gate | None,
+        gate: AbstractContextManager[object] | None,
         owned: bool = True,
         lasting: bool = False,
     ) -> None:
@@ -34,7 +33,7 @@ class SqliteSession:
         self._cursor.row_factory = None  # the caller's connection may have one
         self._statements = load(PACKAGE, "", "?")
         self._clock = clock
-        self._gate = gate if gate is not None else nullcontext()
+        self._gate: AbstractContextManager[object] = gate if gate is not None else nullcontext()
         self._owned = owned
         self._lasting = lasting
         self._gated = False
@@ -83,10 +82,10 @@ class SqliteSession:
         statement = self._statements[name]
         if self._inside or not self._owned:
             return self._execute(statement, rows)
-        if statement.kind == "read":
+        if statement.kind == "read" and not self._lasting:
             self._now = self._read_clock()
             return self._execute(statement, rows)
-        self.begin()
+        self.begin()  # to read in memory, too: another's transaction may be open on this very connection
         try:
             answer = self._execute(statement, rows)
         except BaseException:

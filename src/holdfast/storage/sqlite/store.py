@@ -5,20 +5,24 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from holdfast import errors
 from holdfast.clock import Clock, machine_micros
 from holdfast.ids import new_id
-from holdfast.storage.base import ConnectionLost, Listener, drive, wake_all
+from holdfast.storage.base import ConnectionLost, Listener, wake_all
+from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Steps
 from holdfast.storage.sqlite.bells import BellListener, Bells
 from holdfast.storage.sqlite.drop import drop
-from holdfast.storage.sqlite.gate import Gate, gate_for
+from holdfast.storage.sqlite.gate import gate_for
+from holdfast.storage.sqlite.lent import OwnConnection, SqliteDesk
 from holdfast.storage.sqlite.session import PACKAGE, SqliteSession, translated
+from holdfast.storage.sqlite.turn import refuse_inside
 
 R = TypeVar("R")
 OLDEST = (3, 35, 0)
@@ -38,13 +42,14 @@ class SqliteStore:
         self._path = None if path is None else path.resolve()
         self._clock = clock
         self._synchronous = (options or {}).get("synchronous", "full")
-        self._gate: Gate | None = None if self._path is None else gate_for(self._path)
+        self._gate: AbstractContextManager[object] = threading.Lock() if self._path is None else gate_for(self._path)
         self._migrates = migrate or path is None
         self._ready = False
-        self._memory: sqlite3.Connection | None = None
+        self._memory: OwnConnection | None = None
         self._opening = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self._bells = None if self._path is None else Bells(self._path)
+        self.desk = SqliteDesk(clock, self._path, self._gate, self._connect_own, self.ring)
         write = Lane("write", self._open, self.ring, self._patience)
         read = Lane("read", self._open, self.ring, self._patience)
         self._lanes = {"write": write, "read": write if self._path is None else read}
@@ -65,10 +70,12 @@ class SqliteStore:
         return await self._lane(lane).arun(op)
 
     def _lane(self, name: str) -> Lane:
+        if name != "read" or self._path is None:
+            refuse_inside(self.desk)
         return self._lanes["read" if name == "read" else "write"]
 
-    def borrow(self, connection: Any) -> "BorrowedSqlite":
-        return BorrowedSqlite(connection, self._clock)
+    def borrow(self, connection: Any) -> Borrowed:
+        return Borrowed(self.desk, connection)
 
     def ring(self) -> None:
         wake_all(tuple(self._listeners))
@@ -123,6 +130,9 @@ class SqliteStore:
         self._ready = self._ready and self._path is not None
         self._memory = None
         self._opening = threading.Lock()
+        if self._path is None:
+            self._gate = threading.Lock()
+        self.desk = SqliteDesk(self._clock, self._path, self._gate, self._connect_own, self.ring)
         self._listeners = []
         self._bells = None if self._path is None else Bells(self._path)
         for lane in set(self._lanes.values()):
@@ -147,17 +157,34 @@ class SqliteStore:
                 self._memory = connection  # it is the database: no lost session may close it
             return SqliteSession(connection, self._clock, self._gate, lasting=self._path is None)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect_own(self) -> OwnConnection:
+        """For a transaction of the user's; in memory there is one connection for all."""
+        if not self._ready:
+            self.check()
+        return self._memory or self._connect()
+
+    def _connect(self) -> OwnConnection:
         if sqlite3.sqlite_version_info < OLDEST:
             raise errors.ConfigError(
                 f"Python's SQLite is {sqlite3.sqlite_version}; Holdfast needs 3.35 or later: use a newer Python build"
             )
         if self._path is None:
-            return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=200)
+            return sqlite3.connect(
+                ":memory:",
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=200,
+                factory=OwnConnection,
+            )
         self._refuse_bad_place(self._path)
         try:
             connection = sqlite3.connect(
-                self._path, BACKSTOP, isolation_level=None, check_same_thread=False, cached_statements=200
+                self._path,
+                BACKSTOP,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=200,
+                factory=OwnConnection,
             )
         except sqlite3.Error as error:
             raise errors.DatabaseUnavailable(f"{self.where} cannot be opened: {error}") from error
@@ -213,17 +240,6 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise translated(error) from error
         judge(applied, PACKAGE, self.where, "Run: holdfast migrate")
-
-
-class BorrowedSqlite:
-    """Operations inside a transaction on the caller's own sqlite3 connection."""
-
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
-        self._session = SqliteSession(connection, clock, None, owned=False)
-
-    def run(self, op: Op[R]) -> R:
-        self._session.use_clock()
-        return drive(self._session, op.steps(False))
 
 
 class _LocalListener:

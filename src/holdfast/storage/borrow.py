@@ -1,0 +1,169 @@
+"""Operations inside transactions that belong to somebody else, and transactions of our own for somebody else's SQL.
+
+The same ops as everywhere run on a connection that was lent. Its transaction is the caller's: nothing is begun,
+committed or rolled back here, and nobody is woken before its commit.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from typing import Any, Protocol, TypeVar
+
+from holdfast.errors import ConfigError, MisuseError
+from holdfast.storage.announce import announced, announcing
+from holdfast.storage.base import drive
+from holdfast.storage.lenders import Lender, Lent, recognise
+from holdfast.storage.looks import Looks
+from holdfast.storage.op import Op, Row, Statement
+
+R = TypeVar("R")
+
+
+class Account(Protocol):
+    """A connection that was lent, spoken to in named statements. Raises errors of `holdfast.errors` only."""
+
+    def check(self) -> None:
+        """Refuse a connection that is closed, or to another database than the app's."""
+        ...
+
+    def execute(self, name: str, rows: Sequence[Row]) -> list[Row]: ...
+    def inside(self) -> bool:
+        """Whether a transaction is open on it."""
+        ...
+
+
+class AsyncAccount(Protocol):
+    """The same for a connection that is awaited."""
+
+    async def check(self) -> None: ...
+    async def execute(self, name: str, rows: Sequence[Row]) -> list[Row]: ...
+    async def inside(self) -> bool: ...
+
+
+class Desk(Protocol):
+    """A store's side of lending."""
+
+    @property
+    def looks(self) -> Looks: ...
+    def ring(self) -> None: ...
+    def account(self, lent: Lent) -> Account | None:
+        """None for a driver of another kind of database."""
+        ...
+
+    def async_account(self, lent: Lent) -> AsyncAccount | None: ...
+    def own(self) -> Lender:
+        """A transaction of our own, on a connection of its own, not begun yet."""
+        ...
+
+    def async_own(self) -> Lender: ...
+    def turn(self) -> AbstractContextManager[object]:
+        """What is held while a transaction of a body of ours may write: SQLite's gate."""
+        ...
+
+    @property
+    def limit(self) -> float | None:
+        """Seconds for which a body may keep such a transaction."""
+        ...
+
+
+class Borrowed:
+    """Runs ops on what the caller lent: a connection, session or wrapper, or a lender of it."""
+
+    def __init__(self, desk: Desk, given: Any) -> None:
+        self._desk = desk
+        self._lender = given if isinstance(given, Lender) else recognise(given)
+
+    def run(self, op: Op[R]) -> R:
+        """Do it in the transaction that is open there; without one it is committed at once."""
+        lent = self._lender.lend()
+        account = self._desk.account(lent)
+        if account is None:
+            raise _refusal(lent)
+        account.check()
+        answer = drive(account, op.steps(False))
+        if op.wakes:
+            self._announce(account.inside())
+        return answer
+
+    async def arun(self, op: Op[R]) -> R:
+        """The same where the connection is awaited; a synchronous one is used here and now."""
+        if not self._lender.awaits:
+            return self.run(op)
+        lent = await self._lender.alend()
+        account = self._desk.async_account(lent)
+        if account is None:
+            raise _refusal(lent)
+        await account.check()
+        answer = await adrive(account, op.steps(False))
+        if op.wakes:
+            self._announce(await account.inside())
+        return answer
+
+    def _announce(self, inside: bool) -> None:
+        """See to it that others look after the commit, and not before."""
+        desk = self._desk
+        rings = announced(self._lender.given)
+        if rings is not None:
+            if desk.ring not in rings:
+                rings.append(desk.ring)
+        elif not inside:
+            desk.ring()
+        elif not self._lender.after_commit(desk.ring, desk.looks.follow):
+            desk.looks.follow()
+
+
+def _refusal(lent: Lent) -> Exception:
+    if lent.driver in ("psycopg async", "asyncpg", "aiosqlite"):
+        return MisuseError(f"a connection of {lent.driver} is asynchronous: await aenqueue with it")
+    return ConfigError(f"the connection is one of {lent.driver}, and this app's jobs are in another kind of database")
+
+
+async def adrive(account: AsyncAccount, steps: Generator[Statement, list[Row], R]) -> R:
+    """Run one op's statements one after another on a connection that is awaited."""
+    try:
+        wanted = next(steps)
+        while True:
+            wanted = steps.send(await account.execute(wanted.name, wanted.rows))
+    except StopIteration as stop:
+        answer: R = stop.value
+        return answer
+
+
+@contextmanager
+def transaction(desk: Desk) -> Generator[Any]:
+    """A transaction of our own for SQL of the caller's: kept when the block ends, undone when it raises."""
+    own = desk.own()
+    own.begin()
+    try:
+        with announcing(own.given) as rings:
+            try:
+                yield own.given
+            except BaseException:
+                own.rollback()
+                raise
+            own.commit()
+    finally:
+        own.close()
+    _tell(rings)
+
+
+@asynccontextmanager
+async def atransaction(desk: Desk) -> AsyncGenerator[Any]:
+    """`transaction` for event loops."""
+    own = desk.async_own()
+    await own.abegin()
+    try:
+        with announcing(own.given) as rings:
+            try:
+                yield own.given
+            except BaseException:
+                await own.arollback()
+                raise
+            await own.acommit()
+    finally:
+        await own.aclose()
+    _tell(rings)
+
+
+def _tell(rings: Sequence[Callable[[], None]]) -> None:
+    for ring in rings:
+        ring()

@@ -1,0 +1,13 @@
+"""Which database this is: its tables were given an identity when they were made."""
+
+from holdfast.storage.op import Op, Steps, one
+
+
+def installation() -> Op[str]:
+    """The identity of the tables that this connection sees."""
+
+    def steps(again: bool) -> Steps[str]:
+        found = yield one("installation")
+        return str(found[0][0])
+
+    return Op("installation", steps, single=True)

@@ -1,0 +1,78 @@
+"""Carries what bodies say (progress, log lines) to the database: all that was said since the last time, in one batch.
+
+Bodies speak from any thread and wait for nothing. Of progress only the newest counts; lines are bounded per attempt.
+"""
+
+import asyncio
+import json
+from collections import deque
+from typing import Any
+
+from holdfast.clock import monotonic
+from holdfast.errors import HoldfastError
+from holdfast.events.bus import Bus
+from holdfast.model.text import clean_text
+from holdfast.storage.base import Store
+from holdfast.storage.ops.telling import Line, say
+from holdfast.worker.holding import Holding
+
+PACE = 0.5
+"""Seconds between two batches."""
+
+MOST_LINES = 1000
+"""Lines kept of one attempt."""
+
+MOST_LINE = 4096
+"""Bytes kept of one line."""
+
+
+class Teller:
+    """One per worker."""
+
+    def __init__(self, store: Store, bus: Bus) -> None:
+        self._store = store
+        self._bus = bus
+        self._progress: dict[Holding, str] = {}
+        self._lines: deque[tuple[Holding, float, str, str]] = deque()
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._progress or self._lines)
+
+    def progress(self, held: Holding, state: dict[str, Any]) -> None:
+        self._progress[held] = json.dumps(state)
+
+    def line(self, held: Holding, level: str, message: str) -> None:
+        held.lines += 1
+        if held.lines > MOST_LINES:
+            return
+        if held.lines == MOST_LINES:
+            level, message = "WARNING", f"further lines of this attempt are not kept: {MOST_LINES} is the most"
+        self._lines.append((held, monotonic(), level, clean_text(message, MOST_LINE)))
+
+    async def run(self) -> None:
+        """Write now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(PACE)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was said so far. What the database would not take is let go: it is only talk."""
+        if not self.pending:
+            return
+        progress, self._progress = self._progress, {}
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        now = monotonic()
+        said = [
+            Line(held.lease, held.job.attempt, now - at, level, message, None, held.policy.keep_failed or 3600.0)
+            for held, at, level, message in lines
+        ]
+        try:
+            await self._store.arun(say([(held.lease, text) for held, text in progress.items()], said))
+        except HoldfastError as error:
+            self._bus.tell("database.away", what="progress and log lines were lost", error=error)
+            return
+        if self._bus.wanted("job.progress"):
+            for held, text in progress.items():
+                self._bus.tell("job.progress", job=held.job, queue=held.job.queue, task=held.job.task, id=held.job.id,
+                               progress=json.loads(text))  # fmt: skip
