@@ -90,7 +90,8 @@ class Holdfast(TaskMaker):
         given = {"url": url, **settings}
         self._given.update({name: value for name, value in given.items() if value is not None})
         sources = {"pool": pool, "engine": engine, "connect": connect}
-        self._sources.update({name: value for name, value in sources.items() if value is not None})
+        if url is not None or any(value is not None for value in sources.values()):
+            self._sources = sources  # the newest place takes the older one's place
         self._settings = Settings.load(**self._given)
         self._set_log_level()
 

@@ -5,6 +5,7 @@ worker itself.
 """
 
 import json
+import os
 import traceback
 from typing import Any, TypeAlias
 
@@ -23,6 +24,8 @@ AnyTask: TypeAlias = Task[Any, Any, Any]
 MOST_TRACEBACK = 32 * 1024
 MOST_MESSAGE = 8 * 1024
 
+_encode = json.JSONEncoder().encode  # bound here: a body may replace functions of the json module
+
 
 async def run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
     """Run an async body on this loop. None: the lease was lost, and there is nothing to write."""
@@ -30,7 +33,10 @@ async def run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outc
         args, kwargs = task.signature.load_call(held.job.args)
     except InvalidArguments as error:
         return Raised(error_text(held, error), None, "invalid_arguments")
+    except BaseException as error:
+        return judge(held, task, error)
     running_job.set(held.job.id)
+    pid = os.getpid()
     try:
         if task.signature.takes_context:
             value = await task.body(context, *args, **kwargs)
@@ -39,6 +45,8 @@ async def run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outc
         return _returned(held, task, value)
     except BaseException as error:
         return judge(held, task, error)
+    finally:
+        _end_copy(pid)
 
 
 def run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
@@ -47,14 +55,24 @@ def run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | N
         args, kwargs = task.signature.load_call(held.job.args)
     except InvalidArguments as error:
         return Raised(error_text(held, error), None, "invalid_arguments")
+    except BaseException as error:
+        return judge(held, task, error)
     running_job.set(held.job.id)
+    pid = os.getpid()
     try:
         value = task.body(context, *args, **kwargs) if task.signature.takes_context else task.body(*args, **kwargs)
         return _returned(held, task, value)
     except BaseException as error:
         return judge(held, task, error)
     finally:
+        _end_copy(pid)
         running_job.set(None)
+
+
+def _end_copy(pid: int) -> None:
+    """A body forked, and both sides returned: the copy is no worker, and must not go on as one."""
+    if os.getpid() != pid:
+        os._exit(0)
 
 
 def _returned(held: Holding, task: AnyTask, value: Any) -> Outcome | None:
@@ -70,6 +88,14 @@ def _returned(held: Holding, task: AnyTask, value: Any) -> Outcome | None:
 
 def judge(held: Holding, task: AnyTask, error: BaseException) -> Outcome | None:
     """What an attempt that ended in `error` comes to."""
+    try:
+        return _judge(held, task, error)
+    except BaseException as inner:  # an error may raise from any attribute that is looked at
+        stand_in = RuntimeError(f"(looking at the error raised {type(inner).__name__})")
+        return Raised(error_text(held, stand_in, kind=type(error).__qualname__), retry_in(held, task, stand_in))
+
+
+def _judge(held: Holding, task: AnyTask, error: BaseException) -> Outcome | None:
     if held.stop == "lost" or isinstance(error, LeaseLost):
         return None
     if held.stop in ("timeout", "deadline"):
@@ -110,15 +136,15 @@ def retry_in(held: Holding, task: AnyTask, error: BaseException) -> float | None
         return None
     try:
         return task.retry_for(held.policy).wait(held.job.attempt, error)
-    except HoldfastError:
-        return 60.0  # the user's rule answered nonsense: wait a while rather than lose the job
+    except Exception:  # the user's rule raised or answered nonsense: wait a while rather than lose the job
+        return 60.0
 
 
 def error_text(held: Holding, error: BaseException, kind: str | None = None, data: Any = None) -> str:
     """The entry for the job's error history, made storable whatever the exception holds."""
     try:
         message = str(error)
-    except Exception as inner:  # a user's __str__ may raise anything
+    except BaseException as inner:  # a user's __str__ may raise anything
         message = f"(str() of the error raised {type(inner).__name__})"
     entry: dict[str, Any] = {
         "attempt": held.job.attempt,
@@ -131,11 +157,11 @@ def error_text(held: Holding, error: BaseException, kind: str | None = None, dat
             entry["data"] = json.loads(dump_json(data, "data"))
         except HoldfastError as refused:
             entry["data"] = f"(not kept: {refused})"
-    return json.dumps(entry)
+    return _encode(entry)
 
 
 def _traceback(error: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(error))
-    except Exception as inner:  # formatting runs the user's code too
+    except BaseException as inner:  # formatting runs the user's code too
         return f"(formatting the traceback raised {type(inner).__name__})"

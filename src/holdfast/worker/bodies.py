@@ -14,8 +14,8 @@ from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from holdfast.context import Context
-from holdfast.model.outcome import Outcome
-from holdfast.worker.attempt import AnyTask, run_sync
+from holdfast.model.outcome import Outcome, Raised
+from holdfast.worker.attempt import AnyTask, error_text, run_sync
 from holdfast.worker.holding import Holding
 
 Work: TypeAlias = tuple[Holding, AnyTask, Context[Any]]
@@ -48,8 +48,11 @@ class Threads:
 
     def _work(self) -> None:
         while (work := self._waiting.get()) is not None:
-            # A fresh set of context variables, as an async body has: nothing leaks into the next job.
-            outcome = ContextVars().run(run_sync, *work)
+            try:
+                # A fresh set of context variables, as an async body has: nothing leaks into the next job.
+                outcome = ContextVars().run(run_sync, *work)
+            except BaseException as error:  # a fault of ours must not cost the thread and leave the job hanging
+                outcome = Raised(error_text(work[0], error), None)
             with self._mutex:
                 self._done.append((work[0], outcome))
                 told, self._told = self._told, True

@@ -7,6 +7,7 @@ umask, environment, signal handlers, alarm), and says when it is spent and wants
 import contextlib
 import importlib
 import importlib.util
+import json
 import logging
 import os
 import signal
@@ -59,20 +60,21 @@ def main(fd: int) -> None:
     lines = logging.getLogger("holdfast.task")  # the worker logs what bodies say
     lines.addHandler(logging.NullHandler())
     lines.propagate = False
-    Child(wire, start["jobs"], start["rss"]).serve()
+    Child(wire, start["jobs"], start["rss"], start["memory"]).serve()
     _end_soon()
 
 
 class Child:
     """Runs what it is asked to, one job at a time."""
 
-    def __init__(self, wire: Wire, most_jobs: int, most_rss: int) -> None:
+    def __init__(self, wire: Wire, most_jobs: int, most_rss: int, memory: int | None) -> None:
         self._wire = wire
         self._most_jobs = most_jobs
         self._most_rss = most_rss
+        self._memory = memory
+        self._tools = _tools()
         self._jobs = 0
         self._run = 0
-        self._pid = os.getpid()
 
     def serve(self) -> None:
         while (frame := self._wire.receive()) is not None:
@@ -95,16 +97,20 @@ class Child:
             outcome = run_sync(held, task, context)
         except MemoryError:  # it took another one to describe the first
             outcome = Raised(error_text(held, MemoryError("memory ran out")), None)
-        if os.getpid() != self._pid:
-            os._exit(0)  # a body forked and both sides returned: this is the copy
         return self._ended(outcome)
 
     def _ended(self, outcome: Outcome | None) -> Frame:
-        spent = self._jobs >= self._most_jobs or resident() > self._most_rss
+        spent = self._spent() or (isinstance(outcome, Raised) and '"kind": "MemoryError"' in outcome.error)
         if outcome is None:
             return {"kind": "ended", "outcome": None, "spent": spent}
-        spent = spent or (isinstance(outcome, Raised) and '"kind": "MemoryError"' in outcome.error)
         return {"kind": "ended", "outcome": type(outcome).__name__, "fields": asdict(outcome), "spent": spent}
+
+    def _spent(self) -> bool:
+        """Whether another process should run the next job: this one is old, large, or was tampered with."""
+        size, really = memory()
+        if self._memory is not None and size > self._memory / 2:
+            return True
+        return self._jobs >= self._most_jobs or really > self._most_rss or _tools() != self._tools
 
     def _answer(self, frame: Frame) -> None:
         try:
@@ -226,13 +232,21 @@ def _task_in(module: ModuleType, qualname: str, task: str) -> AnyTask:
     return Task[Any, Any, Any](found, task, (), True, NO_OPTIONS)
 
 
-def resident() -> int:
-    """Bytes of memory this process really has; 0 where it cannot be known."""
+def memory() -> tuple[int, int]:
+    """Bytes of address space and of memory that this process has; 0 where they cannot be known."""
     try:
         with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
+            size, really = file.read().split()[:2]
+        page = os.sysconf("SC_PAGE_SIZE")
+        return int(size) * page, int(really) * page
+    except (OSError, ValueError):
+        return 0, 0
+
+
+def _tools() -> tuple[object, ...]:
+    """What no body should have replaced, and every later one relies on."""
+    encode, decode = json.JSONEncoder.encode, json.JSONDecoder.decode
+    return (json.dumps, json.loads, encode, decode, sys.modules.get("json"), sys.modules.get(__name__), open)
 
 
 def limit_memory(most: int | None) -> None:

@@ -164,14 +164,17 @@ class Claimer:
         return full or (taken > 0 and self._room() > 0)
 
     async def _look_by_queue(self, room: int) -> bool:
-        """Queues with slots of their own are asked one by one, in one transaction, always from the head."""
+        """Queues with slots of their own are asked one by one, the others together, always from the head.
+
+        All are asked for all the room there is: who has work is not known, and what is too much waits its turn.
+        """
         assert self._queues is not None
-        asked: list[Wanted] = []
+        shared = tuple(name for name, slots in self._queues.items() if slots is None)
+        asked = [self._wanted(room, shared, HEAD)] if shared else []
         for name, slots in self._queues.items():
-            free = room if slots is None else min(room, slots - self._in_queue.get(name, 0))
+            free = 0 if slots is None else min(room, slots - self._in_queue.get(name, 0))
             if free > 0:
                 asked.append(self._wanted(free, (name,), HEAD))
-                room -= free if slots is None else 0
         self._woken = False
         taken = await asyncio.gather(*(self._take(wanted) for wanted in asked))
         return any(count >= wanted.batch for count, wanted in zip(taken, asked, strict=True))

@@ -11,7 +11,7 @@ from holdfast.events.bus import Bus
 from holdfast.model.lifecycle import Finish, Requeue, decide
 from holdfast.model.outcome import Outcome, Raised, Released, Stopped, Succeeded, TimedOut, UnknownTask
 from holdfast.storage.ops.jobs import Ending
-from holdfast.worker.attempt import AnyTask, judge, ran_over, run_async
+from holdfast.worker.attempt import AnyTask, error_text, judge, ran_over, run_async
 from holdfast.worker.bodies import Threads
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Stop
@@ -127,6 +127,8 @@ class Runner:
             outcome = await run_async(held, task, context)
         except asyncio.CancelledError:  # it came before the body's first step
             outcome = judge(held, task, asyncio.CancelledError()) if held.stop != "shutdown" else Released()
+        except Exception as error:  # a fault of ours must not leave the job hanging
+            outcome = Raised(error_text(held, error), None)
         if held.stop == "shutdown" and not isinstance(outcome, Succeeded):
             outcome = Released()
         self._ended(held, outcome)
@@ -157,7 +159,9 @@ class Runner:
     def _tell_failure(self, held: Holding, verdict: Finish | Requeue) -> None:
         if not self._bus.wanted("job.attempt_failed"):
             return
-        what = f"runs again in {verdict.delay:.3g} s" if isinstance(verdict, Requeue) else f"it is {verdict.state} now"
+        what = (
+            f"runs again in {verdict.delay:.3g} s" if isinstance(verdict, Requeue) else f"the job ends {verdict.state}"
+        )
         job = held.job
         self._bus.tell(
             "job.attempt_failed",

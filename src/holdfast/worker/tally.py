@@ -1,6 +1,6 @@
 """What a worker has done, counted as verdicts are made."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from holdfast.model.job import JobState
 from holdfast.model.lifecycle import Finish, Requeue
@@ -16,6 +16,9 @@ class Report:
     retried: int = 0
     cancelled: int = 0
     left: int = 0
+
+    def __str__(self) -> str:
+        return ", ".join(f"{value} {name}" for name, value in asdict(self).items() if value) or "nothing done"
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ with picked as materialized (
 update "holdfast".jobs
 set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker::text,
     claim_id = :claim::uuid, updated_at = coalesce(:now::timestamptz, statement_timestamp()),
-    started_at = null,
+    started_at = coalesce(:now::timestamptz, statement_timestamp()),
     lease_until = coalesce(:now::timestamptz, statement_timestamp()) + :lease::float8 * interval '1 second'
 where ctid = any (array (select place from picked))
 returning tenant, id::text, token, version, task, queue, args, priority, attempt, max_attempts, crashes, timeout,

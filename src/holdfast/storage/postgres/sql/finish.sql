@@ -31,7 +31,7 @@ with held as materialized (
             else coalesce(left(nullif(g.errors, '[]'), -1) || ',', '[') || '{"at":'
                 || (extract(epoch from t.moment) * 1000000)::int8 || ',' || substr(g.error, 2) || ']' end,
         case when g.keep > 0 then g.progress end, g.schedule_id, g.token, g.worker, g.created_at,
-        coalesce(g.started_at, t.moment - g.elapsed * interval '1 second'), t.moment, t.moment,
+        coalesce(t.moment - g.elapsed * interval '1 second', g.started_at), t.moment, t.moment,
         t.moment + case when g.keep > 0 then g.keep else 3600 end * interval '1 second',
         case when g.keep <= 2764800 then 'day' when g.keep <= 63115200 then 'month' else 'open' end,
         g.keep <= 0

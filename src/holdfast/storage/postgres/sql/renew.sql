@@ -16,7 +16,7 @@ with held as materialized (
 )
 update "holdfast".jobs j
 set lease_until = t.moment + h.lease * interval '1 second', updated_at = t.moment,
-    started_at = coalesce(j.started_at, t.moment - h.elapsed * interval '1 second')
+    started_at = coalesce(t.moment - h.elapsed * interval '1 second', j.started_at)
 from held h
 cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t
 where j.ctid = h.place

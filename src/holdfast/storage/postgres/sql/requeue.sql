@@ -18,7 +18,7 @@ with held as materialized (
 update "holdfast".jobs j
 set state = h.state, reason = h.reason, attempt = j.attempt - h.uncounted, crashes = j.crashes + h.crashed,
     due = case when h.delay > 0 then t.moment + h.delay * interval '1 second' else j.due end,
-    started_at = coalesce(j.started_at, t.moment - h.elapsed * interval '1 second'),
+    started_at = coalesce(t.moment - h.elapsed * interval '1 second', case when h.crashed > 0 then j.started_at end),
     errors = case when h.error is null then j.errors
         else coalesce(left(nullif(j.errors, '[]'), -1) || ',', '[') || '{"at":'
             || (extract(epoch from t.moment) * 1000000)::int8 || ',' || substr(h.error, 2) || ']' end,

@@ -2,7 +2,7 @@
 --: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq, queues
 update holdfast_jobs
 set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker,
-    claim_id = :claim, updated_at = :now, started_at = null,
+    claim_id = :claim, updated_at = :now, started_at = :now,
     lease_until = cast(:now + :lease * 1000000 as integer)
 where seq in (
     select found.seq

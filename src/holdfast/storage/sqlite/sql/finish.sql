@@ -12,7 +12,7 @@ select tenant, id, version, seq, task, queue, :state, :reason, priority, due,
         else coalesce(substr(nullif(errors, '[]'), 1, length(errors) - 1) || ',', '[') || '{"at":' || :now || ','
             || substr(:error, 2) || ']' end,
     case when :keep > 0 then progress end, schedule_id, token, worker, created_at,
-    coalesce(started_at, cast(:now - :elapsed * 1000000 as integer)), :now, :now,
+    coalesce(cast(:now - :elapsed * 1000000 as integer), started_at), :now, :now,
     cast(:now + case when :keep > 0 then :keep else 3600 end * 1000000 as integer), :keep <= 0
 from holdfast_jobs j
 where tenant = :tenant and id = :id and token = :token;

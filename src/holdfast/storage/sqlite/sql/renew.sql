@@ -2,5 +2,5 @@
 --: rows tenant, id, token, lease, elapsed
 update holdfast_jobs
 set lease_until = cast(:now + :lease * 1000000 as integer), updated_at = :now,
-    started_at = coalesce(started_at, cast(:now - :elapsed * 1000000 as integer))
+    started_at = coalesce(cast(:now - :elapsed * 1000000 as integer), started_at)
 where tenant = :tenant and id = :id and token = :token and state = 'running'

@@ -3,7 +3,7 @@
 update holdfast_jobs
 set state = :state, reason = :reason, attempt = attempt - :uncounted, crashes = crashes + :crashed,
     due = case when :delay > 0 then cast(:now + :delay * 1000000 as integer) else due end,
-    started_at = coalesce(started_at, cast(:now - :elapsed * 1000000 as integer)),
+    started_at = coalesce(cast(:now - :elapsed * 1000000 as integer), case when :crashed > 0 then started_at end),
     errors = case when :error is null then errors
         else coalesce(substr(nullif(errors, '[]'), 1, length(errors) - 1) || ',', '[') || '{"at":' || :now || ','
             || substr(:error, 2) || ']' end,
