@@ -2,9 +2,10 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from holdfast.clock import from_micros
+from holdfast.errors import InvalidOption
 from holdfast.model.job import AttemptError, ClaimedJob, JobRecord, JobState
 from holdfast.model.policy import Policy
 from holdfast.storage.op import Row
@@ -30,7 +31,7 @@ def record(row: Row) -> JobRecord:
         attempt, max_attempts, crashes, timeout, policy_text, errors, progress, schedule_id, worker, created_at,
         started_at, finished_at, updated_at, _, _,
     ) = row  # fmt: skip
-    policy = Policy.loads(policy_text)
+    policy = _policy(policy_text)
     return JobRecord(
         id=id,
         task=task,
@@ -40,11 +41,11 @@ def record(row: Row) -> JobRecord:
         state=JobState(state),
         reason=reason,
         priority=priority,
-        args=json.loads(args) if args else {},
-        result=json.loads(result) if result else None,
+        args=_decoded(args, dict) or {},
+        result=_decoded(result),
         key=key,
         group=group,
-        progress=json.loads(progress) if progress else None,
+        progress=_decoded(progress),
         attempt=attempt,
         max_attempts=max_attempts,
         crashes=crashes,
@@ -53,8 +54,8 @@ def record(row: Row) -> JobRecord:
         on_timeout=policy.on_timeout,
         keep_succeeded=policy.keep_succeeded,
         keep_failed=policy.keep_failed,
-        tags=tuple(json.loads(tags)) if tags else (),
-        metadata=json.loads(metadata) if metadata else {},
+        tags=tuple(_decoded(tags, list) or ()),
+        metadata=_decoded(metadata, dict) or {},
         schedule_id=schedule_id,
         worker=worker,
         created_at=moment(created_at),
@@ -72,18 +73,34 @@ def is_stub(row: Row) -> bool:
 
 
 def attempt_errors(text: str | None) -> tuple[AttemptError, ...]:
-    if not text:
-        return ()
-    entries: list[dict[str, Any]] = json.loads(text)
-    return tuple(
-        AttemptError(
-            attempt=entry.get("attempt", 0),
-            kind=entry.get("kind", "Error"),
-            message=entry.get("message", ""),
-            traceback=entry.get("traceback", ""),
-            data=entry.get("data"),
-            at=moment_or_none(entry.get("at")),
-            worker=entry.get("worker"),
-        )
-        for entry in entries
+    entries: list[Any] = _decoded(text, list) or []
+    return tuple(_attempt_error(cast("dict[str, Any]", entry)) for entry in entries if isinstance(entry, dict))
+
+
+def _attempt_error(entry: dict[str, Any]) -> AttemptError:
+    at = entry.get("at")
+    return AttemptError(
+        attempt=entry.get("attempt", 0),
+        kind=entry.get("kind", "Error"),
+        message=entry.get("message", ""),
+        traceback=entry.get("traceback", ""),
+        data=entry.get("data"),
+        at=moment(at) if isinstance(at, int) else None,
+        worker=entry.get("worker"),
     )
+
+
+def _decoded(text: str | None, kind: type = object) -> Any:
+    """JSON that others may have written, too: None for what is none, or is of another kind. No row hides its page."""
+    try:
+        value = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, kind) else None
+
+
+def _policy(text: str) -> Policy:
+    try:
+        return Policy.loads(text)
+    except InvalidOption:
+        return Policy()
