@@ -73,7 +73,7 @@ class Settings:
     name: what people see the worker called; it identifies nothing.
     processes: `cpu=True` bodies a worker runs at once, each in a process; None: as many as the machine has processors.
     process_jobs: jobs after which such a process is replaced, 1000.
-    process_memory: address space it may take, "2GB" or bytes, from 64 MB; None: no limit.
+    process_memory: memory it may allocate, "2GB" or bytes, from 64 MB; None: no limit.
     """
 
     url: str = field(default=DEFAULT_URL, repr=False)

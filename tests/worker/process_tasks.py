@@ -104,9 +104,12 @@ def surroundings() -> list[Any]:
 
 
 @tasks.task(cpu=True)
-def helper_program(seconds: float) -> int:
+def helper_program(seconds: float, mark: str = "") -> int:
     program = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"])
     program.returncode = 0  # on purpose never waited for
+    if mark:
+        Path(mark).write_text(str(program.pid))
+        time.sleep(seconds)
     return program.pid
 
 

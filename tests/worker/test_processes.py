@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.worker import broken_tasks
+from tests.worker import process_tasks as t
 
 from holdfast.context import Context, JobView
 from holdfast.ids import new_id
@@ -25,8 +27,6 @@ from holdfast.worker.attempt import AnyTask
 from holdfast.worker.child import MAIN, watch_parent
 from holdfast.worker.holding import Holding, Stop
 from holdfast.worker.processes import Limits, Processes
-from tests.worker import broken_tasks
-from tests.worker import process_tasks as t
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process bodies need POSIX")
 
@@ -364,6 +364,18 @@ def test_programs_a_body_started_end_with_its_process() -> None:
             program = await one.value(t.helper_program, 60)
             os.kill(program, 0)
         assert gone(program)
+
+    run(body)
+
+
+def test_programs_a_body_started_are_killed_with_it(tmp_path: Path) -> None:
+    async def body() -> None:
+        mark = tmp_path / "pid"
+        async with pool() as one:
+            held, end = one.start(t.helper_program, 60, str(mark))
+            await until(lambda: mark.exists() and mark.read_text() != "")
+            await one.stop(held, end, "cancel")
+            assert gone(int(mark.read_text()), 1)
 
     run(body)
 

@@ -107,8 +107,8 @@ class Child:
 
     def _spent(self) -> bool:
         """Whether another process should run the next job: this one is old, large, or was tampered with."""
-        size, really = memory()
-        if self._memory is not None and size > self._memory / 2:
+        asked, really = memory()
+        if self._memory is not None and asked > self._memory / 2:
             return True
         return self._jobs >= self._most_jobs or really > self._most_rss or _tools() != self._tools
 
@@ -233,13 +233,13 @@ def _task_in(module: ModuleType, qualname: str, task: str) -> AnyTask:
 
 
 def memory() -> tuple[int, int]:
-    """Bytes of address space and of memory that this process has; 0 where they cannot be known."""
+    """Bytes of its own that this process has asked for, and that it really has; 0 where they cannot be known."""
     try:
         with open("/proc/self/statm", "rb") as file:
-            size, really = file.read().split()[:2]
-        page = os.sysconf("SC_PAGE_SIZE")
-        return int(size) * page, int(really) * page
-    except (OSError, ValueError):
+            pages = [int(count) for count in file.read().split()]
+        size = os.sysconf("SC_PAGE_SIZE")
+        return pages[5] * size, pages[1] * size
+    except (OSError, ValueError, IndexError):
         return 0, 0
 
 
@@ -250,13 +250,16 @@ def _tools() -> tuple[object, ...]:
 
 
 def limit_memory(most: int | None) -> None:
-    """Let allocations beyond `most` bytes of address space fail with MemoryError."""
+    """Let allocations beyond `most` bytes fail with MemoryError."""
     if most is None:
         return
     import resource
 
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    # On Linux this counts what can be written, anonymous maps included; the address space holds much that nobody
+    # has used, such as 64 MB for each thread's allocations.
+    which = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    hard = resource.getrlimit(which)[1]
+    resource.setrlimit(which, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _die_with(parent: int) -> None:

@@ -50,7 +50,7 @@ class ProcessDied(Exception):
 @dataclass(frozen=True, slots=True)
 class Limits:
     """processes: how many at once; jobs: one is replaced after so many; rss: or when it has grown to so many bytes;
-    memory: bytes of address space beyond which its allocations fail, None for no such limit."""
+    memory: bytes beyond which its allocations fail, None for no such limit."""
 
     processes: int
     jobs: int = 1000
