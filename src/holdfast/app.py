@@ -66,7 +66,7 @@ class Holdfast(TaskMaker):
         self._defaults = JobOptions.of(defaults) if defaults else NO_OPTIONS
         self._settings = Settings.load(**self._given)
         self._tasks = TaskSet()
-        self._client: Client | None = None
+        self._client = Client(lambda: open_store(self._settings, self._clock, **self._sources))
         self._bus = Bus()
         for name in event_log.LINES:
             self._bus.on(name, event_log.write)
@@ -85,7 +85,7 @@ class Holdfast(TaskMaker):
         **settings: Unpack[SettingArguments],
     ) -> None:
         """Give settings later than the constructor, before the first use. Raises MisuseError after it."""
-        if self._client is not None:
+        if self._client.in_use:
             raise MisuseError("configure comes before the first use of the app; close() it, or make another")
         given = {"url": url, **settings}
         self._given.update({name: value for name, value in given.items() if value is not None})
@@ -300,17 +300,13 @@ class Holdfast(TaskMaker):
 
     def close(self) -> None:
         """Finish pending writes and close all connections; the next use opens them anew."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._client.close()
 
     async def aclose(self) -> None:
         """`close` for event loops."""
         await asyncio.to_thread(self.close)
 
     def _open(self) -> Client:
-        if self._client is None:
-            self._client = Client(open_store(self._settings, self._clock, **self._sources))
         return self._client
 
     def _caretaker(self, plan: Plan) -> Caretaker:

@@ -1,5 +1,7 @@
 """The caller's side: jobs are stored, read, and waited for."""
 
+import os
+import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Generic, TypeVar
@@ -29,11 +31,29 @@ running_job: ContextVar[str | None] = ContextVar("holdfast_running_job", default
 
 
 class Client:
-    """What an app and its jobs' handles share: a store, and one watch over the jobs that are waited for."""
+    """What an app and its jobs' handles share: a store, and one watch over the jobs that are waited for.
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._waiter = Waiter(lambda ids, scope: store.run(get(ids, scope), "read"))
+    Both are made at first use, and anew at the first use after `close`.
+    """
+
+    def __init__(self, open: Callable[[], Store]) -> None:
+        self._open = open
+        self._parts: tuple[Store, Waiter] | None = None
+
+    @property
+    def store(self) -> Store:
+        return (self._parts or self._opened())[0]
+
+    @property
+    def in_use(self) -> bool:
+        return self._parts is not None
+
+    def _opened(self) -> tuple[Store, Waiter]:
+        with _opening:
+            if self._parts is None:
+                store = self._open()
+                self._parts = store, Waiter(lambda ids, scope: store.run(get(ids, scope), "read"))
+            return self._parts
 
     def enqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
         """Store jobs; durable when it returns. All or none."""
@@ -54,15 +74,33 @@ class Client:
 
     def watch(self, id: str, scope: Scope) -> Watch:
         """Learn when a job has ended."""
-        return self._waiter.watch(id, scope)
+        return (self._parts or self._opened())[1].watch(id, scope)
 
     def ended(self) -> None:
         """Some job ended in this process: whoever waits may look at once."""
-        self._waiter.nudge()
+        if self._parts is not None:
+            self._parts[1].nudge()
 
     def close(self) -> None:
-        self._waiter.close()
-        self.store.close()
+        """Finish what is under way and close all connections. Whoever waits for a job is told."""
+        with _opening:
+            parts, self._parts = self._parts, None
+        if parts is not None:
+            parts[1].close()
+            parts[0].close()
+
+
+_opening = threading.Lock()
+"""Held while an app makes its store, which opens nothing: two threads that start at once share one."""
+
+
+def _after_fork() -> None:
+    global _opening
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Job(Generic[R]):

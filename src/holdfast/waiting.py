@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from holdfast.clock import monotonic
-from holdfast.errors import DatabaseError
+from holdfast.errors import DatabaseUnavailable
 from holdfast.model.job import JobRecord
 from holdfast.model.tenant import Scope
 from holdfast.storage.ops.inspect import Gone
@@ -24,6 +24,9 @@ FIRST_PAUSE = 0.004
 LONGEST_PAUSE = 0.25
 """Seconds between two looks: grows by half each time, back to the first when somebody new waits."""
 
+LAST_LOOK = 0.5
+"""Seconds that the look at the end of a wait may take: a job that ended just before is no late one."""
+
 
 class Watch:
     """One caller's wait for one job."""
@@ -33,13 +36,14 @@ class Watch:
         self.id = id
         self.scope = scope
         self.found: Found = None
-        self.error: DatabaseError | None = None
+        self.error: Exception | None = None
         self._done = threading.Event()
+        self._looked = threading.Event()
         self._future: asyncio.Future[None] | None = None
 
     def wait(self, timeout: float | None) -> Found:
         """Block until the job has ended or is not there. Raises TimeoutError, or the database's error."""
-        if not self._done.wait(timeout):
+        if not self._done.wait(timeout) and not self._last_look():
             raise TimeoutError
         return self._answer()
 
@@ -47,13 +51,29 @@ class Watch:
         """`wait` for event loops."""
         self._future = asyncio.get_running_loop().create_future()
         if not self._done.is_set():
-            async with asyncio.timeout(timeout):
-                await self._future
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._future
+            except TimeoutError:
+                if not await asyncio.to_thread(self._last_look):
+                    raise
         return self._answer()
 
-    def settle(self, found: Found, error: DatabaseError | None = None) -> None:
+    def _last_look(self) -> bool:
+        """The time is over: whether one more look finds that the job has ended."""
+        self._looked.clear()
+        self._waiter.nudge()
+        self._looked.wait(LAST_LOOK)
+        return self._done.is_set()
+
+    def looked(self) -> None:
+        """The job was looked at, and goes on."""
+        self._looked.set()
+
+    def settle(self, found: Found, error: Exception | None = None) -> None:
         self.found, self.error = found, error
         self._done.set()
+        self._looked.set()
         future = self._future
         if future is not None:
             try:
@@ -90,6 +110,8 @@ class Waiter:
     def watch(self, id: str, scope: Scope) -> Watch:
         watch = Watch(self, id, scope)
         with self._mutex:
+            if self._closed:
+                raise _closed_meanwhile()
             self._watches.add(watch)
             if not self._running:
                 self._running = True
@@ -107,8 +129,12 @@ class Waiter:
             self._soon.set()
 
     def close(self) -> None:
-        self._closed = True
+        with self._mutex:
+            self._closed = True
+            left, self._watches = self._watches, set()
         self._soon.set()
+        for watch in left:
+            watch.settle(None, _closed_meanwhile())
 
     def reset(self) -> None:
         """In a forked child: the thread and those who waited are the parent's."""
@@ -141,19 +167,25 @@ class Waiter:
             ours = [watch for watch in watches if watch.scope == scope]
             try:
                 found = self._look([watch.id for watch in ours], scope)
-            except DatabaseError as error:
+            except Exception as error:  # whoever waits shall hear of it, whatever it is
                 for watch in ours:
                     watch.settle(None, error)
                 self._drop(ours)
                 continue
-            ended = [(watch, one) for watch, one in zip(ours, found, strict=True) if _over(one)]
-            self._drop([watch for watch, _ in ended])
-            for watch, one in ended:
-                watch.settle(one)
+            self._drop([watch for watch, one in zip(ours, found, strict=True) if _over(one)])
+            for watch, one in zip(ours, found, strict=True):
+                if _over(one):
+                    watch.settle(one)
+                else:
+                    watch.looked()
 
     def _drop(self, watches: Sequence[Watch]) -> None:
         with self._mutex:
             self._watches.difference_update(watches)
+
+
+def _closed_meanwhile() -> DatabaseUnavailable:
+    return DatabaseUnavailable("the app was closed while its job was waited for")
 
 
 _waiters: "weakref.WeakSet[Waiter]" = weakref.WeakSet()

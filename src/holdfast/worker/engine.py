@@ -51,6 +51,7 @@ class Engine:
 
     def __init__(self, client: Client, bus: Bus, tasks: Tasks, plan: Plan, duties: Duties | None) -> None:
         self._client = client
+        self._store = client.store
         self._bus = bus
         self._tasks = tasks
         self._plan = plan
@@ -58,7 +59,7 @@ class Engine:
         self._hurried = False
         self.tally = Tally()
         self.holdings = Holdings()
-        store = client.store
+        store = self._store
         self.teller = Teller(store, bus)
         self.finisher = Finisher(store, self.holdings, bus, self.teller, self._written)
         limits = Limits(plan.processes, plan.process_jobs, plan.process_memory)
@@ -75,12 +76,12 @@ class Engine:
 
     async def start(self, claiming: bool = True) -> None:
         """Begin; returns once the database has been reached and, where `claiming`, the first claim was made."""
-        await asyncio.to_thread(self._client.store.run, workers.seen(self._sign()), "lease")
+        await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
         self._jobs = [asyncio.create_task(part) for part in (self.finisher.run(), self.teller.run(), self._turn())]
         self.renewer.start()
         if not claiming:
             return
-        self._listener = await asyncio.to_thread(self._client.store.listen, self._bell)
+        self._listener = await asyncio.to_thread(self._store.listen, self._bell)
         self._jobs += [asyncio.create_task(self._free_known()), asyncio.create_task(self.claimer.run())]
         if self._duties is not None:
             self._duties.start()
@@ -115,7 +116,7 @@ class Engine:
             await asyncio.to_thread(self._duties.join, AFTERMATH)
         await asyncio.to_thread(self.renewer.join, AFTERMATH)
         try:
-            await self._client.store.arun(workers.gone(self._plan.boot), "lease")
+            await self._store.arun(workers.gone(self._plan.boot), "lease")
         except HoldfastError as error:
             self._bus.tell("database.away", what="the worker could not sign off", error=error)
 
@@ -161,7 +162,7 @@ class Engine:
             names = self._tasks.names()
             if names and (names != known or self._tasks.others_exist):
                 try:
-                    while await self._client.store.arun(unblock(names, UNBLOCK_PAGE)) >= UNBLOCK_PAGE:
+                    while await self._store.arun(unblock(names, UNBLOCK_PAGE)) >= UNBLOCK_PAGE:
                         pass
                     known = names
                 except HoldfastError as error:
