@@ -5,10 +5,12 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, TypeVar
 
 from typing_extensions import Unpack
 
+from holdfast.bound import Bound
 from holdfast.client import Client, Job
 from holdfast.clock import Clock, DatabaseClock
 from holdfast.config import SettingArguments, Settings
@@ -19,12 +21,14 @@ from holdfast.leader.caretaker import Caretaker
 from holdfast.leader.duties import overdue, promote, prune, rescue, upkeep
 from holdfast.management import Jobs
 from holdfast.model.duration import Duration, seconds
+from holdfast.model.event import Event
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
+from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
 from holdfast.storage.ops.jobs import unblock
-from holdfast.task import Call, Task, TaskMaker, TaskSet, to_new_job
+from holdfast.task import Call, Task, TaskMaker, TaskSet
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.tally import Report
 from holdfast.worker.worker import DEFAULT_GRACE, Worker
@@ -68,6 +72,7 @@ class Holdfast(TaskMaker):
         self._tasks = TaskSet()
         self._client = Client(lambda: open_store(self._settings, self._clock, **self._sources))
         self._bus = Bus()
+        self._chosen: dict[tuple[str, Subscriber], Subscriber] = {}
         for name in event_log.LINES:
             self._bus.on(name, event_log.write)
         self._set_log_level()
@@ -127,23 +132,37 @@ class Holdfast(TaskMaker):
 
     def enqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.enqueue` comes to: store these calls, all or none."""
-        new = [to_new_job(call, self._defaults) for call in calls]
-        client = self._open()
-        client.enqueue(new, Scope())
-        return [
-            Job(client, job.id, call.task.signature.load_result, Scope(job.tenant))
-            for job, call in zip(new, calls, strict=True)
-        ]
+        return Bound(self._open(), self._defaults).enqueue(calls)
 
     async def aenqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.aenqueue` comes to."""
-        new = [to_new_job(call, self._defaults) for call in calls]
-        client = self._open()
-        await client.aenqueue(new, Scope())
-        return [
-            Job(client, job.id, call.task.signature.load_result, Scope(job.tenant))
-            for job, call in zip(new, calls, strict=True)
-        ]
+        return await Bound(self._open(), self._defaults).aenqueue(calls)
+
+    def bind(self, connection: Any) -> Bound:
+        """This app within the transaction that is open on `connection`, which stays the caller's to commit.
+
+        connection: a sqlite3, psycopg, asyncpg or aiosqlite connection, a SQLAlchemy Session, AsyncSession,
+            Connection or AsyncConnection on one of these, or Django's. InvalidOption for anything else.
+
+        >>> app.bind(session).enqueue_many([send_mail.call(to, subject="news") for to in addresses])
+        """
+        return Bound(self._open(), self._defaults).bind(connection)
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A transaction on a connection of our own (psycopg's or sqlite3's), for SQL of yours and jobs beside it:
+        committed at the end of the block, rolled back when it raises.
+
+        On SQLite it holds the one writer's place: keep it short, and enqueue with `using(connection=…)` inside.
+
+        >>> with app.transaction() as connection:
+        ...     connection.execute("insert into orders (id) values (1)")
+        ...     send_mail.using(connection=connection).enqueue("a@b.c", subject="thanks")
+        """
+        return transaction(self.store.desk)
+
+    def atransaction(self) -> AbstractAsyncContextManager[Any]:
+        """`transaction` for event loops: an asynchronous psycopg connection, or on SQLite the same one as there."""
+        return atransaction(self.store.desk)
 
     @property
     def jobs(self) -> Jobs:
@@ -266,18 +285,39 @@ class Holdfast(TaskMaker):
 
     # Events
 
-    def on(self, name: str, subscriber: Subscriber | None = None) -> Any:
-        """Call a function for every fact of this process named so ("*": for all): `@app.on("lease.lost")`."""
+    def on(
+        self,
+        name: str,
+        subscriber: Subscriber | None = None,
+        *,
+        task: Task[Any, Any, Any] | str | None = None,
+        queue: str | None = None,
+    ) -> Any:
+        """Call a function for every event of this process named so ("*": for all), after the commit it speaks of.
+
+        task, queue: only events about these. Raises InvalidOption for a name that is no event.
+
+        >>> @app.on("job.failed", queue="mail")
+        ... def alert(event: Event) -> None: ...
+        """
+        about = task.name if isinstance(task, Task) else task
 
         def subscribe(function: Subscriber) -> Subscriber:
-            self._bus.on(name, function)
+            def chosen(event: Event) -> object:
+                if (about is None or event.task == about) and (queue is None or event.queue == queue):
+                    return function(event)
+                return None
+
+            plain = about is None and queue is None
+            self._bus.subscribe(name, function if plain else chosen)
+            self._chosen[name, function] = function if plain else chosen
             return function
 
         return subscribe if subscriber is None else subscribe(subscriber)
 
     def off(self, name: str, subscriber: Subscriber) -> None:
         """Undo `on`."""
-        self._bus.off(name, subscriber)
+        self._bus.off(name, self._chosen.pop((name, subscriber), subscriber))
 
     # The database
 

@@ -51,6 +51,13 @@ class Port(Protocol):
     def extend(self, seconds: float) -> None: ...
 
 
+class Connecting(Protocol):
+    """Opens the connection on which a body's effects and its job's end are one commit."""
+
+    def open(self) -> Any: ...
+    async def aopen(self) -> Any: ...
+
+
 class _NoPort:
     """For bodies that no worker runs."""
 
@@ -115,10 +122,20 @@ class Context(Generic[D]):
     """
 
     __holdfast_context__: ClassVar[bool] = True
-    __slots__ = ("_deps", "_log", "_port", "job")
+    __slots__ = ("_connection", "_deps", "_effects", "_log", "_port", "job")
 
-    def __init__(self, job: JobView, *, deps: D | Unset = UNSET, port: Port | None = None) -> None:
+    def __init__(
+        self,
+        job: JobView,
+        *,
+        deps: D | Unset = UNSET,
+        connection: Any = None,
+        port: Port | None = None,
+        effects: Connecting | None = None,
+    ) -> None:
         self.job = job
+        self._connection = connection
+        self._effects = effects
         self._deps = deps
         self._port: Port = _NoPort() if port is None else port
         self._log: JobLog | None = None
@@ -128,6 +145,24 @@ class Context(Generic[D]):
         if isinstance(self._deps, Unset):
             raise MisuseError(f"task {self.job.task} has no deps here: give the app deps=, or Context(job, deps=…)")
         return self._deps
+
+    @property
+    def connection(self) -> Any:
+        """The connection or session of the task's `transaction=`, opened at first use: what is written there, jobs
+        enqueued with `using(connection=ctx.connection)`, the result and the end of this job are one commit."""
+        return self._given_connection() if self._effects is None else self._effects.open()
+
+    async def aconnection(self) -> Any:
+        """`connection` for async bodies, where to open it takes an await.
+
+        >>> connection = await ctx.aconnection()
+        """
+        return self._given_connection() if self._effects is None else await self._effects.aopen()
+
+    def _given_connection(self) -> Any:
+        if self._connection is None:
+            raise MisuseError(f"task {self.job.task} has no connection here: give its decorator transaction=")
+        return self._connection
 
     @property
     def log(self) -> JobLog:

@@ -7,6 +7,7 @@ HoldfastError                      code
 ├── InvalidOption (ValueError)     invalid_option    an option of a call: a bad duration, a naive datetime …
 │   └── InvalidArguments           invalid_arguments arguments a task does not take or JSON cannot hold
 ├── InvalidResult                  invalid_result    a return value its annotation or JSON cannot hold
+├── TransactionTooLong             transaction_too_long  a body kept its transaction on SQLite for too long
 ├── DatabaseError                  database
 │   ├── DatabaseUnavailable        unavailable       cannot be reached, opened or written now
 │   ├── NotADatabase               not_a_database    the file is something else
@@ -73,6 +74,12 @@ class InvalidResult(HoldfastError):
     """A return value that its annotation refuses or JSON cannot hold."""
 
     code = "invalid_result"
+
+
+class TransactionTooLong(HoldfastError):
+    """A body kept its transaction on SQLite, where all writers wait for it, for too long; it was rolled back."""
+
+    code = "transaction_too_long"
 
 
 class DatabaseError(HoldfastError):

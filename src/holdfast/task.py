@@ -23,6 +23,7 @@ from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unse
 from holdfast.model.policy import Policy
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.text import check_name, shown
+from holdfast.storage.lenders import recognise
 
 if TYPE_CHECKING:
     from holdfast.client import Job
@@ -32,6 +33,8 @@ R = TypeVar("R")
 C = TypeVar("C")
 X = TypeVar("X")
 Later: TypeAlias = Coroutine[Any, Any, R]
+Transaction: TypeAlias = Callable[[], Any] | bool | None
+"""A function that opens a connection or session for one attempt, or True: one of our own."""
 
 
 class Binding(Protocol):
@@ -43,6 +46,10 @@ class Binding(Protocol):
 
     async def aenqueue(self, calls: "Sequence[Call[Any]]") -> "list[Job[Any]]":
         """`enqueue` for event loops."""
+        ...
+
+    def bind(self, connection: Any) -> "Binding":
+        """The same within the caller's transaction on this connection."""
         ...
 
 
@@ -61,14 +68,21 @@ class Task(Generic[P, R, C]):
     name: what its jobs are stored under; `aliases`: old names under which jobs may still be waiting.
     body: the function itself; `signature`: its parameters and result, as JSON text.
     is_async: whether the body runs on the worker's loop; `cpu`: in a process of its own.
-    options: what its jobs are stored with.
+    options: what its jobs are stored with; `connection`: in whose transaction, None for one of their own.
+    transaction: what opens the connection on which its body's effects and its end are one commit.
     retry: what the decorator said, code included; UNSET where it said nothing.
 
     >>> job = send_mail.using(delay="5m").enqueue("a@b.c", subject="hi")
     """
 
     def __init__(
-        self, body: Callable[..., C], name: str, aliases: tuple[str, ...], cpu: bool, options: JobOptions
+        self,
+        body: Callable[..., C],
+        name: str,
+        aliases: tuple[str, ...],
+        cpu: bool,
+        options: JobOptions,
+        transaction: Transaction = None,
     ) -> None:
         update_wrapper(self, body)
         self.name = name
@@ -79,6 +93,8 @@ class Task(Generic[P, R, C]):
         self.cpu = cpu
         self.options = options
         self.retry = options.retry
+        self.transaction = transaction
+        self.connection: Any = None
         self._home = _Home()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
@@ -101,7 +117,7 @@ class Task(Generic[P, R, C]):
                 f"task {self.name} is in a TaskSet that no app has taken in: "
                 "call app.include(tasks) with that set, where the app is made"
             )
-        return home.binding
+        return home.binding if self.connection is None else home.binding.bind(self.connection)
 
     def bind(self, binding: Binding) -> None:
         """Say where this task's jobs are stored, also of those `using` made from it before.
@@ -117,12 +133,15 @@ class Task(Generic[P, R, C]):
         other._home = _Home(binding)
         return other
 
-    def using(self, **options: Unpack[OptionArguments]) -> "Task[P, R, C]":
+    def using(self, *, connection: Any = None, **options: Unpack[OptionArguments]) -> "Task[P, R, C]":
         """The same task with other options for the jobs it enqueues; this one stays as it is.
 
         Takes queue, priority, delay or run_at, retry, timeout, on_timeout, on_crash, max_crashes, keep_succeeded,
         keep_failed, tags, metadata and tenant, as the decorator does (JobOptions says what they mean). Durations
         are text such as "5m", seconds or a timedelta. Raises InvalidOption.
+
+        connection: enqueue in the transaction that is open on it, which stays yours to commit: a sqlite3, psycopg,
+            asyncpg or aiosqlite connection, a SQLAlchemy session or connection, or Django's.
 
         >>> send_mail.using(delay="5m", priority=5).enqueue("a@b.c", subject="hi")
         """
@@ -130,6 +149,9 @@ class Task(Generic[P, R, C]):
         self._refuse_code(given.retry)
         other = copy(self)
         other.options = given.over(self.options)
+        if connection is not None:
+            recognise(connection)
+            other.connection = connection
         return other
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> "Call[R]":
@@ -238,6 +260,7 @@ class TaskMaker:
         name: str | None = None,
         aliases: Iterable[str] = (),
         cpu: bool = False,
+        transaction: Transaction = None,
         **options: Unpack[OptionArguments],
     ) -> TaskDecorator: ...
     def task(
@@ -247,6 +270,7 @@ class TaskMaker:
         name: str | None = None,
         aliases: Iterable[str] = (),
         cpu: bool = False,
+        transaction: Transaction = None,
         **options: Unpack[OptionArguments],
     ) -> Any:
         """Make a task of a function: `@task`, or `@task(queue="mail", timeout="30s")`.
@@ -254,6 +278,8 @@ class TaskMaker:
         name: what jobs are stored under; the function's own name if not given.
         aliases: old names under which jobs may still be waiting.
         cpu: run the body, which must be a plain function, in a process of its own.
+        transaction: a function that opens a connection or session (True: one of our own), which the body finds as
+            `ctx.connection`: what it writes there and the end of its job are one commit.
         options: defaults for the task's jobs, as `Task.using` takes them.
 
         Raises DuplicateTask, ConfigError and InvalidOption.
@@ -263,7 +289,7 @@ class TaskMaker:
         """
 
         def decorate(body: Callable[..., Any]) -> Task[Any, Any, Any]:
-            made = _define(body, name, aliases, cpu, JobOptions.of(options))
+            made = _define(body, name, aliases, cpu, JobOptions.of(options), transaction)
             self.add(made)
             return made
 
@@ -311,11 +337,31 @@ class TaskSet(TaskMaker):
 
 
 def _define(
-    body: Callable[..., Any], name: str | None, aliases: Iterable[str], cpu: bool, options: JobOptions
+    body: Callable[..., Any],
+    name: str | None,
+    aliases: Iterable[str],
+    cpu: bool,
+    options: JobOptions,
+    transaction: Transaction,
 ) -> Task[Any, Any, Any]:
     name = _check_body(body, name, cpu)
+    _check_transaction(body, name, cpu, transaction)
     others = tuple(check_name(alias, "an alias") for alias in ((aliases,) if isinstance(aliases, str) else aliases))
-    return Task(body, name, others, cpu, options)
+    return Task(body, name, others, cpu, options, transaction or None)
+
+
+def _check_transaction(body: Callable[..., Any], name: str, cpu: bool, transaction: object) -> None:
+    if not transaction:
+        return
+    if transaction is not True and not callable(transaction):
+        raise ConfigError(
+            f"transaction of task {name} must be True, or a function that opens a connection or session; "
+            f"not {shown(transaction)}"
+        )
+    if cpu:
+        raise ConfigError(f"task {name} runs in a process of its own, where it can have no transaction=")
+    if inspect.iscoroutinefunction(transaction) and not _is_async(body):
+        raise ConfigError(f"task {name} is a plain function, and its transaction= must be awaited")
 
 
 def _check_body(body: object, name: str | None, cpu: bool) -> str:

@@ -42,6 +42,8 @@ class OptionArguments(TypedDict, total=False, closed=True):
     delay: Duration | None
     run_at: datetime | None
     retry: RetryOption
+    expires: Duration | None
+    deadline: Duration | None
     timeout: Duration | None
     on_timeout: OnTimeout
     on_crash: OnCrash
@@ -60,6 +62,9 @@ class JobOptions:
     queue: the lane the job waits in, "default".
     priority: higher first, a 32-bit whole number, 0.
     delay, run_at: seconds from now, or an instant (UTC), before which it does not start; one of them.
+    expires: seconds from enqueue within which it must have started, or it is cancelled (reason `expired`); None: ever.
+    deadline: seconds from enqueue for its whole life, waits and retries included; past them it is stopped and cancelled
+        (reason `deadline`); None: no end.
     retry: how often it runs and how long it waits in between, once.
     timeout: seconds one attempt may run, 1 h; None: any time.
     on_timeout, on_crash, max_crashes, keep_succeeded, keep_failed: see Policy.
@@ -71,6 +76,8 @@ class JobOptions:
     priority: int | Unset = UNSET
     delay: float | Unset | None = UNSET
     run_at: datetime | Unset | None = UNSET
+    expires: float | Unset | None = UNSET
+    deadline: float | Unset | None = UNSET
     retry: Retry | Unset = UNSET
     timeout: float | Unset | None = UNSET
     on_timeout: OnTimeout | Unset = UNSET
@@ -112,7 +119,7 @@ class JobOptions:
 
 
 NO_OPTIONS = JobOptions()
-_OWN_COLUMNS = ("queue", "priority", "delay", "run_at", "timeout", "tags", "metadata", "tenant")
+_OWN_COLUMNS = ("queue", "priority", "delay", "run_at", "expires", "deadline", "timeout", "tags", "metadata", "tenant")
 _POLICY = tuple(each.name for each in fields(Policy))
 
 
@@ -125,7 +132,12 @@ def _columns(options: JobOptions) -> dict[str, Any]:
     return found
 
 
+_ELSEWHERE = {"connection": "task.using(…)", "transaction": "the decorator"}
+
+
 def _unknown(name: str) -> str:
+    if name in _ELSEWHERE:
+        return f"option {name!r} is given to {_ELSEWHERE[name]} only"
     close = get_close_matches(name, _CHECKS, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(_CHECKS)}"
     return f"there is no option {shown(name)}{hint}"
@@ -207,6 +219,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "priority": _check_number("priority", -_HIGHEST_PRIORITY - 1, _HIGHEST_PRIORITY),
     "delay": _or_none(_check_duration("delay")),
     "run_at": _or_none(lambda value: check_moment(value, "run_at")),
+    "expires": _or_none(_check_duration("expires")),
+    "deadline": _or_none(_check_duration("deadline")),
     "retry": _check_retry,
     "timeout": _or_none(_check_duration("timeout")),
     "on_timeout": _check_choice("on_timeout", "fail", "stall"),
