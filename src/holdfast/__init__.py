@@ -20,6 +20,7 @@ from holdfast.context import Context
 from holdfast.model.event import Event
 from holdfast.model.job import JobRecord, JobState
 from holdfast.model.retry import Retry
+from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
 from holdfast.storage.open import migration_sql
 from holdfast.task import Call, Task, TaskSet
 from holdfast.worker.tally import Report
@@ -28,14 +29,18 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Call",
+    "Cancel",
     "Context",
     "Event",
+    "Fail",
     "Holdfast",
     "Job",
     "JobRecord",
     "JobState",
     "Report",
     "Retry",
+    "RetryIn",
+    "Snooze",
     "Task",
     "TaskSet",
     "__version__",

@@ -70,8 +70,8 @@ class Holdfast(TaskMaker):
         self._defaults = JobOptions.of(defaults) if defaults else NO_OPTIONS
         self._settings = Settings.load(**self._given)
         self._tasks = TaskSet()
-        self._client = Client(lambda: open_store(self._settings, self._clock, **self._sources))
         self._bus = Bus()
+        self._client = Client(lambda: open_store(self._settings, self._clock, **self._sources), self._bus)
         self._chosen: dict[tuple[str, Subscriber], Subscriber] = {}
         for name in event_log.LINES:
             self._bus.on(name, event_log.write)

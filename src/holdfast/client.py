@@ -15,6 +15,7 @@ from holdfast.errors import (
     ResultGone,
     ResultTimeout,
 )
+from holdfast.events.bus import Bus
 from holdfast.ids import check_id
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.job import JobRecord, JobState, NewJob
@@ -36,7 +37,8 @@ class Client:
     Both are made at first use, and anew at the first use after `close`.
     """
 
-    def __init__(self, open: Callable[[], Store]) -> None:
+    def __init__(self, open: Callable[[], Store], bus: Bus) -> None:
+        self.bus = bus
         self._open = open
         self._parts: tuple[Store, Waiter] | None = None
 
@@ -59,10 +61,19 @@ class Client:
         """Store jobs; durable when it returns. All or none."""
         if new:
             self.store.run(jobs.enqueue(new, scope))
+            if self.bus.wanted("job.enqueued"):
+                self._tell_enqueued(self.store.run(get([one.id for one in new], scope), "read"))
 
     async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
         if new:
             await self.store.arun(jobs.enqueue(new, scope))
+            if self.bus.wanted("job.enqueued"):
+                self._tell_enqueued(await self.store.arun(get([one.id for one in new], scope), "read"))
+
+    def _tell_enqueued(self, found: Sequence[JobRecord | Gone | None]) -> None:
+        for record in found:
+            if isinstance(record, JobRecord):
+                self.bus.tell("job.enqueued", job=record, queue=record.queue, task=record.task)
 
     def get(self, id: str, scope: Scope) -> JobRecord | None:
         found = self.store.run(get([id], scope), "read")[0]

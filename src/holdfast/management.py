@@ -1,18 +1,29 @@
-"""`app.jobs`: reading jobs, and counting them."""
+"""`app.jobs`: reading jobs, and doing to one what a person may want."""
 
+import asyncio
+import time
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from holdfast.client import Client
-from holdfast.errors import InvalidOption
+from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, WrongState
 from holdfast.ids import check_id
+from holdfast.model.duration import Duration, seconds
 from holdfast.model.job import JobRecord, JobState
+from holdfast.model.jsontext import dump_json
+from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
-from holdfast.model.text import shown
-from holdfast.storage.ops import inspect
+from holdfast.model.text import check_name, shown
+from holdfast.storage.op import Op
+from holdfast.storage.ops import inspect, manage, telling
+from holdfast.storage.ops.manage import Answer
+from holdfast.storage.ops.telling import LogEntry
 from holdfast.task import Task
 
+R = TypeVar("R")
 MOST_LISTED = 1000
+BUSY_FOR = 5.0
+"""Seconds a verb waits for a row that somebody's transaction has locked."""
 
 
 class Page(Sequence[JobRecord]):
@@ -37,11 +48,13 @@ class Page(Sequence[JobRecord]):
 
 
 class Jobs:
-    """The jobs of one app."""
+    """The jobs of one app. Each verb has a twin for event loops: `cancel` and `acancel`."""
 
     def __init__(self, client: Client, scope: Scope) -> None:
         self._client = client
         self._scope = scope
+
+    # Reading
 
     def get(self, id: str) -> JobRecord | None:
         """The record of a job, live or finished; None for what is absent.
@@ -50,6 +63,10 @@ class Jobs:
         <JobState.SUCCEEDED: 'succeeded'>
         """
         return self._client.get(check_id(id), self._scope)
+
+    async def aget(self, id: str) -> JobRecord | None:
+        """`get` for event loops."""
+        return await self._client.aget(check_id(id), self._scope)
 
     def list(
         self,
@@ -68,16 +85,201 @@ class Jobs:
         >>> page = app.jobs.list(state="failed", limit=50)
         >>> older = app.jobs.list(state="failed", limit=50, after=page.next)
         """
-        if type(limit) is not int or not 1 <= limit <= MOST_LISTED:
-            raise InvalidOption(f"limit must be a whole number from 1 to {MOST_LISTED}, not {shown(limit)}")
-        which = inspect.Filter(_state(state), queue, task.name if isinstance(task, Task) else task, tag)
-        start = None if after is None else check_id(after)
-        found = self._client.store.run(inspect.page(which, self._scope, limit + 1, start), "read")
+        found = self._run(_page(self._scope, state, queue, task, tag, limit, after), "read")
+        return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    async def alist(
+        self,
+        *,
+        state: JobState | str | None = None,
+        queue: str | None = None,
+        task: "Task[Any, Any, Any] | str | None" = None,
+        tag: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """`list` for event loops."""
+        found = await self._arun(_page(self._scope, state, queue, task, tag, limit, after), "read")
         return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
     def count(self) -> dict[str, int]:
         """Jobs by state. It reads every row: for small databases and tests."""
-        return self._client.store.run(inspect.count(self._scope), "read")
+        return self._run(inspect.count(self._scope), "read")
+
+    def logs(self, id: str, *, limit: int = 1000) -> "list[LogEntry]":
+        """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step."""
+        return self._run(telling.logs(check_id(id), self._scope, limit=limit), "read")
+
+    async def alogs(self, id: str, *, limit: int = 1000) -> "list[LogEntry]":
+        """`logs` for event loops."""
+        return await self._arun(telling.logs(check_id(id), self._scope, limit=limit), "read")
+
+    # Doing
+
+    def cancel(self, id: str) -> JobRecord:
+        """Cancel a job: what waits never starts; what runs is asked to stop, and learns of it within a second.
+
+        Answers the record; one that has ended stays as it is. Raises JobNotFound.
+
+        >>> app.jobs.cancel(job.id).state
+        <JobState.CANCELLED: 'cancelled'>
+        """
+        return self._done(id, "cancel", self._persist(manage.cancel([check_id(id)], self._scope))[0])
+
+    async def acancel(self, id: str) -> JobRecord:
+        """`cancel` for event loops."""
+        return await self._adone(id, "cancel", (await self._apersist(manage.cancel([check_id(id)], self._scope)))[0])
+
+    def retry(self, id: str, *, delay: Duration = 0, force: bool = False) -> JobRecord:
+        """Run a failed, cancelled or stalled job again, as a new version with its full number of attempts.
+
+        delay: how long to wait first. force: take a succeeded one too.
+        Raises JobNotFound, and WrongState for a job that is live, or that succeeded.
+        """
+        op = manage.retry([check_id(id)], self._scope, seconds(delay, "delay"), force)
+        return self._done(id, "retry", self._run(op)[0])
+
+    async def aretry(self, id: str, *, delay: Duration = 0, force: bool = False) -> JobRecord:
+        """`retry` for event loops."""
+        op = manage.retry([check_id(id)], self._scope, seconds(delay, "delay"), force)
+        return await self._adone(id, "retry", (await self._arun(op))[0])
+
+    def delete(self, id: str) -> JobRecord:
+        """Remove a job in any state, with all its versions; whoever runs it is fenced first. Answers what was removed.
+
+        Raises JobNotFound.
+        """
+        record = self._known(id, self.get(id))
+        self._judge(id, "delete", record, self._persist(manage.delete([record.id], self._scope))[0])
+        self._client.bus.tell("job.deleted", job=record, queue=record.queue, task=record.task)
+        return record
+
+    async def adelete(self, id: str) -> JobRecord:
+        """`delete` for event loops."""
+        record = self._known(id, await self.aget(id))
+        self._judge(id, "delete", record, (await self._apersist(manage.delete([record.id], self._scope)))[0])
+        self._client.bus.tell("job.deleted", job=record, queue=record.queue, task=record.task)
+        return record
+
+    def resolve(self, id: str, result: Any = None) -> JobRecord:
+        """End a job by hand that waits or has stalled: it succeeded, with this result (anything JSON can hold).
+
+        Raises JobNotFound, and WrongState for a job that runs or has ended otherwise.
+        """
+        verdict = Finish(JobState.SUCCEEDED, 0.0, "resolved", dump_json(result, "result"))
+        return self._done(id, "resolve", self._settle(id, verdict))
+
+    async def aresolve(self, id: str, result: Any = None) -> JobRecord:
+        """`resolve` for event loops."""
+        verdict = Finish(JobState.SUCCEEDED, 0.0, "resolved", dump_json(result, "result"))
+        return await self._adone(id, "resolve", await self._asettle(id, verdict))
+
+    def fail(self, id: str, reason: str = "by hand") -> JobRecord:
+        """End a job by hand that waits or has stalled: it failed, for this reason. Raises as `resolve` does."""
+        return self._done(id, "fail", self._settle(id, Finish(JobState.FAILED, 0.0, check_name(reason, "reason"))))
+
+    async def afail(self, id: str, reason: str = "by hand") -> JobRecord:
+        """`fail` for event loops."""
+        verdict = Finish(JobState.FAILED, 0.0, check_name(reason, "reason"))
+        return await self._adone(id, "fail", await self._asettle(id, verdict))
+
+    # How
+
+    def _run(self, op: Op[R], lane: str = "write") -> R:
+        return self._client.store.run(op, lane)
+
+    async def _arun(self, op: Op[R], lane: str = "write") -> R:
+        return await self._client.store.arun(op, lane)
+
+    def _persist(self, op: "Op[list[Answer]]") -> "list[Answer]":
+        """Run it until no row is locked by somebody else."""
+        give_up = time.monotonic() + BUSY_FOR
+        while True:
+            answers = self._run(op)
+            if Answer.BUSY not in answers:
+                return answers
+            _patience(give_up)
+            time.sleep(0.02)
+
+    async def _apersist(self, op: "Op[list[Answer]]") -> "list[Answer]":
+        give_up = time.monotonic() + BUSY_FOR
+        while True:
+            answers = await self._arun(op)
+            if Answer.BUSY not in answers:
+                return answers
+            _patience(give_up)
+            await asyncio.sleep(0.02)
+
+    def _settle(self, id: str, verdict: Finish) -> Answer:
+        return self._run(manage.settle(check_id(id), self._scope, verdict))
+
+    async def _asettle(self, id: str, verdict: Finish) -> Answer:
+        return await self._arun(manage.settle(check_id(id), self._scope, verdict))
+
+    def _done(self, id: str, verb: str, answer: Answer) -> JobRecord:
+        return self._judge(id, verb, self.get(id), answer)
+
+    async def _adone(self, id: str, verb: str, answer: Answer) -> JobRecord:
+        return self._judge(id, verb, await self.aget(id), answer)
+
+    def _known(self, id: str, record: JobRecord | None) -> JobRecord:
+        if record is None:
+            raise JobNotFound(f"there is no job {id}", id)
+        return record
+
+    def _judge(self, id: str, verb: str, record: JobRecord | None, answer: Answer) -> JobRecord:
+        if answer is Answer.ABSENT:
+            raise JobNotFound(f"there is no job {id}", id)
+        known = self._known(id, record)
+        if answer in (Answer.FORBIDDEN, Answer.BUSY):
+            raise WrongState(f"job {id} is {known.state}: {verb} takes {TAKES[verb]}; nothing changed", id)
+        if answer is Answer.DONE:
+            self._tell(verb, known)
+        return known
+
+    def _tell(self, verb: str, record: JobRecord) -> None:
+        names = TOLD.get(verb, ())
+        for name in names:
+            self._client.bus.tell(name, job=record, queue=record.queue, task=record.task)
+        if "job.finished" in names:
+            self._client.ended()
+
+
+TAKES = {
+    "cancel": "any job",
+    "delete": "any job",
+    "retry": "failed, cancelled and stalled jobs, and succeeded ones with force=True",
+    "resolve": "jobs that wait or have stalled",
+    "fail": "jobs that wait or have stalled",
+}
+TOLD = {
+    "cancel": ("job.cancelled", "job.finished"),
+    "retry": ("job.retried",),
+    "resolve": ("job.succeeded", "job.finished"),
+    "fail": ("job.failed", "job.finished"),
+}
+
+
+def _patience(give_up: float) -> None:
+    if time.monotonic() > give_up:
+        raise DatabaseUnavailable(
+            f"somebody's transaction has had the job's row locked for {BUSY_FOR:g} s; nothing changed: try again later"
+        )
+
+
+def _page(
+    scope: Scope,
+    state: JobState | str | None,
+    queue: str | None,
+    task: "Task[Any, Any, Any] | str | None",
+    tag: str | None,
+    limit: int,
+    after: str | None,
+) -> "Op[list[JobRecord]]":
+    if type(limit) is not int or not 1 <= limit <= MOST_LISTED:
+        raise InvalidOption(f"limit must be a whole number from 1 to {MOST_LISTED}, not {shown(limit)}")
+    which = inspect.Filter(_state(state), queue, task.name if isinstance(task, Task) else task, tag)
+    return inspect.page(which, scope, limit + 1, None if after is None else check_id(after))
 
 
 def _state(state: JobState | str | None) -> str | None:

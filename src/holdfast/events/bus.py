@@ -3,12 +3,17 @@
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from holdfast.model.event import Event
+from holdfast.errors import InvalidOption
+from holdfast.model.event import EVENTS, Event
+from holdfast.model.job import AttemptError, JobRecord
+from holdfast.model.text import shown
 
 log = logging.getLogger("holdfast.events")
 Subscriber: TypeAlias = Callable[[Event], object]
+EVERYTHING = "*"
 
 
 class Bus:
@@ -17,25 +22,45 @@ class Bus:
     def __init__(self) -> None:
         self._subscribers: dict[str, tuple[Subscriber, ...]] = {}
 
+    def subscribe(self, name: str, subscriber: Subscriber) -> None:
+        """Call `subscriber` for events named `name`, or for all with "*"; InvalidOption for a name that is none."""
+        if name != EVERYTHING and name not in EVENTS:
+            close = get_close_matches(name, EVENTS, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(EVENTS)}"
+            raise InvalidOption(f"there is no event {shown(name)}{hint}")
+        self.on(name, subscriber)
+
     def on(self, name: str, subscriber: Subscriber) -> None:
-        """Call `subscriber` for every fact named `name`, or for all with "*"."""
         self._subscribers[name] = (*self._subscribers.get(name, ()), subscriber)
 
     def off(self, name: str, subscriber: Subscriber) -> None:
-        self._subscribers[name] = tuple(one for one in self._subscribers.get(name, ()) if one is not subscriber)
+        left = tuple(one for one in self._subscribers.get(name, ()) if one is not subscriber)
+        self._subscribers[name] = left
 
     def wanted(self, name: str) -> bool:
         """False where telling would be work for nobody."""
-        return bool(self._subscribers.get(name) or self._subscribers.get("*"))
+        return bool(self._subscribers.get(name) or self._subscribers.get(EVERYTHING))
 
     def tell(
-        self, name: str, /, *, job: Any = None, queue: str | None = None, task: str | None = None, **details: Any
+        self,
+        name: str,
+        /,
+        *,
+        job: JobRecord | None = None,
+        queue: str | None = None,
+        task: str | None = None,
+        error: AttemptError | None = None,
+        will_retry: bool | None = None,
+        count: int | None = None,
+        **details: Any,
     ) -> None:
-        """State a fact."""
-        hearers = (*self._subscribers.get(name, ()), *self._subscribers.get("*", ()))
+        """State a fact. Names that are no events (see log.py) are for the log alone."""
+        hearers = self._subscribers.get(name, ())
+        if name in EVENTS:
+            hearers = (*hearers, *self._subscribers.get(EVERYTHING, ()))
         if not hearers:
             return
-        event = Event(name, datetime.now(UTC), job, queue, task, details)
+        event = Event(name, datetime.now(UTC), job, queue, task, error, will_retry, count, details)
         for subscriber in hearers:
             try:
                 subscriber(event)

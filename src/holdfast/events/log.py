@@ -25,7 +25,7 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
         logging.WARNING,
         lambda e: f"job {e.details['id']} ({e.task}) lost its worker {e.details['worker']}: {e.details['what']}",
     ),
-    "job.attempt_failed": (
+    "attempt.failed": (
         logging.WARNING,
         lambda e: (
             f"job {e.details['id']} ({e.task}) failed in attempt {e.details['attempt']}: "
@@ -36,7 +36,7 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
         logging.WARNING,
         lambda e: f"no task {e.task!r} here: its jobs wait for a worker that has it",
     ),
-    "database.away": (logging.WARNING, lambda e: f"{e.details['what']}: {e.details['error']}; trying again"),
+    "database.away": (logging.WARNING, lambda e: f"{e.details['what']}: {e.details['cause']}; trying again"),
     "leader.elected": (logging.DEBUG, lambda e: f"leading, term {e.details['term']}"),
 }
 

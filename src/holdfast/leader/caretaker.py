@@ -72,13 +72,13 @@ class Caretaker:
             try:
                 pause = self.run_once()
             except Exception as error:  # a thread that ended here would leave its process without a leader for good
-                self._bus.tell("database.away", what="the leader's duties cannot be done", error=error)
+                self._bus.tell("database.away", what="the leader's duties cannot be done", cause=error)
                 pause = random.uniform(0.5, 1.5)
         if self.leads:
             try:
                 self._store.run(duties.abdicate(ROLE, self._boot))
             except HoldfastError as error:
-                self._bus.tell("database.away", what="leadership could not be given up", error=error)
+                self._bus.tell("database.away", what="leadership could not be given up", cause=error)
 
     def run_once(self) -> float:
         """Stand for election if it is time, do what is due, and answer how many seconds to wait."""
@@ -118,6 +118,8 @@ class Caretaker:
 
     def _prune(self) -> float | None:
         removed = prune.run_once(self._store)
+        if removed:
+            self._bus.tell("history.pruned", count=removed)
         return 1.0 if removed >= prune.PAGE * prune.MOST_PAGES else None
 
     def _upkeep(self) -> float | None:

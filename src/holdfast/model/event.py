@@ -4,14 +4,54 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from holdfast.model.job import AttemptError, JobRecord
+
+JOB_EVENTS = (
+    "job.enqueued",
+    "job.claimed",
+    "job.started",
+    "job.progress",
+    "job.attempt_failed",
+    "job.retried",
+    "job.snoozed",
+    "job.succeeded",
+    "job.failed",
+    "job.cancelled",
+    "job.stalled",
+    "job.finished",
+    "job.deleted",
+)
+OTHER_EVENTS = (
+    "lease.lost",
+    "job.rescued",
+    "queue.drained",
+    "history.pruned",
+    "worker.started",
+    "worker.stopping",
+    "worker.stopped",
+)
+EVENTS = (*JOB_EVENTS, *OTHER_EVENTS)
+"""Every name a subscriber can ask for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact. `name` is like `job.failed`; `job` is the record or claim it is about, `details` the rest."""
+    """One fact, told in the process that made it so, after its commit.
+
+    name, at: which, and when it was told.
+    job: the whole record, of `job.*` events.
+    queue, task: the names it is about.
+    error, will_retry: of `job.attempt_failed`.
+    count: of `history.pruned`.
+    details: whatever else there is, by name.
+    """
 
     name: str
     at: datetime
-    job: Any = None
+    job: JobRecord | None = None
     queue: str | None = None
     task: str | None = None
+    error: AttemptError | None = None
+    will_retry: bool | None = None
+    count: int | None = None
     details: dict[str, Any] = field(default_factory=dict[str, Any])

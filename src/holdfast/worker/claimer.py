@@ -14,11 +14,13 @@ from holdfast.clock import monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.ids import new_id
+from holdfast.model.job import JobState
 from holdfast.model.outcome import Released
 from holdfast.storage.base import Store
 from holdfast.storage.ops.jobs import HEAD, Place, Wanted, claim
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Holdings
+from holdfast.worker.narrator import Narrator
 from holdfast.worker.plan import Plan
 from holdfast.worker.runner import SHORT, Runner
 from holdfast.worker.tally import Tally
@@ -45,6 +47,7 @@ class Claimer:
         runner: Runner,
         finisher: Finisher,
         holdings: Holdings,
+        narrator: Narrator,
         bus: Bus,
         tally: Tally,
         plan: Plan,
@@ -55,6 +58,7 @@ class Claimer:
         self._runner = runner
         self._finisher = finisher
         self._holdings = holdings
+        self._narrator = narrator
         self._bus = bus
         self._tally = tally
         self._plan = plan
@@ -118,7 +122,7 @@ class Claimer:
                 found = await self.look()
                 pause = 0.1
             except HoldfastError as error:
-                self._bus.tell("database.away", what="jobs cannot be claimed", error=error)
+                self._bus.tell("database.away", what="jobs cannot be claimed", cause=error)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(pause * 2, 5.0)
                 continue
@@ -209,6 +213,7 @@ class Claimer:
             held = Holding(job)
             self._holdings.add(held)
             self._enter(held)
+            self._narrator.note("job.claimed", held.lease, state=JobState.RUNNING)
             if held.suspect and suspect:
                 self._runner.give_back(held, Released("look_ahead"))
                 continue
@@ -226,7 +231,9 @@ class Claimer:
             while (
                 self._ahead and self._runner.active < self._plan.concurrency and not self.paused and not self._stopping
             ):
-                self._runner.start(self._ahead.pop(0))
+                held = self._ahead.pop(0)
+                self._narrator.note("job.started", held.lease, state=JobState.RUNNING)
+                self._runner.start(held)
         finally:
             self._beginning = False
 

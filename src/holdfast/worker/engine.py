@@ -24,6 +24,7 @@ from holdfast.worker.claimer import Claimer
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Holdings, Stop
 from holdfast.worker.lease import Renewer
+from holdfast.worker.narrator import Narrator
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.port import BodyPort
 from holdfast.worker.processes import Limits
@@ -60,13 +61,14 @@ class Engine:
         self.tally = Tally()
         self.holdings = Holdings()
         store = self._store
-        self.teller = Teller(store, bus)
-        self.finisher = Finisher(store, self.holdings, bus, self.teller, self._written)
+        self.narrator = Narrator(store, bus)
+        self.teller = Teller(store, bus, self.narrator)
+        self.finisher = Finisher(store, self.holdings, bus, self.teller, self.narrator, self._written)
         limits = Limits(plan.processes, plan.process_jobs, plan.process_memory)
         self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally, limits)
         self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._stop)
         self.claimer = Claimer(
-            store, self.runner, self.finisher, self.holdings, bus, self.tally, plan, tasks.asked,
+            store, self.runner, self.finisher, self.holdings, self.narrator, bus, self.tally, plan, tasks.asked,
             lambda: self.renewer.healthy,
         )  # fmt: skip
         self._duties = duties
@@ -77,7 +79,8 @@ class Engine:
     async def start(self, claiming: bool = True) -> None:
         """Begin; returns once the database has been reached and, where `claiming`, the first claim was made."""
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
-        self._jobs = [asyncio.create_task(part) for part in (self.finisher.run(), self.teller.run(), self._turn())]
+        parts = (self.finisher.run(), self.teller.run(), self.narrator.run(), self._turn())
+        self._jobs = [asyncio.create_task(part) for part in parts]
         self.renewer.start()
         if not claiming:
             return
@@ -110,6 +113,7 @@ class Engine:
         self.renewer.stop()
         self.runner.close()
         await _cancel(self._jobs)
+        await self.narrator.flush()
         if self._listener is not None:
             await asyncio.to_thread(self._listener.close)
         if self._duties is not None and self._dutiful:
@@ -118,7 +122,7 @@ class Engine:
         try:
             await self._store.arun(workers.gone(self._plan.boot), "lease")
         except HoldfastError as error:
-            self._bus.tell("database.away", what="the worker could not sign off", error=error)
+            self._bus.tell("database.away", what="the worker could not sign off", cause=error)
 
     async def _drained(self, seconds: float) -> None:
         """Until no body runs, `seconds` at most."""
@@ -166,7 +170,7 @@ class Engine:
                         pass
                     known = names
                 except HoldfastError as error:
-                    self._bus.tell("database.away", what="blocked jobs could not be freed", error=error)
+                    self._bus.tell("database.away", what="blocked jobs could not be freed", cause=error)
             await asyncio.sleep(min(self._plan.lease / 3, 1.0 if self._tasks.others_exist else 5.0))
 
     def _context(self, held: Holding, task: AnyTask) -> Context[Any]:

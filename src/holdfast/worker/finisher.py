@@ -13,6 +13,7 @@ from holdfast.model.text import clean_text
 from holdfast.storage.base import Store
 from holdfast.storage.ops.jobs import Ending, Held, end
 from holdfast.worker.holding import Holding, Holdings
+from holdfast.worker.narrator import Narrator
 from holdfast.worker.teller import Teller
 
 LOCKED_PAUSE = 0.05
@@ -26,12 +27,19 @@ class Finisher:
     """`submit` an ending from the worker's loop; it is written soon, and for as long as it takes."""
 
     def __init__(
-        self, store: Store, holdings: Holdings, bus: Bus, teller: Teller, written: Callable[[int], None]
+        self,
+        store: Store,
+        holdings: Holdings,
+        bus: Bus,
+        teller: Teller,
+        narrator: Narrator,
+        written: Callable[[int], None],
     ) -> None:
         self._store = store
         self._holdings = holdings
         self._bus = bus
         self._teller = teller
+        self._narrator = narrator
         self._written = written
         self._pending: list[Ending] = []
         self._work = asyncio.Event()
@@ -65,6 +73,7 @@ class Finisher:
                 batch, self._pending = self._pending[:MOST], self._pending[MOST:]
                 if self._teller.pending:  # what a body said comes before its end, for its token ends with it
                     await self._teller.flush()
+                await self._narrator.remember(batch)
                 await self._write(batch)
             self._idle.set()
 
@@ -75,7 +84,7 @@ class Finisher:
             try:
                 answers = await self._store.arun(end(batch))
             except (DatabaseUnavailable, OutcomeUnknown, ReadOnlyDatabase) as error:
-                self._bus.tell("database.away", what="results wait to be written", error=error)
+                self._bus.tell("database.away", what="results wait to be written", cause=error)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(pause * 2, 5.0)
             except HoldfastError as error:
@@ -96,6 +105,8 @@ class Finisher:
             self._holdings.drop(ending.lease)
             if answer is Held.LOST:
                 self._bus.tell("lease.lost", id=ending.lease.id)
+            else:
+                self._narrator.ended(ending)
         self._written(len(batch) - len(again))
         return again
 
@@ -107,7 +118,7 @@ class Finisher:
             return
         ending = batch[0]
         if isinstance(ending.verdict, Finish) and ending.verdict.reason == "invalid_result":
-            self._bus.tell("database.away", what=f"the end of job {ending.lease.id} could not be written", error=error)
+            self._bus.tell("database.away", what=f"the end of job {ending.lease.id} could not be written", cause=error)
             self._holdings.drop(ending.lease)  # its lease runs out, and the rescue counts it
             self._written(1)
             return

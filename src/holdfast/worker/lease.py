@@ -99,7 +99,7 @@ class Renewer:
             try:
                 self.run_once()
             except HoldfastError as error:
-                self._bus.tell("database.away", what="leases cannot be renewed", error=error)
+                self._bus.tell("database.away", what="leases cannot be renewed", cause=error)
 
     def run_once(self) -> None:
         """Renew what is due and say that the worker lives, when that is due."""

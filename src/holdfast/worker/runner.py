@@ -157,22 +157,20 @@ class Runner:
         self._finisher.submit(Ending(held.lease, verdict, elapsed))
 
     def _tell_failure(self, held: Holding, verdict: Finish | Requeue) -> None:
-        if not self._bus.wanted("job.attempt_failed"):
+        if not self._bus.wanted("attempt.failed"):
             return
         what = (
             f"runs again in {verdict.delay:.3g} s" if isinstance(verdict, Requeue) else f"the job ends {verdict.state}"
         )
         job = held.job
         self._bus.tell(
-            "job.attempt_failed",
-            job=job,
+            "attempt.failed",
             queue=job.queue,
             task=job.task,
             id=job.id,
             attempt=job.attempt,
             kind=_kind(verdict.error),
             what=what,
-            will_retry=isinstance(verdict, Requeue),
         )
 
     def _set_alarm(self, at: float) -> None:

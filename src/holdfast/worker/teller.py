@@ -15,6 +15,7 @@ from holdfast.model.text import clean_text
 from holdfast.storage.base import Store
 from holdfast.storage.ops.telling import Line, say
 from holdfast.worker.holding import Holding
+from holdfast.worker.narrator import Narrator
 
 PACE = 0.5
 """Seconds between two batches."""
@@ -29,9 +30,10 @@ MOST_LINE = 4096
 class Teller:
     """One per worker."""
 
-    def __init__(self, store: Store, bus: Bus) -> None:
+    def __init__(self, store: Store, bus: Bus, narrator: Narrator) -> None:
         self._store = store
         self._bus = bus
+        self._narrator = narrator
         self._progress: dict[Holding, str] = {}
         self._lines: deque[tuple[Holding, float, str, str]] = deque()
 
@@ -70,9 +72,7 @@ class Teller:
         try:
             await self._store.arun(say([(held.lease, text) for held, text in progress.items()], said))
         except HoldfastError as error:
-            self._bus.tell("database.away", what="progress and log lines were lost", error=error)
+            self._bus.tell("database.away", what="progress and log lines were lost", cause=error)
             return
-        if self._bus.wanted("job.progress"):
-            for held, text in progress.items():
-                self._bus.tell("job.progress", job=held.job, queue=held.job.queue, task=held.job.task, id=held.job.id,
-                               progress=json.loads(text))  # fmt: skip
+        for held, text in progress.items():
+            self._narrator.note("job.progress", held.lease, progress=json.loads(text))

@@ -6,6 +6,7 @@ create table holdfast_meta (
 );
 
 -- Live jobs only. `seq` is made here, so that order never depends on a client.
+-- States are compared one by one: for a list of more than two SQLite builds a table in memory, for every row.
 create table holdfast_jobs (
     seq integer primary key autoincrement,
     tenant text not null default 'default' check (tenant <> ''),
@@ -13,8 +14,8 @@ create table holdfast_jobs (
     version integer not null default 1 check (version >= 1),
     task text not null check (task <> ''),
     queue text not null default 'default' check (queue <> ''),
-    state text not null
-        check (state in ('scheduled', 'blocked', 'ready', 'running', 'suspended')),
+    state text not null check (state = 'ready' or state = 'running' or state = 'scheduled' or state = 'blocked'
+        or state = 'suspended'),
     reason text,
     priority integer not null default 0,
     due integer not null,
@@ -54,7 +55,7 @@ create index holdfast_jobs_scheduled on holdfast_jobs (due) where state = 'sched
 create index holdfast_jobs_lease on holdfast_jobs (lease_until) where state = 'running';
 create index holdfast_jobs_stopped on holdfast_jobs (updated_at) where stop_reason is not null;
 create index holdfast_jobs_expires on holdfast_jobs (expires_at)
-    where expires_at is not null and state in ('scheduled', 'blocked', 'ready');
+    where expires_at is not null and (state = 'scheduled' or state = 'blocked' or state = 'ready');
 create index holdfast_jobs_deadline on holdfast_jobs (deadline_at) where deadline_at is not null and stop_reason is null;
 create index holdfast_jobs_blocked on holdfast_jobs (reason, task) where state = 'blocked';
 create unique index holdfast_jobs_key on holdfast_jobs (tenant, queue, key) where key is not null;
@@ -84,7 +85,7 @@ create table holdfast_history (
     seq integer not null,
     task text not null,
     queue text not null,
-    state text not null check (state in ('succeeded', 'failed', 'cancelled', 'stalled')),
+    state text not null check (state = 'succeeded' or state = 'failed' or state = 'cancelled' or state = 'stalled'),
     reason text,
     priority integer not null,
     due integer not null,

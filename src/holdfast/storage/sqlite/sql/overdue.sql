@@ -11,7 +11,7 @@ union all
 select * from (
     select tenant, id, token, state, policy, 'expired'
     from holdfast_jobs
-    where expires_at <= :now and expires_at is not null and state in ('scheduled', 'blocked', 'ready')
+    where expires_at <= :now and expires_at is not null and (state = 'scheduled' or state = 'blocked' or state = 'ready')
     order by expires_at
     limit :batch
 )
