@@ -2,7 +2,8 @@
 
 import os
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, LiteralString, TypeVar, cast
 
 import psycopg
@@ -78,7 +79,8 @@ class PostgresStore:
     def migrate(self) -> list[str]:
         connection = self._source.acquire()
         try:
-            made = migrate(connection, self._schema)
+            with steady(connection):
+                made = migrate(connection, self._schema)
             self._judge(connection)
             return made
         except psycopg.Error as error:
@@ -89,7 +91,7 @@ class PostgresStore:
     def reset(self) -> list[str]:
         connection = self._source.acquire()
         try:
-            with connection.transaction():
+            with steady(connection), connection.transaction():
                 lock_schema(connection, self._schema)
                 drop(connection, self._schema)
                 return migrate(connection, self._schema)
@@ -186,6 +188,18 @@ def migrate(connection: "psycopg.Connection[Any]", schema: str) -> list[str]:
             connection.execute(_ours(_recorded(schema, step.number, step.name)))
             made.append(step.name)
     return made
+
+
+@contextmanager
+def steady(connection: "psycopg.Connection[Any]") -> Iterator[None]:
+    """Whatever the database's default: a statement that comes after a lock sees what the lock was waiting for."""
+    before = connection.isolation_level
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.isolation_level = before
 
 
 def lock_schema(connection: "psycopg.Connection[Any]", schema: str) -> None:
