@@ -2,7 +2,7 @@
 
 import os
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, LiteralString, TypeVar, cast
 
@@ -191,7 +191,7 @@ def migrate(connection: "psycopg.Connection[Any]", schema: str) -> list[str]:
 
 
 @contextmanager
-def steady(connection: "psycopg.Connection[Any]") -> Iterator[None]:
+def steady(connection: "psycopg.Connection[Any]") -> Generator[None, None, None]:
     """Whatever the database's default: a statement that comes after a lock sees what the lock was waiting for."""
     before = connection.isolation_level
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
