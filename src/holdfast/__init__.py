@@ -18,7 +18,7 @@ from holdfast.app import Holdfast
 from holdfast.client import Job
 from holdfast.context import Context
 from holdfast.model.event import Event
-from holdfast.model.job import JobRecord, JobState
+from holdfast.model.job import JobRecord, JobState, NewJob
 from holdfast.model.retry import Retry
 from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
 from holdfast.storage.open import migration_sql
@@ -37,6 +37,7 @@ __all__ = [
     "Job",
     "JobRecord",
     "JobState",
+    "NewJob",
     "Report",
     "Retry",
     "RetryIn",

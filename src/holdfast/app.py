@@ -14,6 +14,7 @@ from holdfast.bound import Bound
 from holdfast.client import Client, Job
 from holdfast.clock import Clock, DatabaseClock
 from holdfast.config import SettingArguments, Settings
+from holdfast.context import Context
 from holdfast.errors import ConfigError, MisuseError
 from holdfast.events import log as event_log
 from holdfast.events.bus import Bus, Subscriber
@@ -22,6 +23,7 @@ from holdfast.leader.duties import overdue, promote, prune, rescue, upkeep
 from holdfast.management import Jobs
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.event import Event
+from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
@@ -29,6 +31,7 @@ from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
 from holdfast.storage.ops.jobs import unblock
 from holdfast.task import Call, Task, TaskMaker, TaskSet
+from holdfast.worker.deps import DepsBook
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.tally import Report
 from holdfast.worker.worker import DEFAULT_GRACE, Worker
@@ -44,6 +47,8 @@ class Holdfast(TaskMaker):
     pool, engine, connect: instead of a URL, a psycopg pool, a SQLAlchemy engine (psycopg) or a function that
         opens a psycopg connection; never closed by us, but for what `connect` opened.
     clock: a test's clock instead of the database's.
+    deps: a function, coroutine function or context manager that makes `ctx.deps`, once per worker process, or once per
+        job with `deps_per_job=True`.
     defaults: options of all its jobs, below those of their tasks: `retry`, `timeout`, `keep_succeeded` …
     settings: schema, migrate, log_level and the workers' queues, concurrency, poll_interval, lease and name,
         each also by environment (`HOLDFAST_LEASE`) and pyproject.toml.
@@ -62,8 +67,13 @@ class Holdfast(TaskMaker):
         connect: Callable[[], Any] | None = None,
         clock: Clock | None = None,
         defaults: OptionArguments | None = None,
+        deps: Callable[[], Any] | None = None,
+        deps_per_job: bool = False,
         **settings: Unpack[SettingArguments],
     ) -> None:
+        self._deps = DepsBook(deps, deps_per_job)
+        self._wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
+        self._enqueue_wraps: tuple[Callable[[NewJob], NewJob], ...] = ()
         self._given: dict[str, Any] = {**settings, "url": url}
         self._sources: dict[str, Any] = {"pool": pool, "engine": engine, "connect": connect}
         self._clock = clock or DatabaseClock()
@@ -117,6 +127,42 @@ class Holdfast(TaskMaker):
         """All tasks of this app."""
         return iter(tuple(self._tasks))
 
+    def deps_for(self, task: Task[Any, Any, Any] | str, make: Callable[[], Any]) -> None:
+        """Give the bodies of one task `ctx.deps` of their own instead of the app's."""
+        self._deps.by_task[_named(self._tasks, task)] = make
+
+    def replace_deps(self, value: Any) -> AbstractContextManager[None]:
+        """For tests: `ctx.deps` of every body is this value, in workers started within the `with`.
+
+        >>> with app.replace_deps(Deps(mail=FakeMail())):
+        ...     drain(app)
+        """
+        return self._deps.replacing(value)
+
+    def wrap_attempts(self, wrap: Callable[[Context[Any]], Any]) -> Callable[[Context[Any]], Any]:
+        """Put a context manager around every attempt of async and thread bodies: tracing, metrics, clean-up.
+
+        It is made of the body's context; an async one serves async bodies only. What the body raises passes through it.
+
+        >>> @app.wrap_attempts
+        ... @contextmanager
+        ... def traced(ctx: Context) -> Iterator[None]:
+        ...     with tracer.span(ctx.job.task):
+        ...         yield
+        """
+        self._wraps = (*self._wraps, wrap)
+        return wrap
+
+    def wrap_enqueues(self, wrap: Callable[[NewJob], NewJob]) -> Callable[[NewJob], NewJob]:
+        """Let a function see every job before it is stored, and change it (`new.with_metadata(trace=…)`) or raise.
+
+        >>> @app.wrap_enqueues
+        ... def trace(new: NewJob) -> NewJob:
+        ...     return new.with_metadata(trace=current_trace())
+        """
+        self._enqueue_wraps = (*self._enqueue_wraps, wrap)
+        return wrap
+
     # Enqueueing
 
     def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
@@ -132,11 +178,11 @@ class Holdfast(TaskMaker):
 
     def enqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.enqueue` comes to: store these calls, all or none."""
-        return Bound(self._open(), self._defaults).enqueue(calls)
+        return Bound(self._open(), self._defaults, self._enqueue_wraps).enqueue(calls)
 
     async def aenqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.aenqueue` comes to."""
-        return await Bound(self._open(), self._defaults).aenqueue(calls)
+        return await Bound(self._open(), self._defaults, self._enqueue_wraps).aenqueue(calls)
 
     def bind(self, connection: Any) -> Bound:
         """This app within the transaction that is open on `connection`, which stays the caller's to commit.
@@ -146,7 +192,7 @@ class Holdfast(TaskMaker):
 
         >>> app.bind(session).enqueue_many([send_mail.call(to, subject="news") for to in addresses])
         """
-        return Bound(self._open(), self._defaults).bind(connection)
+        return Bound(self._open(), self._defaults, self._enqueue_wraps).bind(connection)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """A transaction on a connection of our own (psycopg's or sqlite3's), for SQL of yours and jobs beside it:
@@ -220,6 +266,8 @@ class Holdfast(TaskMaker):
             processes=settings.processes or os.cpu_count() or 1,
             process_jobs=settings.process_jobs,
             process_memory=settings.process_memory,
+            deps=self._deps,
+            wraps=self._wraps,
         )
         known = Tasks(lambda: self._tasks, self._tasks.get, plan)
         return Worker(self._open, self._bus, known, plan, self._caretaker if leader else None)

@@ -1,6 +1,6 @@
 """Enqueueing: what an app does with calls, in a transaction of its own or in the caller's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from holdfast.client import Client, Job
@@ -18,15 +18,18 @@ R = TypeVar("R")
 class Bound:
     """Stores jobs, each call in a transaction of its own, or after `bind` all in the caller's."""
 
-    def __init__(self, client: Client, defaults: JobOptions) -> None:
+    def __init__(
+        self, client: Client, defaults: JobOptions, wraps: tuple[Callable[[NewJob], NewJob], ...] = ()
+    ) -> None:
         self._client = client
         self._defaults = defaults
+        self._wraps = wraps
         self._connection: Any = None
         self._borrowed: Borrowed | None = None
 
     def bind(self, connection: Any) -> "Bound":
         """The same within the transaction on `connection`; InvalidOption where that is nothing we know."""
-        other = Bound(self._client, self._defaults)
+        other = Bound(self._client, self._defaults, self._wraps)
         other._connection = connection
         other._borrowed = self._client.store.borrow(connection)
         return other
@@ -67,7 +70,10 @@ class Bound:
                     f"a call of {call.task.name} is for another connection: app.bind(connection).enqueue_many(…) "
                     "stores many jobs in one transaction of yours"
                 )
-        return [to_new_job(call, self._defaults) for call in calls]
+        new = [to_new_job(call, self._defaults) for call in calls]
+        for wrap in self._wraps:
+            new = [wrap(one) for one in new]
+        return new
 
     def _handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         return [

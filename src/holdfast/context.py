@@ -6,7 +6,7 @@ It is declared here and filled by whoever runs the body, through a `Port`.
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sized
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol
 
@@ -122,7 +122,7 @@ class Context(Generic[D]):
     """
 
     __holdfast_context__: ClassVar[bool] = True
-    __slots__ = ("_connection", "_deps", "_effects", "_log", "_port", "job")
+    __slots__ = ("_connection", "_deps", "_effects", "_log", "_port", "job", "maker", "wraps")
 
     def __init__(
         self,
@@ -139,6 +139,14 @@ class Context(Generic[D]):
         self._deps = deps
         self._port: Port = _NoPort() if port is None else port
         self._log: JobLog | None = None
+        self.maker: Callable[[], Any] | None = None
+        """For the worker: what makes deps for this job alone."""
+        self.wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
+        """For the worker: the context managers around this attempt."""
+
+    def give_deps(self, deps: D) -> None:
+        """For the worker: the deps made for this job alone."""
+        self._deps = deps
 
     @property
     def deps(self) -> D:

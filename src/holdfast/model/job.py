@@ -1,7 +1,8 @@
 """A job as it is asked for, as it is handed to a worker, and as people read it."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -47,6 +48,11 @@ class NewJob:
     metadata: str | None = None
     expires: float | None = None
     deadline: float | None = None
+
+    def with_metadata(self, **more: Any) -> "NewJob":
+        """The same with these in its metadata as well; anything JSON can hold."""
+        metadata = {**json.loads(self.metadata or "{}"), **more}
+        return replace(self, metadata=json.dumps(metadata, separators=(",", ":"), allow_nan=False))
 
 
 @dataclass(frozen=True, slots=True)

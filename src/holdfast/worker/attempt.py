@@ -17,6 +17,7 @@ from holdfast.model.outcome import Outcome, Raised, Snoozed, Stopped, Succeeded,
 from holdfast.model.signals import Cancel, Fail, RetryIn, Signal, Snooze
 from holdfast.model.text import clean_text
 from holdfast.task import Task
+from holdfast.worker.deps import surrounded, surrounded_sync
 from holdfast.worker.holding import Holding
 
 AnyTask: TypeAlias = Task[Any, Any, Any]
@@ -38,10 +39,11 @@ async def run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outc
     running_job.set(held.job.id)
     pid = os.getpid()
     try:
-        if task.signature.takes_context:
-            value = await task.body(context, *args, **kwargs)
+        if context.maker is None and not context.wraps:
+            value = await _called(task, context, args, kwargs)
         else:
-            value = await task.body(*args, **kwargs)
+            async with surrounded(context):
+                value = await _called(task, context, args, kwargs)
         return _returned(held, task, value)
     except BaseException as error:
         return judge(held, task, error)
@@ -60,13 +62,21 @@ def run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | N
     running_job.set(held.job.id)
     pid = os.getpid()
     try:
-        value = task.body(context, *args, **kwargs) if task.signature.takes_context else task.body(*args, **kwargs)
+        if context.maker is None and not context.wraps:
+            value = _called(task, context, args, kwargs)
+        else:
+            with surrounded_sync(context):
+                value = _called(task, context, args, kwargs)
         return _returned(held, task, value)
     except BaseException as error:
         return judge(held, task, error)
     finally:
         _end_copy(pid)
         running_job.set(None)
+
+
+def _called(task: AnyTask, context: Context[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return task.body(context, *args, **kwargs) if task.signature.takes_context else task.body(*args, **kwargs)
 
 
 def _end_copy(pid: int) -> None:

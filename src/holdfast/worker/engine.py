@@ -21,6 +21,7 @@ from holdfast.storage.ops import workers
 from holdfast.storage.ops.jobs import unblock
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.claimer import Claimer
+from holdfast.worker.deps import Deps
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Holdings, Stop
 from holdfast.worker.lease import Renewer
@@ -58,6 +59,7 @@ class Engine:
         self._plan = plan
         self._loop = asyncio.get_running_loop()
         self._hurried = False
+        self._deps = Deps(plan.deps)
         self.tally = Tally()
         self.holdings = Holdings()
         store = self._store
@@ -79,6 +81,7 @@ class Engine:
     async def start(self, claiming: bool = True) -> None:
         """Begin; returns once the database has been reached and, where `claiming`, the first claim was made."""
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
+        await self._deps.open()
         parts = (self.finisher.run(), self.teller.run(), self.narrator.run(), self._turn())
         self._jobs = [asyncio.create_task(part) for part in parts]
         self.renewer.start()
@@ -114,6 +117,7 @@ class Engine:
         self.runner.close()
         await _cancel(self._jobs)
         await self.narrator.flush()
+        await self._deps.close()
         if self._listener is not None:
             await asyncio.to_thread(self._listener.close)
         if self._duties is not None and self._dutiful:
@@ -179,7 +183,10 @@ class Engine:
             job.id, job.task, job.queue, job.tenant, job.priority, job.version, job.attempt, job.max_attempts,
             job.crashes, json.loads(job.metadata) if job.metadata else {},
         )  # fmt: skip
-        return Context(view, port=BodyPort(held, self.teller))
+        context = Context[Any](view, deps=self._deps.value_for(task.name), port=BodyPort(held, self.teller))
+        context.maker = self._deps.maker_for(task.name)
+        context.wraps = self._plan.wraps
+        return context
 
     def _sign(self) -> workers.Sign:
         plan = self._plan

@@ -4,9 +4,12 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from holdfast.context import Context
 from holdfast.ids import new_id
 from holdfast.worker.attempt import AnyTask
+from holdfast.worker.deps import DepsBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Plan:
     process_jobs: int = 1000
     process_memory: int | None = None
     boot: str = field(default_factory=new_id)
+    deps: DepsBook = field(default_factory=lambda: DepsBook(None, False))
+    wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
 
     @property
     def shown_name(self) -> str:
