@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 from holdfast.errors import ConfigError, MisuseError
 from holdfast.storage.announce import announced, announcing
 from holdfast.storage.base import drive
-from holdfast.storage.lenders import Lender, Lent, recognise
+from holdfast.storage.lender import Lender, Lent
+from holdfast.storage.lenders import recognise
 from holdfast.storage.looks import Looks
 from holdfast.storage.op import Op, Row, Statement
 

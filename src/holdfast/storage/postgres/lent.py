@@ -13,7 +13,7 @@ from holdfast import errors
 from holdfast.clock import Clock, from_micros
 from holdfast.storage.base import ConnectionLost
 from holdfast.storage.borrow import Account, AsyncAccount
-from holdfast.storage.lenders import Lender, Lent
+from holdfast.storage.lender import Lender, Lent
 from holdfast.storage.load import Sql, load
 from holdfast.storage.looks import Looks
 from holdfast.storage.op import Row

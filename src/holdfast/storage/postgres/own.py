@@ -8,7 +8,8 @@ from weakref import WeakKeyDictionary
 import psycopg
 
 from holdfast import errors
-from holdfast.storage.lenders import AsyncLender, AsyncPsycopg, Lent, Psycopg
+from holdfast.storage.drivers import AsyncPsycopg, Psycopg
+from holdfast.storage.lender import AsyncLender, Lent
 from holdfast.storage.postgres.session import translated
 from holdfast.storage.postgres.source import Source
 

@@ -12,7 +12,8 @@ from holdfast import errors
 from holdfast.clock import Clock
 from holdfast.storage.base import ConnectionLost
 from holdfast.storage.borrow import Account, AsyncAccount
-from holdfast.storage.lenders import AsyncLender, Lender, Lent, Sqlite3
+from holdfast.storage.drivers import Sqlite3
+from holdfast.storage.lender import AsyncLender, Lender, Lent
 from holdfast.storage.looks import Looks
 from holdfast.storage.op import Row
 from holdfast.storage.sqlite.session import SqliteSession, translated

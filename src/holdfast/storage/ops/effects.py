@@ -1,0 +1,35 @@
+"""The end of a job within its body's own transaction."""
+
+from holdfast.model.job import JobState
+from holdfast.storage.op import Op, Statement, Steps
+from holdfast.storage.ops.jobs import Ending, Held, Lease, end
+
+
+def complete(ending: Ending) -> Op[Held]:
+    """Write this end, under its token, where the row is there to be written: anything else is no end of this attempt.
+
+    Stricter than `end`, which takes its own earlier write for its success: beside this write there are effects, and
+    who wrote before did so without them. Never repeated: its transaction is the body's.
+    """
+    lease = ending.lease
+
+    def steps(again: bool) -> Steps[Held]:
+        writing = end([ending]).steps(False)
+        written = yield next(writing)
+        writing.close()
+        if written:
+            return Held.DONE
+        found = yield Statement("held", [(lease.tenant, lease.id, lease.token)])
+        return Held.LOCKED if found and found[0][1] == 1 else Held.LOST
+
+    return Op("complete", steps)
+
+
+def succeeded_under(lease: Lease) -> Op[bool]:
+    """Whether the attempt of this claim has ended in success."""
+
+    def steps(again: bool) -> Steps[bool]:
+        found = yield Statement("held", [(lease.tenant, lease.id, lease.token)])
+        return bool(found) and found[0][1] == 2 and found[0][2] == JobState.SUCCEEDED
+
+    return Op("succeeded_under", steps, single=True)
