@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 from holdfast.client import Client
 from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, WrongState
@@ -21,6 +21,8 @@ from holdfast.storage.ops.telling import LogEntry
 from holdfast.task import Task
 
 R = TypeVar("R")
+Answers: TypeAlias = list[Answer]  # named out here: in the class, `list` is a verb
+Entries: TypeAlias = list[LogEntry]
 MOST_LISTED = 1000
 BUSY_FOR = 5.0
 """Seconds a verb waits for a row that somebody's transaction has locked."""
@@ -106,11 +108,11 @@ class Jobs:
         """Jobs by state. It reads every row: for small databases and tests."""
         return self._run(inspect.count(self._scope), "read")
 
-    def logs(self, id: str, *, limit: int = 1000) -> "list[LogEntry]":
+    def logs(self, id: str, *, limit: int = 1000) -> Entries:
         """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step."""
         return self._run(telling.logs(check_id(id), self._scope, limit=limit), "read")
 
-    async def alogs(self, id: str, *, limit: int = 1000) -> "list[LogEntry]":
+    async def alogs(self, id: str, *, limit: int = 1000) -> Entries:
         """`logs` for event loops."""
         return await self._arun(telling.logs(check_id(id), self._scope, limit=limit), "read")
 
@@ -191,7 +193,7 @@ class Jobs:
     async def _arun(self, op: Op[R], lane: str = "write") -> R:
         return await self._client.store.arun(op, lane)
 
-    def _persist(self, op: "Op[list[Answer]]") -> "list[Answer]":
+    def _persist(self, op: Op[Answers]) -> Answers:
         """Run it until no row is locked by somebody else."""
         give_up = time.monotonic() + BUSY_FOR
         while True:
@@ -201,7 +203,7 @@ class Jobs:
             _patience(give_up)
             time.sleep(0.02)
 
-    async def _apersist(self, op: "Op[list[Answer]]") -> "list[Answer]":
+    async def _apersist(self, op: Op[Answers]) -> Answers:
         give_up = time.monotonic() + BUSY_FOR
         while True:
             answers = await self._arun(op)
