@@ -228,9 +228,7 @@ class Claimer:
             return  # called from within: a job given back frees its place at once
         self._beginning = True
         try:
-            while (
-                self._ahead and self._runner.active < self._plan.concurrency and not self.paused and not self._stopping
-            ):
+            while self._ahead and self._may_begin():
                 held = self._ahead.pop(0)
                 self._narrator.note("job.started", held.lease, state=JobState.RUNNING)
                 self._runner.start(held)
