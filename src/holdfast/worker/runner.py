@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
+from contextvars import Context as ContextVars
 
 from holdfast.clock import monotonic
 from holdfast.context import Context
@@ -76,7 +77,8 @@ class Runner:
         else:
             held.started_at = monotonic()
             if task.is_async:
-                held.body = self._loop.create_task(self._run(held, task, context))
+                # A fresh set of context variables: nothing leaks in from the job whose end made this one begin.
+                held.body = self._loop.create_task(self._run(held, task, context), context=ContextVars())
             else:
                 self._threads.start(held, task, context)
         self._begun(held)
