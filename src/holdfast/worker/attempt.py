@@ -13,7 +13,7 @@ from holdfast.client import running_job
 from holdfast.context import Context
 from holdfast.errors import HoldfastError, InvalidArguments, InvalidResult, LeaseLost
 from holdfast.model.codec import dump_json
-from holdfast.model.outcome import Outcome, Raised, Snoozed, Stopped, Succeeded, TimedOut
+from holdfast.model.outcome import Crashed, Outcome, Raised, Snoozed, Stopped, Succeeded, TimedOut
 from holdfast.model.signals import Cancel, Fail, RetryIn, Signal, Snooze
 from holdfast.model.text import clean_text
 from holdfast.task import Task
@@ -108,6 +108,8 @@ def judge(held: Holding, task: AnyTask, error: BaseException) -> Outcome | None:
 def _judge(held: Holding, task: AnyTask, error: BaseException) -> Outcome | None:
     if held.stop == "lost" or isinstance(error, LeaseLost):
         return None
+    if isinstance(error, KeyboardInterrupt):  # it ends the worker too: see Runner
+        return Crashed(error_text(held, error))
     if held.stop in ("timeout", "deadline"):
         return ran_over(held, task)
     if held.stop == "cancel":

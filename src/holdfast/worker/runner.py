@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import Callable
 from typing import Any
 from contextvars import Context as ContextVars
@@ -10,7 +11,8 @@ from holdfast.clock import monotonic
 from holdfast.context import Context
 from holdfast.events.bus import Bus
 from holdfast.model.lifecycle import Finish, Requeue, decide
-from holdfast.model.outcome import Outcome, Raised, Released, Stopped, Succeeded, TimedOut, UnknownTask
+from holdfast.model.outcome import Crashed, Outcome, Raised, Released, Stopped, Succeeded, TimedOut, UnknownTask
+from holdfast.model.retry import Retry
 from holdfast.storage.ops.jobs import Ending
 from holdfast.worker.attempt import AnyTask, error_text, judge, ran_over, run_async
 from holdfast.worker.bodies import Threads
@@ -151,6 +153,8 @@ class Runner:
 
     def _write(self, held: Holding, outcome: Outcome) -> None:
         held.written = True
+        if isinstance(outcome, Crashed):  # a body raised KeyboardInterrupt: that ends the worker, as Ctrl-C does
+            signal.raise_signal(signal.SIGINT)
         verdict = decide(held.job, outcome, held.policy)
         self._tally.count(verdict)
         if isinstance(outcome, Raised | TimedOut):
