@@ -327,7 +327,7 @@ class Holdfast(TaskMaker):
         store = self.store
         if promote.run_once(store).overdue:
             overdue.run_once(store)
-        rescue.run_once(store, self._bus, self._settings.lease)
+        rescue.run_settled(store, self._bus, self._settings.lease)
         prune.run_once(store, pages=1)
         upkeep.run_once(store)
 

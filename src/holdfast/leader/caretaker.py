@@ -111,9 +111,7 @@ class Caretaker:
         return promoted.next_in
 
     def _rescue(self) -> float | None:
-        # While the database was away nobody could renew: leases that ran out then are no crashes, so wait one lease.
-        if monotonic() - self._store.trouble_at >= self._lease:
-            rescue.run_once(self._store, self._bus, self._lease)
+        rescue.run_settled(self._store, self._bus, self._lease)
         return None
 
     def _prune(self) -> float | None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from holdfast.clock import monotonic
 from holdfast.events.bus import Bus
 from holdfast.model.lifecycle import Finish, Verdict, decide
 from holdfast.model.outcome import Crashed, Stopped
@@ -13,6 +14,9 @@ from holdfast.storage.ops.jobs import Held
 
 PAGE = 200
 MOST_PAGES = 50
+SETTLING = 3.0
+"""Seconds after an outage for which nothing is rescued, however short leases are: a worker looks for the database
+every 1.5 s at most, and then must connect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,14 @@ class Rescued:
 
     back: int = 0
     ended: int = 0
+
+
+def run_settled(store: Store, bus: Bus, lease: float) -> Rescued:
+    """`run_once`, but not within a lease of an outage, for as long as workers may not have renewed yet."""
+    grace = max(lease, SETTLING)
+    if monotonic() - store.trouble_at < grace:
+        return Rescued()
+    return run_once(store, bus, grace)
 
 
 def run_once(store: Store, bus: Bus, grace: float = 0.0, pages: int = MOST_PAGES) -> Rescued:
