@@ -24,7 +24,8 @@ from holdfast.management import Jobs
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.event import Event
 from holdfast.model.job import NewJob
-from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
+from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
+from holdfast.model.retry import NO_RETRY
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
 from holdfast.storage.borrow import atransaction, transaction
@@ -263,6 +264,7 @@ class Holdfast(TaskMaker):
             lease=settings.lease,
             batch=batch,
             name=settings.name or "",
+            retry=NO_RETRY if isinstance(self._defaults.retry, Unset) else self._defaults.retry,
             processes=settings.processes or os.cpu_count() or 1,
             process_jobs=settings.process_jobs,
             process_memory=settings.process_memory,

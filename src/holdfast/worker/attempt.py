@@ -147,7 +147,7 @@ def retry_in(held: Holding, task: AnyTask, error: BaseException) -> float | None
     if held.job.attempt >= held.job.max_attempts:
         return None
     try:
-        return task.retry_for(held.policy).wait(held.job.attempt, error)
+        return task.retry_for(held.policy, held.fallback).wait(held.job.attempt, error)
     except Exception:  # the user's rule raised or answered nonsense: wait a while rather than lose the job
         return 60.0
 

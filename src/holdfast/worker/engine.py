@@ -67,7 +67,7 @@ class Engine:
         self.teller = Teller(store, bus, self.narrator)
         self.finisher = Finisher(store, self.holdings, bus, self.teller, self.narrator, self._written)
         limits = Limits(plan.processes, plan.process_jobs, plan.process_memory)
-        self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally, limits)
+        self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally, limits, plan.retry)
         self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._stop)
         self.claimer = Claimer(
             store, self.runner, self.finisher, self.holdings, self.narrator, bus, self.tally, plan, tasks.asked,

@@ -8,6 +8,7 @@ from holdfast.clock import monotonic
 from holdfast.model.job import ClaimedJob
 from holdfast.model.lifecycle import SUSPECT_CRASHES
 from holdfast.model.policy import Policy
+from holdfast.model.retry import NO_RETRY
 from holdfast.storage.ops.jobs import Lease
 
 Stop: TypeAlias = Literal["timeout", "lost", "shutdown", "cancel", "deadline"]
@@ -17,8 +18,8 @@ class Holding:
     """What is known of it here. Times are monotonic seconds of this machine."""
 
     __slots__ = (
-        "body", "claimed_at", "deadline_at", "extension", "job", "lease", "leased_at", "lines", "policy", "started_at",
-        "stop", "stop_reason", "suspect", "written",
+        "body", "claimed_at", "deadline_at", "extension", "fallback", "job", "lease", "leased_at", "lines", "policy",
+        "started_at", "stop", "stop_reason", "suspect", "written",
     )  # fmt: skip
 
     def __init__(self, job: ClaimedJob) -> None:
@@ -30,6 +31,7 @@ class Holding:
         self.started_at: float | None = None
         self.deadline_at = float("inf") if job.deadline_in is None else self.claimed_at + job.deadline_in
         self.extension = 0.0
+        self.fallback = NO_RETRY
         self.lines = 0
         self.stop: Stop | None = None
         self.stop_reason: str | None = None

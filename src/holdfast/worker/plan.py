@@ -8,6 +8,7 @@ from typing import Any
 
 from holdfast.context import Context
 from holdfast.ids import new_id
+from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.deps import DepsBook
 
@@ -19,6 +20,7 @@ class Plan:
     queues: None for all, or queue and its slots (None: as many as there are).
     tasks: only these; None: all that are known.
     batch: the most jobs in one claim.
+    retry: the app's own rule, whose code counts for tasks that have none.
     processes: `cpu=True` bodies at once; process_jobs: one process runs so many; process_memory: bytes it may take.
     """
 
@@ -29,6 +31,7 @@ class Plan:
     lease: float = 30.0
     batch: int | None = None
     name: str = ""
+    retry: Retry = NO_RETRY
     processes: int = field(default_factory=lambda: os.cpu_count() or 1)
     process_jobs: int = 1000
     process_memory: int | None = None

@@ -37,6 +37,7 @@ class Runner:
         freed: Callable[[Holding], None],
         tally: Tally,
         limits: Limits,
+        fallback: Retry,
     ) -> None:
         self._find = find
         self._finisher = finisher
@@ -44,6 +45,7 @@ class Runner:
         self._context = context
         self._freed = freed
         self._tally = tally
+        self._fallback = fallback
         self._loop = asyncio.get_running_loop()
         self._threads = Threads(self._loop, self._ended)
         self._processes = Processes(self._loop, self._begun, self._ended, limits)
@@ -72,6 +74,7 @@ class Runner:
             self._bus.tell("task.unknown", task=held.job.task)
             self.give_back(held, UnknownTask())
             return
+        held.fallback = self._fallback
         self._active[held] = task
         context = self._context(held, task)
         if task.cpu:  # it begins when a process is free, and says so
