@@ -164,15 +164,14 @@ class Engine:
             await asyncio.sleep(0.5)
 
     async def _free_known(self) -> None:
-        """Jobs that waited for a worker which knows their task can run: looked for at the start, then now and then."""
-        known: tuple[str, ...] = ()
+        """Jobs that waited for a worker which knows their task can run: looked for at the start, then now and then,
+        for another worker may have put more aside since."""
         while True:
             names = self._tasks.names()
-            if names and (names != known or self._tasks.others_exist):
+            if names:
                 try:
                     while await self._store.arun(unblock(names, UNBLOCK_PAGE)) >= UNBLOCK_PAGE:
                         pass
-                    known = names
                 except HoldfastError as error:
                     self._bus.tell("database.away", what="blocked jobs could not be freed", cause=error)
             await asyncio.sleep(min(self._plan.lease / 3, 1.0 if self._tasks.others_exist else 5.0))

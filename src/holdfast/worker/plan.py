@@ -65,7 +65,7 @@ class Tasks:
         return task
 
     def names(self) -> tuple[str, ...]:
-        known = (task for task in self._known() if self._only is None or task.name in self._only)
+        known = (task for task in tuple(self._known()) if self._only is None or task.name in self._only)
         return tuple(name for task in known for name in (task.name, *task.aliases))
 
     def asked(self) -> tuple[str, ...] | None:
