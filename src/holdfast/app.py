@@ -300,11 +300,9 @@ class Holdfast(TaskMaker):
 
         Raises MisuseError on an event loop: `await app.awork_once(…)` there.
         """
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(self.awork_once(batch, concurrency, deadline, queues=queues, tasks=tasks))
-        raise MisuseError("work_once blocks, and this is an event loop: await app.awork_once(…)")
+        if on_loop():
+            raise MisuseError("work_once blocks, and this is an event loop: await app.awork_once(…)")
+        return asyncio.run(self.awork_once(batch, concurrency, deadline, queues=queues, tasks=tasks))
 
     async def awork_once(
         self,
@@ -405,6 +403,15 @@ class Holdfast(TaskMaker):
     def _set_log_level(self) -> None:
         if self._settings.log_level is not None:
             logging.getLogger("holdfast").setLevel(self._settings.log_level.upper())
+
+
+def on_loop() -> bool:
+    """Whether this thread runs an event loop just now."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _named(tasks: TaskSet, task: Task[Any, Any, Any] | str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import fields
 
-from holdfast.app import Holdfast
+from holdfast.app import Holdfast, on_loop
 from holdfast.errors import MisuseError
 from holdfast.leader.duties import promote
 from holdfast.storage.ops.jobs import unblock
@@ -29,11 +29,9 @@ def drain(app: Holdfast, limit: int = 10_000, queues: Iterable[str] | None = Non
     >>> drain(app)
     Report(claimed=1, succeeded=1, failed=0, retried=0, cancelled=0, left=0)
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(adrain(app, limit, queues, concurrency=concurrency))
-    raise MisuseError("drain blocks, and this is an event loop: await adrain(app)")
+    if on_loop():
+        raise MisuseError("drain blocks, and this is an event loop: await adrain(app)")
+    return asyncio.run(adrain(app, limit, queues, concurrency=concurrency))
 
 
 async def adrain(

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from holdfast.app import Holdfast
+from holdfast.app import Holdfast, on_loop
 from holdfast.client import Job, running_job
 from holdfast.task import Call
 from holdfast.testing.drain import adrain
@@ -48,9 +48,7 @@ def inline(app: Holdfast) -> Generator[None]:
 
 def _drain(app: Holdfast) -> None:
     """Drain, also where this thread has an event loop: it stands still meanwhile, as it would for any sync call."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not on_loop():
         asyncio.run(adrain(app))
         return
     errors: list[BaseException] = []
