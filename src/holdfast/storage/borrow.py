@@ -75,7 +75,9 @@ class Borrowed:
 
     def run(self, op: Op[R]) -> R:
         """Do it in the transaction that is open there; without one it is committed at once."""
-        lent = self._lender.lend()
+        return self._run(self._lender.lend(), op)
+
+    def _run(self, lent: Lent, op: Op[R]) -> R:
         account = self._desk.account(lent)
         if account is None:
             raise _refusal(lent)
@@ -92,7 +94,7 @@ class Borrowed:
         lent = await self._lender.alend()
         account = self._desk.async_account(lent)
         if account is None:
-            raise _refusal(lent)
+            return self._run(lent, op)
         await account.check()
         answer = await adrive(account, op.steps(False))
         if op.wakes:

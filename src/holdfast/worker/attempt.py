@@ -30,6 +30,17 @@ _encode = json.JSONEncoder().encode  # bound here: a body may replace functions 
 
 async def run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
     """Run an async body on this loop. None: the lease was lost, and there is nothing to write."""
+    outcome = await _run_async(held, task, context)
+    return outcome if held.effects is None else await held.effects.aend(outcome)
+
+
+def run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
+    """The same for a sync body, on a thread of its own."""
+    outcome = _run_sync(held, task, context)
+    return outcome if held.effects is None else held.effects.end(outcome)
+
+
+async def _run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
     try:
         args, kwargs = task.signature.load_call(held.job.args)
     except InvalidArguments as error:
@@ -39,6 +50,8 @@ async def run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outc
     running_job.set(held.job.id)
     pid = os.getpid()
     try:
+        if held.effects is not None:
+            await held.effects.prepare()
         if context.maker is None and not context.wraps:
             value = await _called(task, context, args, kwargs)
         else:
@@ -51,8 +64,7 @@ async def run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outc
         _end_copy(pid)
 
 
-def run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
-    """The same for a sync body, on a thread of its own."""
+def _run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
     try:
         args, kwargs = task.signature.load_call(held.job.args)
     except InvalidArguments as error:

@@ -10,14 +10,16 @@ import inspect
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from holdfast.errors import ConfigError, DatabaseError, DatabaseUnavailable, MisuseError, TransactionTooLong
-from holdfast.model.lifecycle import decide
+from holdfast.model.job import JobRecord
+from holdfast.model.lifecycle import Finish, decide
 from holdfast.model.outcome import Outcome, Succeeded
+from holdfast.model.tenant import Scope
 from holdfast.storage.announce import Ring, announcing
 from holdfast.storage.base import Store
 from holdfast.storage.borrow import Borrowed
@@ -26,6 +28,7 @@ from holdfast.storage.lenders import find, recognise
 from holdfast.storage.looks import Alarm, alarms
 from holdfast.storage.op import Op
 from holdfast.storage.ops.effects import complete, succeeded_under
+from holdfast.storage.ops.inspect import get
 from holdfast.storage.ops.jobs import Ending, Held
 from holdfast.task import Transaction
 from holdfast.worker.holding import Holding
@@ -43,6 +46,8 @@ class Committed(Succeeded):
     """The body returned, and `ending` is written already, in one commit with its effects."""
 
     ending: Ending
+    removed: JobRecord | None = None
+    """The record, where the job is kept for no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,9 @@ class _Doubt:
     error: BaseException
     result: str
     ending: Ending
+
+
+Said: TypeAlias = Callable[[], Op[None] | None]
 
 
 class Effects:
@@ -67,7 +75,7 @@ class Effects:
         transaction: Transaction,
         held: Holding,
         fail: Callable[[BaseException], Outcome | None],
-        said: Callable[[], Op[None] | None] = lambda: None,
+        said: Said = lambda: None,
     ) -> None:
         self._store = store
         self._desk = store.desk
@@ -81,6 +89,7 @@ class Effects:
         self._turn: AbstractContextManager[object] = contextlib.nullcontext()
         self._rings: list[Ring] = []
         self._used = False
+        self._removed: JobRecord | None = None
         self._mutex = threading.Lock()
         self._state: Literal["open", "late", "ending"] = "open"
         self._alarm: Alarm | None = None
@@ -275,8 +284,8 @@ class Effects:
 
     def _write_end(self, lender: Lender, ending: Ending) -> Held:
         borrowed = Borrowed(self._desk, lender)
-        if (said := self._said()) is not None:
-            borrowed.run(said)
+        for op in self._before(ending):
+            self._learn(borrowed.run(op))
         for _ in range(LOCKED_TRIES):
             held = borrowed.run(complete(ending))
             if held is not Held.LOCKED:
@@ -286,14 +295,26 @@ class Effects:
 
     async def _awrite_end(self, lender: Lender, ending: Ending) -> Held:
         borrowed = Borrowed(self._desk, lender)
-        if (said := self._said()) is not None:
-            await borrowed.arun(said)
+        for op in self._before(ending):
+            self._learn(await borrowed.arun(op))
         for _ in range(LOCKED_TRIES):
             held = await borrowed.arun(complete(ending))
             if held is not Held.LOCKED:
                 return held
             await asyncio.sleep(LOCKED_PAUSE)
         return Held.LOCKED
+
+    def _before(self, ending: Ending) -> Iterator[Op[Any]]:
+        """What must be said or known before the end, for the token, and perhaps the record, end with it."""
+        said = self._said()
+        if said is not None:
+            yield said
+        if isinstance(ending.verdict, Finish) and ending.verdict.keep <= 0:
+            yield get([ending.lease.id], Scope(ending.lease.tenant))
+
+    def _learn(self, answer: Any) -> None:
+        if answer is not None and isinstance(answer[0], JobRecord):
+            self._removed = answer[0]
 
     def _ending(self, outcome: Succeeded) -> Ending:
         held = self._held
@@ -304,7 +325,7 @@ class Effects:
             case Held.DONE:
                 for ring in self._rings:
                     ring()
-                return Committed(outcome.result, ending)
+                return Committed(outcome.result, ending, self._removed)
             case Held.LOCKED:
                 return self._fail(DatabaseUnavailable("the job's row stayed locked; its effects were rolled back"))
             case Held.LOST if self._held.stop in (None, "lost"):
@@ -320,7 +341,7 @@ class Effects:
         """
         try:
             if self._store.run(succeeded_under(doubt.ending.lease), "read"):
-                return Committed(doubt.result, doubt.ending)
+                return Committed(doubt.result, doubt.ending, self._removed)
         except DatabaseError as unknown:
             log.warning("whether job %s was committed is not known yet: %s", doubt.ending.lease.id, unknown)
         return self._fail(doubt.error)

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import socket
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -19,9 +20,10 @@ from holdfast.events.bus import Bus
 from holdfast.storage.base import Listener
 from holdfast.storage.ops import workers
 from holdfast.storage.ops.jobs import unblock
-from holdfast.worker.attempt import AnyTask
+from holdfast.worker.attempt import AnyTask, judge
 from holdfast.worker.claimer import Claimer
 from holdfast.worker.deps import Deps
+from holdfast.worker.effects import Effects
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Holdings, Stop
 from holdfast.worker.lease import Renewer
@@ -182,7 +184,13 @@ class Engine:
             job.id, job.task, job.queue, job.tenant, job.priority, job.version, job.attempt, job.max_attempts,
             job.crashes, json.loads(job.metadata) if job.metadata else {},
         )  # fmt: skip
-        context = Context[Any](view, deps=self._deps.value_for(task.name), port=BodyPort(held, self.teller))
+        if task.transaction is not None:
+            held.effects = Effects(
+                self._store, task.transaction, held, partial(judge, held, task), partial(self.teller.take, held)
+            )
+        context = Context[Any](
+            view, deps=self._deps.value_for(task.name), port=BodyPort(held, self.teller), effects=held.effects
+        )
         context.maker = self._deps.maker_for(task.name)
         context.wraps = self._plan.wraps
         return context

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from holdfast.errors import DatabaseUnavailable, HoldfastError, OutcomeUnknown, ReadOnlyDatabase
 from holdfast.events.bus import Bus
-from holdfast.model.job import JobState
+from holdfast.model.job import JobRecord, JobState
 from holdfast.model.lifecycle import Finish
 from holdfast.model.text import clean_text
 from holdfast.storage.base import Store
@@ -55,6 +55,12 @@ class Finisher:
             self._work.set()
             self._idle.clear()
         self._pending.append(ending)
+
+    def settled(self, ending: Ending, removed: JobRecord | None) -> None:
+        """An ending that its body's own transaction wrote."""
+        if removed is not None and self._narrator.listens():
+            self._narrator.keep(removed)
+        self._settle([ending], [Held.DONE])
 
     def forget(self, held: Holding) -> None:
         """A job of which nothing is to be written: its lease is another's."""

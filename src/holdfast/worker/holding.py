@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from holdfast.clock import monotonic
 from holdfast.model.job import ClaimedJob
@@ -11,6 +11,9 @@ from holdfast.model.policy import Policy
 from holdfast.model.retry import NO_RETRY
 from holdfast.storage.ops.jobs import Lease
 
+if TYPE_CHECKING:
+    from holdfast.worker.effects import Effects
+
 Stop: TypeAlias = Literal["timeout", "lost", "shutdown", "cancel", "deadline"]
 
 
@@ -18,8 +21,8 @@ class Holding:
     """What is known of it here. Times are monotonic seconds of this machine."""
 
     __slots__ = (
-        "body", "claimed_at", "deadline_at", "extension", "fallback", "job", "lease", "leased_at", "lines", "policy",
-        "started_at", "stop", "stop_reason", "suspect", "written",
+        "body", "claimed_at", "deadline_at", "effects", "extension", "fallback", "job", "lease", "leased_at", "lines",
+        "policy", "started_at", "stop", "stop_reason", "suspect", "written",
     )  # fmt: skip
 
     def __init__(self, job: ClaimedJob) -> None:
@@ -36,6 +39,7 @@ class Holding:
         self.stop: Stop | None = None
         self.stop_reason: str | None = None
         self.written = False
+        self.effects: Effects | None = None
         self.body: asyncio.Task[None] | None = None
         self.suspect = job.crashes >= SUSPECT_CRASHES and self.policy.max_crashes is not None
 

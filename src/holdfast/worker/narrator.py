@@ -67,6 +67,10 @@ class Narrator:
                 if isinstance(record, JobRecord):
                     self._removed[record.id] = record
 
+    def keep(self, record: JobRecord) -> None:
+        """The record of a job that was removed at its end."""
+        self._removed[record.id] = record
+
     def ended(self, ending: Ending) -> None:
         """An ending was written."""
         verdict = ending.verdict

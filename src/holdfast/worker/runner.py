@@ -4,8 +4,8 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable
-from typing import Any
 from contextvars import Context as ContextVars
+from typing import Any
 
 from holdfast.clock import monotonic
 from holdfast.context import Context
@@ -16,6 +16,7 @@ from holdfast.model.retry import Retry
 from holdfast.storage.ops.jobs import Ending
 from holdfast.worker.attempt import AnyTask, error_text, judge, ran_over, run_async
 from holdfast.worker.bodies import Threads
+from holdfast.worker.effects import Committed
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Stop
 from holdfast.worker.processes import Limits, Processes
@@ -150,6 +151,9 @@ class Runner:
         self.mean += (elapsed - self.mean) * 0.1
         if outcome is None:
             self._finisher.forget(held)
+        elif isinstance(outcome, Committed):
+            self._tally.count(outcome.ending.verdict)
+            self._finisher.settled(outcome.ending, outcome.removed)
         elif not held.written:
             self._write(held, outcome)
         self._freed(held)

@@ -4,8 +4,10 @@ Bodies speak from any thread and wait for nothing. Of progress only the newest c
 """
 
 import asyncio
+import contextlib
 import json
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from holdfast.clock import monotonic
@@ -13,6 +15,7 @@ from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.model.text import clean_text
 from holdfast.storage.base import Store
+from holdfast.storage.op import Op
 from holdfast.storage.ops.telling import Line, say
 from holdfast.worker.holding import Holding
 from holdfast.worker.narrator import Narrator
@@ -52,6 +55,17 @@ class Teller:
             level, message = "WARNING", f"further lines of this attempt are not kept: {MOST_LINES} is the most"
         self._lines.append((held, monotonic(), level, clean_text(message, MOST_LINE)))
 
+    def take(self, held: Holding) -> Op[None] | None:
+        """What one body said and is not written yet, for whoever writes it with the body's end. From any thread."""
+        progress = self._progress.pop(held, None)
+        mine = [line for line in tuple(self._lines) if line[0] is held]
+        for line in mine:
+            with contextlib.suppress(ValueError):  # written meanwhile
+                self._lines.remove(line)
+        if progress is None and not mine:
+            return None
+        return say([] if progress is None else [(held.lease, progress)], self._said(mine))
+
     async def run(self) -> None:
         """Write now and then, until cancelled."""
         while True:
@@ -64,15 +78,17 @@ class Teller:
             return
         progress, self._progress = self._progress, {}
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        now = monotonic()
-        said = [
-            Line(held.lease, held.job.attempt, now - at, level, message, None, held.policy.keep_failed or 3600.0)
-            for held, at, level, message in lines
-        ]
         try:
-            await self._store.arun(say([(held.lease, text) for held, text in progress.items()], said))
+            await self._store.arun(say([(held.lease, text) for held, text in progress.items()], self._said(lines)))
         except HoldfastError as error:
             self._bus.tell("database.away", what="progress and log lines were lost", cause=error)
             return
         for held, text in progress.items():
             self._narrator.note("job.progress", held.lease, progress=json.loads(text))
+
+    def _said(self, lines: Sequence[tuple[Holding, float, str, str]]) -> list[Line]:
+        now = monotonic()
+        return [
+            Line(held.lease, held.job.attempt, now - at, level, message, None, held.policy.keep_failed or 3600.0)
+            for held, at, level, message in lines
+        ]
