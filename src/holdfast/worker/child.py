@@ -24,10 +24,10 @@ from holdfast.context import Context, JobView
 from holdfast.errors import ImportFailed
 from holdfast.model.job import ClaimedJob
 from holdfast.model.options import NO_OPTIONS
-from holdfast.model.outcome import Outcome, Raised
+from holdfast.model.outcome import Crashed, Outcome, Raised
 from holdfast.model.text import clean_text
 from holdfast.task import Task
-from holdfast.worker.attempt import AnyTask, error_text, run_sync
+from holdfast.worker.attempt import AnyTask, error_text, retry_in, run_sync
 from holdfast.worker.holding import Holding
 from holdfast.worker.wire import Frame, Wire
 
@@ -97,6 +97,8 @@ class Child:
             outcome = run_sync(held, task, context)
         except MemoryError:  # it took another one to describe the first
             outcome = Raised(error_text(held, MemoryError("memory ran out")), None)
+        if isinstance(outcome, Crashed):  # KeyboardInterrupt: here it is nobody's Ctrl-C
+            outcome = Raised(outcome.error, retry_in(held, task, KeyboardInterrupt()))
         return self._ended(outcome)
 
     def _ended(self, outcome: Outcome | None) -> Frame:

@@ -234,7 +234,8 @@ class Child:
         self._runs += 1
         view = {each.name: getattr(context.job, each.name) for each in fields(context.job)}
         view["metadata"] = dict(view["metadata"])
-        self._send({"kind": "run", "run": self._runs, "job": asdict(held.job), "view": view, "place": place_of(task)})
+        job = {**asdict(held.job), "due": 0}  # each database has a type of its own for it
+        self._send({"kind": "run", "run": self._runs, "job": job, "view": view, "place": place_of(task)})
         try:
             return self._follow(hear)
         except BrokenWire as error:
