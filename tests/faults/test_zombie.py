@@ -1,0 +1,122 @@
+"""A worker that is stopped past its lease and goes on later changes nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import signal
+import struct
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.faults import crew, journal
+from tests.faults.audit import Database
+from tests.faults.conftest import FIGURES
+from tests.faults.nursery import Child, Nursery, until
+from tests.faults.verdict import judge
+
+from holdfast import Call, Holdfast
+
+LEASE = 1.0
+ROUNDS = 3
+AT_ONCE = 4
+"""Workers stopped in one round."""
+
+
+def in_hand(gate: str) -> list[Call[int]]:
+    """What each zombie holds when it is stopped: a result, an error and a thread's result, to be written late."""
+    return [crew.linger.call("return", gate), crew.linger.call("raise", gate), crew.linger_threaded.call(gate)]
+
+
+def test_zombies(
+    nursery: Nursery, database: Database, tmp_path: Path, seed: int, record_property: pytest.RecordProperty
+) -> None:
+    print(f"HOLDFAST_SEED={seed}")
+    chance = random.Random(seed)
+    app = Holdfast(database.url)
+    app.include(crew.tasks)
+    jobs: set[str] = set()
+    zombies: list[Child] = []
+    for number in range(ROUNDS):
+        gate = f"gate-{number}"
+        # Half of them do not hear of their loss from the renewal, so that their late ends reach the database.
+        doomed = [doom(nursery, app, database, tmp_path, place % 2 == 0, gate, jobs) for place in range(AT_ONCE)]
+        for zombie in doomed:
+            stop(zombie, database)
+        helper = nursery.start(crew.work, url=database.url, where=str(tmp_path), lease=LEASE, poll_interval=0.1)
+        until(lambda: database.live() == 0, "the jobs of the stopped workers at their end", 10.0)
+        (tmp_path / gate).touch()
+        time.sleep(chance.uniform(0, 0.2))
+        for zombie in doomed:
+            zombie.signal(signal.SIGCONT)
+        zombies += doomed
+        until(partial(refused, tmp_path, zombies), "each zombie told of every loss", 10.0)
+        for child in (*doomed, helper):
+            child.signal(signal.SIGTERM)
+        for child in (*doomed, helper):
+            assert child.wait() == 0, child.tail()
+    app.close()
+    verdict = judge(database, tmp_path, stored=jobs)
+    record_property(
+        FIGURES,
+        f"zombies {database.kind}: {len(zombies)} workers stopped past their lease and continued, "
+        f"{refused(tmp_path, zombies)} late ends refused, stale writes accepted {verdict.count('stale')}, seed {seed}",
+    )
+    assert not verdict.complaints, f"HOLDFAST_SEED={seed}\n{verdict}"
+    for row in database.finished():
+        assert (row.state, row.token, row.crashes) == ("succeeded", 2, 1), row
+
+
+def doom(
+    nursery: Nursery, app: Holdfast, database: Database, folder: Path, deaf: bool, gate: str, jobs: set[str]
+) -> Child:
+    """A worker with three bodies under way."""
+    child = nursery.start(
+        crew.work, url=database.url, where=str(folder), lease=LEASE, poll_interval=0.1, deaf=deaf, leader=False
+    )
+    until(lambda: any(line["kind"] == "ready" for line in of(folder, child)), "a worker ready")
+    given = {job.id for job in app.enqueue_many(in_hand(gate))}
+    until(lambda: given <= {line["job"] for line in journal.lines(folder, "begin")}, f"the jobs of {child} begun")
+    jobs |= given
+    return child
+
+
+def of(folder: Path, child: Child) -> list[dict[str, object]]:
+    return [line for line in journal.lines(folder) if line["pid"] == child.pid]
+
+
+def refused(folder: Path, doomed: list[Child]) -> int:
+    """How many late ends were refused, once every zombie has been told of each of its own."""
+    counts = {child.pid: 0 for child in doomed}
+    for line in journal.lines(folder, "event"):
+        if line["name"] == "lease.lost" and line["pid"] in counts:
+            counts[line["pid"]] += 1
+    held = {child.pid: 0 for child in doomed}
+    for run in journal.runs(folder):
+        if run.pid in held:
+            held[run.pid] += 1
+    return sum(counts.values()) if counts == held else 0
+
+
+def stop(child: Child, database: Database) -> None:
+    """SIGSTOP, but not inside a write transaction of SQLite: with its lock in a stopped hand nobody can write."""
+    while True:
+        child.signal(signal.SIGSTOP)
+        if database.kind != "sqlite" or not holds_gate(Path(database.url.removeprefix("sqlite:///")), child.pid):
+            return
+        child.signal(signal.SIGCONT)
+        time.sleep(0.01)
+
+
+def holds_gate(file: Path, pid: int) -> bool:
+    """Whether this process holds the record lock that all writers take."""
+    descriptor = os.open(file.with_name(file.name + "-gate"), os.O_RDWR)
+    try:
+        asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        answer = struct.unpack("hhqqi4x", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+        return bool(answer[0] != fcntl.F_UNLCK and answer[4] == pid)
+    finally:
+        os.close(descriptor)
