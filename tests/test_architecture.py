@@ -33,7 +33,7 @@ def test_the_journey_takes_three_statements() -> None:
 
 
 def test_every_file_that_the_page_names_is_there() -> None:
-    for name in re.findall(r"`([\w/]+(?:\.py|\.toml|/))`", PAGE):
+    for name in re.findall(r"`([a-z_/]+(?:\.py|\.toml|/))`", PAGE):
         places = [ROOT / name, SOURCES / name, SOURCES / "storage" / name, SOURCES / "model" / name]
         places += [SOURCES / "storage" / "sqlite" / name]
         assert any(place.exists() for place in places), f"ARCHITECTURE.md names {name}"

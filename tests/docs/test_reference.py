@@ -10,7 +10,7 @@ from tests.docs.pages import ROOT
 from tools import docs
 
 from holdfast import errors
-from holdfast.events import log
+from holdfast.model.event import EVENTS
 from holdfast.model.job import JobRecord, JobState
 from holdfast.model.options import OptionArguments
 from holdfast.storage.migrate import migrations
@@ -49,8 +49,8 @@ def test_states_are_all_there_in_their_order() -> None:
 
 
 def test_events_are_all_there() -> None:
-    page = (ROOT / "docs/operating/deploy.md").read_text("utf-8")
-    assert not {name for name in log.LINES if f"`{name}`" not in page}
+    page = (ROOT / "docs/how-to/events.md").read_text("utf-8")
+    assert not {name for name in EVENTS if f"`{name}`" not in page}
 
 
 def test_errors_are_all_in_the_tree() -> None:
