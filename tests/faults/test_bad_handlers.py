@@ -86,6 +86,18 @@ def crew(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.parametrize(("bad", "kind"), CASES)
 def test_bad_handler(crew: Crew, bad: Bad, kind: str) -> None:
+    spoils = (bad.spoils or bad.ends_worker) and kind != "process"
+    try:
+        _try_out(crew, bad, kind)
+    except BaseException:
+        spoils = True
+        raise
+    finally:
+        if spoils:
+            crew.dismiss()
+
+
+def _try_out(crew: Crew, bad: Bad, kind: str) -> None:
     worker, deaths = crew.hire(), crew.deaths
     calls = [_task(f"{bad.name}_{kind}").call(), *(_task(f"neighbour_{kind}").call(n) for n in range(2))]
     job, *neighbours = crew.app.enqueue_many(calls)
@@ -97,8 +109,6 @@ def test_bad_handler(crew: Crew, bad: Bad, kind: str) -> None:
         assert crew.deaths > deaths
     elif not bad.ends_worker or kind == "process":
         assert crew.hire() == worker, f"the worker died\n{crew.log()}"
-    if (bad.spoils or bad.ends_worker) and kind != "process":
-        crew.dismiss()
 
 
 def test_a_last_job_succeeds_in_every_kind_of_body(crew: Crew) -> None:
