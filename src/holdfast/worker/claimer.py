@@ -76,6 +76,7 @@ class Claimer:
         self._changed = asyncio.Event()
         self._claims: set[asyncio.Task[int]] = set()
         self._held_up = False
+        self._stuck = False
         self._beginning = False
         self._stopping = False
         self.paused = False
@@ -91,6 +92,7 @@ class Claimer:
 
     def freed(self, held: Holding) -> None:
         """A slot is free again."""
+        self._stuck = False
         self._leave(held)
         self.slot_freed.set()
         self._begin()
@@ -252,18 +254,20 @@ class Claimer:
         return self._woken or monotonic() - self._looked_back_at >= LOOK_BACK
 
     def _look_ahead(self) -> int:
-        if self._by_queue or self._runner.mean >= SHORT:
+        if self._by_queue or self._stuck or self._runner.mean >= SHORT:
             return 0
         return 2 * self._plan.concurrency
 
     def _give_back_stale(self) -> None:
-        """What could not be begun in time goes back, uncounted, for others to run."""
+        """What could not be begun in time goes back, uncounted, for others to run; no more is taken ahead until a
+        slot is free, or this worker would take the same again before anybody else could."""
         limit = monotonic() - STALE
         stale = [held for held in self._ahead if held.claimed_at < limit]
         if stale:
             self._ahead = [held for held in self._ahead if held.claimed_at >= limit]
             for held in stale:
                 self._runner.give_back(held, Released("look_ahead"))
+            self._stuck = True
 
     async def _rest(self) -> None:
         """Until something changes: a bell, a free slot, or the time for the next look."""
