@@ -77,6 +77,7 @@ class Claimer:
         self._claims: set[asyncio.Task[int]] = set()
         self._held_up = False
         self._stuck = False
+        self._probe = 1
         self._beginning = False
         self._stopping = False
         self.paused = False
@@ -163,9 +164,14 @@ class Claimer:
             return await self._look_by_queue(room)
         names = None if self._queues is None else tuple(self._queues)
         wanted = self._wanted(room, names, self._from_where())
+        worst = self._ahead[-1].order if self._ahead else None
         self._woken = False
         taken = await self._take(wanted)
         full = taken >= wanted.batch
+        # Where the head is better than what was taken ahead there may be more of it: look again, and for more at once.
+        better = full and worst is not None and (self._last.rank, self._last.due, self._last.seq) < worst
+        self._woken = self._woken or better
+        self._probe = self._plan.concurrency if better else 1
         self._after = self._last if full else HEAD
         return full or (taken > 0 and self._room() > 0)
 
@@ -248,7 +254,7 @@ class Claimer:
         ahead = self._look_ahead()
         if ahead and len(self._ahead) > ahead // 2 and not self._looks_back():
             return 0
-        return max(free + ahead - len(self._ahead), 1 if ahead and self._looks_back() else 0)
+        return max(free + ahead - len(self._ahead), self._probe if ahead and self._looks_back() else 0)
 
     def _looks_back(self) -> bool:
         return self._woken or monotonic() - self._looked_back_at >= LOOK_BACK
