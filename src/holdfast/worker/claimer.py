@@ -139,14 +139,22 @@ class Claimer:
         while left > 0:
             room = min(left, self._plan.concurrency - self._runner.active)
             if room > 0:
-                names = None if self._queues is None else tuple(self._queues)
-                taken = await self._take(self._wanted(room, names, HEAD))
+                taken = await self._take_once(room)
                 left -= taken
                 if taken == 0 and self._runner.active == 0:
                     break
             await self._one_freed()
         while self._runner.active:
             await self._one_freed()
+
+    async def _take_once(self, room: int) -> int:
+        """Up to `room` jobs, of no queue more than it has slots."""
+        taken = 0
+        for queues, free in self._shares(room):
+            taken += await self._take(self._wanted(min(free, room - taken), queues, HEAD))
+            if taken >= room:
+                break
+        return taken
 
     async def _one_freed(self) -> None:
         if self._runner.active:
@@ -176,20 +184,24 @@ class Claimer:
         return full or (taken > 0 and self._room() > 0)
 
     async def _look_by_queue(self, room: int) -> bool:
-        """Queues with slots of their own are asked one by one, the others together, always from the head.
-
-        All are asked for all the room there is: who has work is not known, and what is too much waits its turn.
-        """
-        assert self._queues is not None
-        shared = tuple(name for name, slots in self._queues.items() if slots is None)
-        asked = [self._wanted(room, shared, HEAD)] if shared else []
-        for name, slots in self._queues.items():
-            free = 0 if slots is None else min(room, slots - self._in_queue.get(name, 0))
-            if free > 0:
-                asked.append(self._wanted(free, (name,), HEAD))
+        """Always from the head, and each for all the room there is: who has work is not known, and what is too much
+        waits its turn."""
+        asked = [self._wanted(free, queues, HEAD) for queues, free in self._shares(room)]
         self._woken = False
         taken = await asyncio.gather(*(self._take(wanted) for wanted in asked))
         return any(count >= wanted.batch for count, wanted in zip(taken, asked, strict=True))
+
+    def _shares(self, room: int) -> list[tuple[tuple[str, ...] | None, int]]:
+        """Whom to ask for how many: queues with slots of their own one by one, the others together."""
+        if self._queues is None:
+            return [(None, room)]
+        shared = tuple(name for name, slots in self._queues.items() if slots is None)
+        shares: list[tuple[tuple[str, ...] | None, int]] = [(shared, room)] if shared else []
+        for name, slots in self._queues.items():
+            free = 0 if slots is None else min(room, slots - self._in_queue.get(name, 0))
+            if free > 0:
+                shares.append(((name,), free))
+        return shares
 
     def _wanted(self, room: int, queues: tuple[str, ...] | None, after: Place) -> Wanted:
         most_crashes = 1 if self._holdings.has_suspect() else 2**31 - 1
