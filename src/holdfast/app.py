@@ -27,6 +27,7 @@ from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
 from holdfast.model.retry import NO_RETRY
 from holdfast.model.tenant import Scope
+from holdfast.model.text import shown
 from holdfast.storage.base import Store
 from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
@@ -262,7 +263,7 @@ class Holdfast(TaskMaker):
             concurrency=settings.concurrency,
             poll_interval=settings.poll_interval,
             lease=settings.lease,
-            batch=batch,
+            batch=None if batch is None else _check_batch(batch),
             name=settings.name or "",
             retry=NO_RETRY if isinstance(self._defaults.retry, Unset) else self._defaults.retry,
             processes=settings.processes or os.cpu_count() or 1,
@@ -314,6 +315,7 @@ class Holdfast(TaskMaker):
         tasks: Iterable[Task[Any, Any, Any] | str] | None = None,
     ) -> Report:
         """`work_once` for event loops."""
+        _check_batch(batch)
         limit = None if deadline is None else seconds(deadline, "deadline")
         await asyncio.to_thread(self.do_duties)
         names = tuple(name for task in self._tasks for name in (task.name, *task.aliases))
@@ -403,6 +405,12 @@ class Holdfast(TaskMaker):
     def _set_log_level(self) -> None:
         if self._settings.log_level is not None:
             logging.getLogger("holdfast").setLevel(self._settings.log_level.upper())
+
+
+def _check_batch(batch: object) -> int:
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise ConfigError(f"batch must be a whole number from 1, not {shown(batch)}")
+    return batch
 
 
 def on_loop() -> bool:
