@@ -460,6 +460,24 @@ def test_scripts_run_their_own_tasks(as_module: bool, sqlite_url: str) -> None:
     assert first[-1] == second[-1]
 
 
+def test_a_script_that_starts_a_worker_when_imported_is_told_so(sqlite_url: str, tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "import sys\n"
+        "from holdfast import Holdfast\n"
+        "app = Holdfast(sys.argv[1], log_level='error')\n"
+        "@app.task(cpu=True)\n"
+        "def body() -> None: ...\n"
+        "with app.worker(processes=1):\n"
+        "    body.enqueue().result(20)\n"
+    )
+    command = [sys.executable, str(script), sqlite_url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "JobFailed" in done.stderr
+    assert 'start it under `if __name__ == "__main__":`' in done.stderr
+
+
 def test_children_end_with_a_killed_parent(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     code = (

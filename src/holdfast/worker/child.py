@@ -34,6 +34,9 @@ from holdfast.worker.wire import Frame, Wire
 MAIN = "__holdfast_main__"
 """What a script is called here, so that its `if __name__ == "__main__"` part does not run."""
 
+loading_script = threading.Event()
+"""Set while a script is imported: what would start workers at the top of one would do so without end."""
+
 LAST_WORDS = 1.0
 """Seconds that an ending child's own exit handlers and threads get."""
 
@@ -218,7 +221,11 @@ def _load_main(place: Frame, task: str) -> ModuleType:
         raise ImportFailed(f"{place['file']}, where task {task} is defined, cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = sys.modules["__main__"] = module
-    spec.loader.exec_module(module)
+    loading_script.set()
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        loading_script.clear()
     return module
 
 

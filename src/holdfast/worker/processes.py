@@ -24,10 +24,10 @@ from typing import Any, TypeAlias, get_args
 
 from holdfast.clock import monotonic
 from holdfast.context import Context
-from holdfast.errors import HoldfastError, ImportFailed
+from holdfast.errors import HoldfastError, ImportFailed, MisuseError
 from holdfast.model.outcome import Outcome, Raised, Released
 from holdfast.worker.attempt import AnyTask, judge, retry_in
-from holdfast.worker.child import LAST_WORDS, place_of
+from holdfast.worker.child import LAST_WORDS, loading_script, place_of
 from holdfast.worker.holding import Holding
 from holdfast.worker.wire import BrokenWire, Frame, Wire
 
@@ -68,6 +68,11 @@ class Processes:
         ended: Callable[[Holding, Outcome | None], None],
         limits: Limits,
     ) -> None:
+        if loading_script.is_set():
+            raise MisuseError(
+                "this script starts a worker when it is imported, as the processes of its cpu=True tasks do: "
+                'start it under `if __name__ == "__main__":`'
+            )
         self._loop = loop
         self._begun = begun
         self._ended = ended
