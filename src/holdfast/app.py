@@ -327,11 +327,16 @@ class Holdfast(TaskMaker):
     def do_duties(self) -> None:
         """Do all of the leader's duties once: promote, rescue, prune, upkeep."""
         store = self.store
-        if promote.run_once(store).overdue:
-            overdue.run_once(store)
+        self.promote()
         rescue.run_settled(store, self._bus, self._settings.lease)
-        prune.run_once(store, pages=1)
+        if removed := prune.run_once(store, pages=1):
+            self._bus.tell("history.pruned", count=removed)
         upkeep.run_once(store)
+
+    def promote(self) -> None:
+        """Of the duties, only those about time: make ready what is due, and end what is past its own time."""
+        if promote.run_once(self.store).overdue:
+            overdue.run_once(self.store, self._bus)
 
     # Events
 

@@ -2,11 +2,13 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 from holdfast.errors import (
+    HoldfastError,
     JobCancelled,
     JobFailed,
     JobNotFound,
@@ -21,8 +23,9 @@ from holdfast.model.duration import Duration, seconds
 from holdfast.model.job import JobRecord, JobState, NewJob
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
-from holdfast.storage.ops import jobs
+from holdfast.storage.ops import jobs, telling
 from holdfast.storage.ops.inspect import Gone, get
+from holdfast.storage.ops.telling import LogEntry
 from holdfast.waiting import Waiter, Watch
 
 R = TypeVar("R")
@@ -62,18 +65,28 @@ class Client:
         if new:
             self.store.run(jobs.enqueue(new, scope))
             if self.bus.wanted("job.enqueued"):
-                self._tell_enqueued(self.store.run(get([one.id for one in new], scope), "read"))
+                with self._stored_anyway():
+                    self._tell_enqueued(self.store.run(get([one.id for one in new], scope), "read"))
 
     async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
         if new:
             await self.store.arun(jobs.enqueue(new, scope))
             if self.bus.wanted("job.enqueued"):
-                self._tell_enqueued(await self.store.arun(get([one.id for one in new], scope), "read"))
+                with self._stored_anyway():
+                    self._tell_enqueued(await self.store.arun(get([one.id for one in new], scope), "read"))
 
-    def _tell_enqueued(self, found: Sequence[JobRecord | Gone | None]) -> None:
+    def _tell_enqueued(self, found: list[JobRecord | Gone | None]) -> None:
         for record in found:
             if isinstance(record, JobRecord):
                 self.bus.tell("job.enqueued", job=record, queue=record.queue, task=record.task)
+
+    @contextmanager
+    def _stored_anyway(self) -> Generator[None, None, None]:
+        """That nobody can be told of stored jobs is no failure of their enqueue."""
+        try:
+            yield
+        except HoldfastError as error:
+            self.bus.tell("database.away", what="job.enqueued was not told", cause=error)
 
     def get(self, id: str, scope: Scope) -> JobRecord | None:
         found = self.store.run(get([id], scope), "read")[0]
@@ -186,6 +199,14 @@ class Job(Generic[R]):
         finally:
             watch.close()
         return self._value(found)
+
+    def logs(self, limit: int = 1000) -> list[LogEntry]:
+        """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step."""
+        return self._client.store.run(telling.logs(self.id, self._scope, limit=limit), "read")
+
+    async def alogs(self, limit: int = 1000) -> list[LogEntry]:
+        """`logs` for event loops."""
+        return await self._client.store.arun(telling.logs(self.id, self._scope, limit=limit), "read")
 
     def _seen(self, record: JobRecord | None) -> JobRecord:
         if record is None:

@@ -8,7 +8,7 @@ import logging
 import math
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol
+from typing import Any, ClassVar, Generic, Protocol, cast
 
 from typing_extensions import TypeVar
 
@@ -80,8 +80,9 @@ class JobLog(logging.LoggerAdapter[logging.Logger]):
         super().log(level, msg, *args, **kwargs)
         if level >= logging.INFO:
             text = str(msg)
+            values = cast("Any", args[0] if len(args) == 1 and isinstance(args[0], Mapping) else args)
             try:
-                text = text % args if args else text
+                text = text % values if args else text
             except (TypeError, ValueError, KeyError):
                 text = f"{text} {args!r}"
             self._port.line(logging.getLevelName(level), text)
@@ -97,11 +98,13 @@ class Track(Generic[T]):
         self._message = message
 
     def __iter__(self) -> Iterator[T]:
-        for done, item in enumerate(self._items):
+        done = 0
+        for item in self._items:
             self._context.check()
             self._context.progress(done, self._message, total=self._total)
             yield item
-        self._context.progress(self._total or 0, self._message, total=self._total)
+            done += 1
+        self._context.progress(done, self._message, total=self._total)
 
     async def __aiter__(self) -> AsyncIterator[T]:
         for item in self:

@@ -1,8 +1,11 @@
 """`app.jobs`: reading jobs, and doing to one what a person may want."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar, overload
 
 from holdfast.client import Client
@@ -80,7 +83,7 @@ class Jobs:
         limit: int = 100,
         after: str | None = None,
     ) -> Page:
-        """Jobs, newest first: a page of at most `limit` (1 to 1,000), from the cursor `after` on.
+        """Jobs, newest first, each of their versions: a page of at most `limit` (1 to 1,000), after the cursor `after`.
 
         Raises InvalidOption for a state that does not exist, a bad limit or cursor.
 
@@ -88,7 +91,7 @@ class Jobs:
         >>> older = app.jobs.list(state="failed", limit=50, after=page.next)
         """
         found = self._run(_page(self._scope, state, queue, task, tag, limit, after), "read")
-        return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+        return _cut(found, limit)
 
     async def alist(
         self,
@@ -102,19 +105,22 @@ class Jobs:
     ) -> Page:
         """`list` for event loops."""
         found = await self._arun(_page(self._scope, state, queue, task, tag, limit, after), "read")
-        return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+        return _cut(found, limit)
 
     def count(self) -> dict[str, int]:
         """Jobs by state. It reads every row: for small databases and tests."""
         return self._run(inspect.count(self._scope), "read")
 
     def logs(self, id: str, *, limit: int = 1000) -> Entries:
-        """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step."""
-        return self._run(telling.logs(check_id(id), self._scope, limit=limit), "read")
+        """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step.
+
+        limit: at most so many, 1 to 1,000.
+        """
+        return self._run(telling.logs(check_id(id), self._scope, limit=_checked(limit)), "read")
 
     async def alogs(self, id: str, *, limit: int = 1000) -> Entries:
         """`logs` for event loops."""
-        return await self._arun(telling.logs(check_id(id), self._scope, limit=limit), "read")
+        return await self._arun(telling.logs(check_id(id), self._scope, limit=_checked(limit)), "read")
 
     # Doing
 
@@ -126,11 +132,15 @@ class Jobs:
         >>> app.jobs.cancel(job.id).state
         <JobState.CANCELLED: 'cancelled'>
         """
-        return self._done(id, "cancel", self._persist(manage.cancel([check_id(id)], self._scope))[0])
+        before = self.get(id)
+        answer = self._persist(manage.cancel([check_id(id)], self._scope))[0]
+        return self._done(id, "cancel", answer, _cancelled(before) if answer is Answer.DONE else before)
 
     async def acancel(self, id: str) -> JobRecord:
         """`cancel` for event loops."""
-        return await self._adone(id, "cancel", (await self._apersist(manage.cancel([check_id(id)], self._scope)))[0])
+        before = await self.aget(id)
+        answer = (await self._apersist(manage.cancel([check_id(id)], self._scope)))[0]
+        return await self._adone(id, "cancel", answer, _cancelled(before) if answer is Answer.DONE else before)
 
     def retry(self, id: str, *, delay: Duration = 0, force: bool = False) -> JobRecord:
         """Run a failed, cancelled or stalled job again, as a new version with its full number of attempts.
@@ -147,8 +157,9 @@ class Jobs:
         return await self._adone(id, "retry", (await self._arun(op))[0])
 
     def delete(self, id: str) -> JobRecord:
-        """Remove a job in any state, with all its versions; whoever runs it is fenced first. Answers what was removed.
+        """Remove a job in any state, with all its versions and log lines; whoever runs it is fenced first.
 
+        Answers what was removed.
         Raises JobNotFound.
         """
         record = self._known(id, self.get(id))
@@ -168,22 +179,19 @@ class Jobs:
 
         Raises JobNotFound, and WrongState for a job that runs or has ended otherwise.
         """
-        verdict = Finish(JobState.SUCCEEDED, 0.0, "resolved", dump_json(result, "result"))
-        return self._done(id, "resolve", self._settle(id, verdict))
+        return self._settle(id, "resolve", _resolved(result))
 
     async def aresolve(self, id: str, result: Any = None) -> JobRecord:
         """`resolve` for event loops."""
-        verdict = Finish(JobState.SUCCEEDED, 0.0, "resolved", dump_json(result, "result"))
-        return await self._adone(id, "resolve", await self._asettle(id, verdict))
+        return await self._asettle(id, "resolve", _resolved(result))
 
     def fail(self, id: str, reason: str = "by hand") -> JobRecord:
         """End a job by hand that waits or has stalled: it failed, for this reason. Raises as `resolve` does."""
-        return self._done(id, "fail", self._settle(id, Finish(JobState.FAILED, 0.0, check_name(reason, "reason"))))
+        return self._settle(id, "fail", Finish(JobState.FAILED, 0.0, check_name(reason, "reason")))
 
     async def afail(self, id: str, reason: str = "by hand") -> JobRecord:
         """`fail` for event loops."""
-        verdict = Finish(JobState.FAILED, 0.0, check_name(reason, "reason"))
-        return await self._adone(id, "fail", await self._asettle(id, verdict))
+        return await self._asettle(id, "fail", Finish(JobState.FAILED, 0.0, check_name(reason, "reason")))
 
     # How
 
@@ -212,17 +220,22 @@ class Jobs:
             _patience(give_up)
             await asyncio.sleep(0.02)
 
-    def _settle(self, id: str, verdict: Finish) -> Answer:
-        return self._run(manage.settle(check_id(id), self._scope, verdict))
+    def _settle(self, id: str, verb: str, verdict: Finish) -> JobRecord:
+        before = self.get(id)
+        answer = self._persist(manage.settle(check_id(id), self._scope, verdict))[0]
+        return self._done(id, verb, answer, _after(before, verdict))
 
-    async def _asettle(self, id: str, verdict: Finish) -> Answer:
-        return await self._arun(manage.settle(check_id(id), self._scope, verdict))
+    async def _asettle(self, id: str, verb: str, verdict: Finish) -> JobRecord:
+        before = await self.aget(id)
+        answer = (await self._apersist(manage.settle(check_id(id), self._scope, verdict)))[0]
+        return await self._adone(id, verb, answer, _after(before, verdict))
 
-    def _done(self, id: str, verb: str, answer: Answer) -> JobRecord:
-        return self._judge(id, verb, self.get(id), answer)
+    def _done(self, id: str, verb: str, answer: Answer, removed: JobRecord | None = None) -> JobRecord:
+        """`removed`: what to answer for a job that ended and is kept for no time."""
+        return self._judge(id, verb, self.get(id) or removed, answer)
 
-    async def _adone(self, id: str, verb: str, answer: Answer) -> JobRecord:
-        return self._judge(id, verb, await self.aget(id), answer)
+    async def _adone(self, id: str, verb: str, answer: Answer, removed: JobRecord | None = None) -> JobRecord:
+        return self._judge(id, verb, await self.aget(id) or removed, answer)
 
     def _known(self, id: str, record: JobRecord | None) -> JobRecord:
         if record is None:
@@ -262,6 +275,25 @@ TOLD = {
 }
 
 
+def _resolved(result: Any) -> Finish:
+    return Finish(JobState.SUCCEEDED, 0.0, "resolved", dump_json(result, "result"))
+
+
+def _cancelled(before: JobRecord | None) -> JobRecord | None:
+    return _after(before, Finish(JobState.CANCELLED, 0.0, "explicit"))
+
+
+def _after(before: JobRecord | None, verdict: Finish) -> JobRecord | None:
+    """The record that a job has which is removed at its end."""
+    if before is None:
+        return None
+    text = verdict.result
+    return replace(
+        before, state=verdict.state, reason=verdict.reason, result=None if text is None else json.loads(text),
+        result_text=text, finished_at=datetime.now(UTC),
+    )  # fmt: skip
+
+
 def _patience(give_up: float) -> None:
     if time.monotonic() > give_up:
         raise DatabaseUnavailable(
@@ -278,10 +310,29 @@ def _page(
     limit: int,
     after: str | None,
 ) -> "Op[list[JobRecord]]":
+    _checked(limit)
+    which = inspect.Filter(_state(state), queue, task.name if isinstance(task, Task) else task, tag)
+    id, version = (None, 0) if after is None else _cursor(after)
+    return inspect.page(which, scope, limit + 1, id, version)
+
+
+def _checked(limit: int) -> int:
     if type(limit) is not int or not 1 <= limit <= MOST_LISTED:
         raise InvalidOption(f"limit must be a whole number from 1 to {MOST_LISTED}, not {shown(limit)}")
-    which = inspect.Filter(_state(state), queue, task.name if isinstance(task, Task) else task, tag)
-    return inspect.page(which, scope, limit + 1, None if after is None else check_id(after))
+    return limit
+
+
+def _cut(found: list[JobRecord], limit: int) -> Page:
+    last = found[limit - 1] if len(found) > limit else None
+    return Page(found[:limit], None if last is None else last.id if last.version == 1 else f"{last.id}.{last.version}")
+
+
+def _cursor(text: str) -> tuple[str, int]:
+    """The job and version after which a page begins; an id alone is its first version, after which none is left."""
+    id, _, version = str(text).partition(".")
+    if version and not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise InvalidOption(f"after must be the cursor that a page ended with, not {shown(text)}")
+    return check_id(id), int(version or 0)
 
 
 def _state(state: JobState | str | None) -> str | None:

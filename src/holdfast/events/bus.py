@@ -21,6 +21,8 @@ class Bus:
 
     def __init__(self) -> None:
         self._subscribers: dict[str, tuple[Subscriber, ...]] = {}
+        self.drained: set[str] = set()
+        """Queues of which it was told that they ran dry, and nothing was claimed since."""
 
     def subscribe(self, name: str, subscriber: Subscriber) -> None:
         """Call `subscriber` for events named `name`, or for all with "*"; InvalidOption for a name that is none."""
@@ -64,5 +66,7 @@ class Bus:
         for subscriber in hearers:
             try:
                 subscriber(event)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # SystemExit, too, would otherwise end whatever thread tells this
                 log.exception("a subscriber of %s raised", name)

@@ -36,6 +36,10 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
         logging.WARNING,
         lambda e: f"no task {e.task!r} here: its jobs wait for a worker that has it",
     ),
+    "deps.open": (
+        logging.ERROR,
+        lambda e: f"what bodies depend on was not closed properly: {type(e.details['cause']).__name__}",
+    ),
     "database.away": (logging.WARNING, lambda e: f"{e.details['what']}: {e.details['cause']}; trying again"),
     "leader.elected": (logging.DEBUG, lambda e: f"leading, term {e.details['term']}"),
 }

@@ -107,7 +107,7 @@ class Caretaker:
     def _promote(self) -> float | None:
         promoted = promote.run_once(self._store)
         if promoted.overdue:
-            overdue.run_once(self._store)
+            overdue.run_once(self._store, self._bus)
         return promoted.next_in
 
     def _rescue(self) -> float | None:

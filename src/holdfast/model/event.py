@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from holdfast.model.job import AttemptError, JobRecord
+from holdfast.model.job import AttemptError, JobRecord, JobState
 
 JOB_EVENTS = (
     "job.enqueued",
@@ -32,6 +32,14 @@ OTHER_EVENTS = (
 )
 EVENTS = (*JOB_EVENTS, *OTHER_EVENTS)
 """Every name a subscriber can ask for."""
+
+ENDED = {
+    JobState.SUCCEEDED: "job.succeeded",
+    JobState.FAILED: "job.failed",
+    JobState.CANCELLED: "job.cancelled",
+    JobState.STALLED: "job.stalled",
+}
+"""What is told of a job that ended so; `job.finished` follows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from dataclasses import fields
 
 from holdfast.app import Holdfast, on_loop
 from holdfast.errors import MisuseError
-from holdfast.leader.duties import promote
 from holdfast.storage.ops.jobs import unblock
 from holdfast.worker.tally import Report
 
@@ -18,7 +17,8 @@ class DrainLimit(AssertionError):
 def drain(app: Holdfast, limit: int = 10_000, queues: Iterable[str] | None = None, *, concurrency: int = 1) -> Report:
     """Run every job that is ready, and those that these make ready, until none is left; answer what came of them.
 
-    Jobs due by now are promoted first. What is due later stays: advance the test's clock and drain again.
+    Jobs due by now are promoted first, and those past their `expires` or `deadline` cancelled. What is due later stays:
+    advance the test's clock and drain again.
 
     limit: runs above which DrainLimit is raised.
     queues: only these; None: those that the app's workers serve, all if nothing else is set.
@@ -40,7 +40,7 @@ async def adrain(
     """`drain` for event loops."""
     wanted = None if queues is None else tuple(queues)
     names = tuple(name for task in app.tasks for name in (task.name, *task.aliases))
-    await asyncio.to_thread(promote.run_once, app.store)
+    await asyncio.to_thread(app.promote)
     if names:
         await app.store.arun(unblock(names))
     total = Report()

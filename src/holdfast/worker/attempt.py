@@ -13,6 +13,7 @@ from holdfast.client import running_job
 from holdfast.context import Context
 from holdfast.errors import HoldfastError, InvalidArguments, InvalidResult, LeaseLost
 from holdfast.model.codec import dump_json
+from holdfast.model.options import UNSET
 from holdfast.model.outcome import Crashed, Outcome, Raised, Snoozed, Stopped, Succeeded, TimedOut
 from holdfast.model.signals import Cancel, Fail, RetryIn, Signal, Snooze
 from holdfast.model.text import clean_text
@@ -49,6 +50,7 @@ async def _run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Out
         return judge(held, task, error)
     running_job.set(held.job.id)
     pid = os.getpid()
+    value: Any = UNSET
     try:
         if held.effects is not None:
             await held.effects.prepare()
@@ -73,6 +75,7 @@ def _run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | 
         return judge(held, task, error)
     running_job.set(held.job.id)
     pid = os.getpid()
+    value: Any = UNSET
     try:
         if context.maker is None and not context.wraps:
             value = _called(task, context, args, kwargs)
@@ -102,6 +105,10 @@ def _returned(held: Holding, task: AnyTask, value: Any) -> Outcome | None:
         return None
     if held.stop in ("timeout", "deadline"):  # it swallowed its cancellation: the limit holds all the same
         return ran_over(held, task)
+    if held.stop == "cancel" and held.noticed:  # it looked, and left off where it stood
+        return Stopped(held.stop_reason or "explicit")
+    if value is UNSET:
+        raise RuntimeError("a wrapper of the attempt swallowed what the body raised")
     try:
         return Succeeded(task.signature.dump_result(value))
     except InvalidResult as error:

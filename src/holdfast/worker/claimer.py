@@ -14,10 +14,10 @@ from holdfast.clock import monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.ids import new_id
-from holdfast.model.job import JobState
 from holdfast.model.outcome import Released
 from holdfast.storage.base import Store
 from holdfast.storage.ops.jobs import HEAD, Place, Wanted, claim
+from holdfast.worker.drains import Drains
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Holdings
 from holdfast.worker.narrator import Narrator
@@ -48,6 +48,7 @@ class Claimer:
         finisher: Finisher,
         holdings: Holdings,
         narrator: Narrator,
+        drains: Drains,
         bus: Bus,
         tally: Tally,
         plan: Plan,
@@ -59,6 +60,7 @@ class Claimer:
         self._finisher = finisher
         self._holdings = holdings
         self._narrator = narrator
+        self._drains = drains
         self._bus = bus
         self._tally = tally
         self._plan = plan
@@ -131,6 +133,7 @@ class Claimer:
                 continue
             self.claimed_once.set()
             if not found:
+                await self._drains.look()
                 await self._rest()
 
     async def once(self, most: int) -> None:
@@ -146,6 +149,9 @@ class Claimer:
             await self._one_freed()
         while self._runner.active:
             await self._one_freed()
+        if self._bus.wanted("queue.drained"):
+            await self._finisher.flushed()
+            await self._drains.look(hurry=True)
 
     async def _take_once(self, room: int) -> int:
         """Up to `room` jobs, of no queue more than it has slots."""
@@ -233,7 +239,8 @@ class Claimer:
             held = Holding(job)
             self._holdings.add(held)
             self._enter(held)
-            self._narrator.note("job.claimed", held.lease, state=JobState.RUNNING)
+            self._drains.claimed(job.queue)
+            self._narrator.note("job.claimed", held.lease, attempt=job.attempt, worker=self._plan.boot)
             if held.suspect and suspect:
                 self._runner.give_back(held, Released("look_ahead"))
                 continue
@@ -250,7 +257,6 @@ class Claimer:
         try:
             while self._ahead and self._may_begin():
                 held = self._ahead.pop(0)
-                self._narrator.note("job.started", held.lease, state=JobState.RUNNING)
                 self._runner.start(held)
         finally:
             self._beginning = False

@@ -1,18 +1,20 @@
 """What bodies depend on: made once per worker (or once per job), given to them as `ctx.deps`.
 
-A maker is a function, a coroutine function, or a function that answers a context manager, sync or async: what it is
-entered into is the value, and it is left when the worker stops (or the job ends).
+A maker is a function, a coroutine function, a generator function that yields once, or a function that answers a
+context manager, sync or async: what it is entered into is the value, and it is left when the worker stops (or the job
+ends).
 """
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 from holdfast.context import Context
 from holdfast.errors import ConfigError
 from holdfast.model.options import UNSET, Unset
 
+T = TypeVar("T")
 Maker: TypeAlias = Callable[[], Any]
 
 
@@ -71,7 +73,7 @@ class Deps:
 
 async def enter(stack: AsyncExitStack, make: Maker) -> Any:
     """Make a value and leave it to `stack` to close it."""
-    made = make()
+    made = _whole(make())
     if inspect.isawaitable(made):
         made = await made
     if hasattr(made, "__aenter__"):
@@ -79,6 +81,19 @@ async def enter(stack: AsyncExitStack, make: Maker) -> Any:
     if hasattr(made, "__enter__"):
         return stack.enter_context(made)
     return made
+
+
+def _whole(made: Any) -> Any:
+    """What a generator function gives is the context manager it was written to be."""
+    if inspect.isgenerator(made):
+        return contextmanager(_answering(cast("Generator[Any, None, None]", made)))()
+    if inspect.isasyncgen(made):
+        return asynccontextmanager(_answering(cast("AsyncGenerator[Any, None]", made)))()
+    return made
+
+
+def _answering(value: T) -> Callable[[], T]:
+    return lambda: value
 
 
 @asynccontextmanager
@@ -101,13 +116,17 @@ def surrounded_sync(context: Context[Any]) -> Generator[None, None, None]:
     """The same for a sync body, which can only be given what needs no event loop."""
     with ExitStack() as stack:
         if context.maker is not None:
-            made = context.maker()
+            made = _whole(context.maker())
             if inspect.isawaitable(made) or hasattr(made, "__aenter__"):
+                if inspect.iscoroutine(made):
+                    made.close()
                 raise ConfigError(
                     f"deps made for each job need an event loop, and {context.job.task} is a sync body: "
                     "give it deps of its own (app.deps_for) or make them once per worker"
                 )
             context.give_deps(stack.enter_context(made) if hasattr(made, "__enter__") else made)
         for wrap in context.wraps:
-            stack.enter_context(wrap(context))
+            manager = wrap(context)
+            if hasattr(manager, "__enter__"):  # an async one serves async bodies only
+                stack.enter_context(manager)
         yield

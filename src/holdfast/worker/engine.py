@@ -23,6 +23,7 @@ from holdfast.storage.ops.jobs import unblock
 from holdfast.worker.attempt import AnyTask, judge
 from holdfast.worker.claimer import Claimer
 from holdfast.worker.deps import Deps
+from holdfast.worker.drains import Drains
 from holdfast.worker.effects import Effects
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Holdings, Stop
@@ -71,10 +72,12 @@ class Engine:
         limits = Limits(plan.processes, plan.process_jobs, plan.process_memory)
         self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally, limits, plan.retry)
         self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._stop)
+        drains = Drains(store, bus, lambda: tasks.queues() if plan.queues is None else tuple(plan.queues))
         self.claimer = Claimer(
-            store, self.runner, self.finisher, self.holdings, self.narrator, bus, self.tally, plan, tasks.asked,
-            lambda: self.renewer.healthy,
+            store, self.runner, self.finisher, self.holdings, self.narrator, drains, bus, self.tally, plan,
+            tasks.asked, lambda: self.renewer.healthy,
         )  # fmt: skip
+        self.runner.started = self._started
         self._duties = duties
         self._dutiful = False
         self._listener: Listener | None = None
@@ -119,7 +122,10 @@ class Engine:
         self.runner.close()
         await _cancel(self._jobs)
         await self.narrator.flush()
-        await self._deps.close()
+        try:
+            await self._deps.close()
+        except Exception as error:  # what else is to be left must be left all the same
+            self._bus.tell("deps.open", cause=error)
         if self._listener is not None:
             await asyncio.to_thread(self._listener.close)
         if self._duties is not None and self._dutiful:
@@ -143,6 +149,14 @@ class Engine:
         self._hurried = True
         self.claimer.slot_freed.set()
 
+    def wake(self) -> None:
+        """Look for work now. From any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has closed: the worker left meanwhile
+            self._loop.call_soon_threadsafe(self.claimer.wake)
+
+    def _started(self, held: Holding) -> None:
+        self.narrator.note("job.started", held.lease, attempt=held.job.attempt, worker=self._plan.boot)
+
     def _freed(self, held: Holding) -> None:
         self.claimer.freed(held)
 
@@ -151,8 +165,7 @@ class Engine:
         self.claimer.written()
 
     def _bell(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has closed: the bell rang while the worker left
-            self._loop.call_soon_threadsafe(self.claimer.wake)
+        self.wake()
         self.renewer.look_soon()
 
     def _stop(self, held: Holding, why: Stop, reason: str | None) -> None:

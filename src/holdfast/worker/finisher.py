@@ -65,7 +65,7 @@ class Finisher:
     def forget(self, held: Holding) -> None:
         """A job of which nothing is to be written: its lease is another's."""
         self._holdings.drop(held.lease)
-        self._bus.tell("lease.lost", id=held.lease.id)
+        self._bus.tell("lease.lost", queue=held.job.queue, task=held.job.task, id=held.lease.id)
 
     async def flushed(self) -> None:
         """Wait until everything submitted is written."""
@@ -79,7 +79,6 @@ class Finisher:
                 batch, self._pending = self._pending[:MOST], self._pending[MOST:]
                 if self._teller.pending:  # what a body said comes before its end, for its token ends with it
                     await self._teller.flush()
-                await self._narrator.remember(batch)
                 await self._write(batch)
             self._idle.set()
 
@@ -88,6 +87,7 @@ class Finisher:
         pause = 0.1
         while batch:
             try:
+                await self._narrator.remember(batch)
                 answers = await self._store.arun(end(batch))
             except (DatabaseUnavailable, OutcomeUnknown, ReadOnlyDatabase) as error:
                 self._bus.tell("database.away", what="results wait to be written", cause=error)
@@ -108,9 +108,11 @@ class Finisher:
             if answer is Held.LOCKED:
                 again.append(ending)
                 continue
-            self._holdings.drop(ending.lease)
+            held = self._holdings.drop(ending.lease)
             if answer is Held.LOST:
-                self._bus.tell("lease.lost", id=ending.lease.id)
+                queue, task = (None, None) if held is None else (held.job.queue, held.job.task)
+                self._bus.tell("lease.lost", queue=queue, task=task, id=ending.lease.id)
+                self._narrator.lost(ending)
             else:
                 self._narrator.ended(ending)
         self._written(len(batch) - len(again))

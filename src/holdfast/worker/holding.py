@@ -22,7 +22,7 @@ class Holding:
 
     __slots__ = (
         "body", "claimed_at", "deadline_at", "effects", "extension", "fallback", "job", "lease", "leased_at", "lines",
-        "policy", "started_at", "stop", "stop_reason", "suspect", "written",
+        "noticed", "policy", "started_at", "stop", "stop_reason", "suspect", "written",
     )  # fmt: skip
 
     def __init__(self, job: ClaimedJob) -> None:
@@ -38,6 +38,8 @@ class Holding:
         self.lines = 0
         self.stop: Stop | None = None
         self.stop_reason: str | None = None
+        self.noticed = False
+        """Its body looked (`ctx.cancelled`) and was told to stop: when it then returns, it has done so."""
         self.written = False
         self.effects: Effects | None = None
         self.body: asyncio.Task[None] | None = None

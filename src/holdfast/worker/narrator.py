@@ -11,32 +11,36 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import DatabaseUnavailable, HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.model.event import JOB_EVENTS
-from holdfast.model.job import JobRecord, JobState
+from holdfast.model.event import ENDED, JOB_EVENTS
+from holdfast.model.job import AttemptError, JobRecord, JobState
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
 from holdfast.storage.ops.inspect import get
 from holdfast.storage.ops.jobs import Ending, Lease
+from holdfast.storage.rows import attempt_errors
 
-FINAL = {
-    JobState.SUCCEEDED: "job.succeeded",
-    JobState.FAILED: "job.failed",
-    JobState.CANCELLED: "job.cancelled",
-    JobState.STALLED: "job.stalled",
-}
 REQUEUED = {"retry": "job.retried", "snooze": "job.snoozed"}
+MOST = 500
+"""Facts told after one query."""
+
+LAST = ""
+"""The name of a fact that nobody is told: nothing more will be said of a removed job."""
+
+_UNFINISHED = {"result": None, "result_text": None, "finished_at": None, "reason": None}
 
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """Something that happened to a job; `then` are parts of its record as they were at that moment."""
+    """Something that happened to a job; `then` are parts of its record as they were at that moment, `error` is what
+    the attempt that ended then failed with."""
 
     name: str
     lease: Lease
     then: dict[str, Any] = field(default_factory=dict[str, Any])
+    error: AttemptError | None = None
     will_retry: bool | None = None
 
 
@@ -49,23 +53,33 @@ class Narrator:
         self._facts: deque[_Fact] = deque()
         self._removed: dict[str, JobRecord] = {}
         self._work = asyncio.Event()
+        self._telling = asyncio.Lock()
 
     def listens(self) -> bool:
         """Whether anybody subscribed to anything about jobs."""
         return any(self._bus.wanted(name) for name in JOB_EVENTS)
 
     def note(self, name: str, lease: Lease, **then: Any) -> None:
+        """Something happened to a running job."""
         if self._bus.wanted(name):
-            self._facts.append(_Fact(name, lease, then))
-            self._work.set()
+            self._add(_Fact(name, lease, {**_UNFINISHED, "state": JobState.RUNNING, **then}))
 
     async def remember(self, endings: Sequence[Ending]) -> None:
-        """Before jobs are removed at their end: keep their records for the telling."""
+        """Before jobs are removed at their end: keep their records for the telling. Raises DatabaseUnavailable."""
         gone = [one.lease for one in endings if isinstance(one.verdict, Finish) and one.verdict.keep <= 0]
-        if gone and self.listens():
-            for record in await self._records(gone):
-                if isinstance(record, JobRecord):
-                    self._removed[record.id] = record
+        gone = [lease for lease in gone if lease.id not in self._removed]
+        if not gone or not self.listens():
+            return
+        try:
+            found = await self._records(gone)
+        except DatabaseUnavailable:
+            raise
+        except HoldfastError as error:
+            self._bus.tell("database.away", what=f"the ends of {len(gone)} jobs will not be told", cause=error)
+            return
+        for record in found:
+            if isinstance(record, JobRecord):
+                self._removed[record.id] = record
 
     def keep(self, record: JobRecord) -> None:
         """The record of a job that was removed at its end."""
@@ -73,20 +87,27 @@ class Narrator:
 
     def ended(self, ending: Ending) -> None:
         """An ending was written."""
-        verdict = ending.verdict
-        error = verdict.error is not None and verdict.state is not JobState.CANCELLED
-        if error and self._bus.wanted("job.attempt_failed"):
-            then = {"state": verdict.state, "reason": verdict.reason}
-            self._facts.append(_Fact("job.attempt_failed", ending.lease, then, isinstance(verdict, Requeue)))
-            self._work.set()
+        verdict, lease = ending.verdict, ending.lease
+        error = None if verdict.error is None else _entry(verdict.error)
+        then: dict[str, Any] = {**_UNFINISHED, "state": verdict.state, "reason": verdict.reason}
+        if error is not None and self._bus.wanted("job.attempt_failed"):
+            self._add(_Fact("job.attempt_failed", lease, then, error, isinstance(verdict, Requeue)))
         if isinstance(verdict, Finish):
-            then = {"state": verdict.state, "reason": verdict.reason}
+            del then["finished_at"]
             if verdict.result is not None:
-                then["result"] = json.loads(verdict.result)
-            self.note(FINAL[verdict.state], ending.lease, **then)
-            self.note("job.finished", ending.lease, **then)
-        elif verdict.reason in REQUEUED:
-            self.note(REQUEUED[verdict.reason], ending.lease, state=verdict.state, reason=verdict.reason)
+                then |= {"result": json.loads(verdict.result), "result_text": verdict.result}
+            for name in (ENDED[verdict.state], "job.finished"):
+                if self._bus.wanted(name):
+                    self._add(_Fact(name, lease, then, error))
+        elif verdict.reason in REQUEUED and self._bus.wanted(REQUEUED[verdict.reason]):
+            self._add(_Fact(REQUEUED[verdict.reason], lease, then, error))
+        if lease.id in self._removed:
+            self._add(_Fact(LAST, lease))
+
+    def lost(self, ending: Ending) -> None:
+        """An ending was not written, for another has the job."""
+        if ending.lease.id in self._removed:
+            self._add(_Fact(LAST, ending.lease))
 
     async def run(self) -> None:
         """Tell, until cancelled."""
@@ -96,33 +117,40 @@ class Narrator:
 
     async def flush(self) -> None:
         """Tell everything that has happened so far."""
-        self._work.clear()
-        facts = [self._facts.popleft() for _ in range(len(self._facts))]
-        if not facts:
-            return
+        async with self._telling:
+            self._work.clear()
+            while self._facts:
+                facts = [self._facts.popleft() for _ in range(min(len(self._facts), MOST))]
+                try:
+                    await self._tell_all(facts)
+                except asyncio.CancelledError:  # the worker stops: whoever flushes next tells them
+                    self._facts.extendleft(reversed(facts))
+                    raise
+                except HoldfastError as error:
+                    self._bus.tell("database.away", what=f"{len(facts)} events were not told", cause=error)
+
+    def _add(self, fact: _Fact) -> None:
+        self._facts.append(fact)
+        self._work.set()
+
+    async def _tell_all(self, facts: Sequence[_Fact]) -> None:
         leases = list({fact.lease.id: fact.lease for fact in facts}.values())
-        try:
-            found = await self._records(leases)
-        except HoldfastError as error:
-            self._bus.tell("database.away", what=f"{len(facts)} events were not told", cause=error)
-            return
+        found = await self._records(leases)
         records = {lease.id: record for lease, record in zip(leases, found, strict=True)}
         for fact in facts:
             record = records[fact.lease.id]
-            if not isinstance(record, JobRecord):
-                record = self._removed.get(fact.lease.id)
-            if record is not None:
+            if fact.name == LAST:
+                self._removed.pop(fact.lease.id, None)
+            elif isinstance(record, JobRecord):
                 self._tell(fact, record)
-        for id, record in records.items():
-            if not isinstance(record, JobRecord):
-                self._removed.pop(id, None)
+            elif (removed := self._removed.get(fact.lease.id)) is not None:
+                self._tell(fact, _with_error(removed, fact.error))
 
     def _tell(self, fact: _Fact, record: JobRecord) -> None:
-        then = fact.then
-        if fact.name in ("job.finished", *FINAL.values()) and record.finished_at is None:
-            then = {**then, "finished_at": datetime.now(UTC)}
-        job = replace(record, **then)
-        error = record.errors[-1] if fact.name == "job.attempt_failed" and record.errors else None
+        job = replace(record, **fact.then)
+        if fact.name in (*ENDED.values(), "job.finished") and job.finished_at is None:
+            job = replace(job, finished_at=datetime.now(UTC))
+        error = fact.error if fact.name == "job.attempt_failed" else None
         self._bus.tell(fact.name, job=job, queue=job.queue, task=job.task, error=error, will_retry=fact.will_retry)
 
     async def _records(self, leases: Sequence[Lease]) -> list[Any]:
@@ -132,3 +160,14 @@ class Narrator:
             answers = await self._store.arun(get(ids, Scope(tenant)), "read")
             found.update(zip(ids, answers, strict=True))
         return [found[lease.id] for lease in leases]
+
+
+def _entry(text: str) -> AttemptError | None:
+    """What a verdict says of the error, as it stands in the record."""
+    found = attempt_errors(f"[{text}]")
+    return replace(found[0], at=datetime.now(UTC)) if found else None
+
+
+def _with_error(record: JobRecord, error: AttemptError | None) -> JobRecord:
+    """The record of a removed job, read before its end, with the error it ended with."""
+    return record if error is None else replace(record, errors=(*record.errors, error))

@@ -8,6 +8,7 @@ from typing import Any
 
 from holdfast.context import Context
 from holdfast.ids import new_id
+from holdfast.model.options import Unset
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.deps import DepsBook
@@ -67,6 +68,11 @@ class Tasks:
     def names(self) -> tuple[str, ...]:
         known = (task for task in tuple(self._known()) if self._only is None or task.name in self._only)
         return tuple(name for task in known for name in (task.name, *task.aliases))
+
+    def queues(self) -> tuple[str, ...]:
+        """The queues that the known tasks' own jobs go to."""
+        known = (task.options.queue for task in self._known() if self._only is None or task.name in self._only)
+        return tuple({"default" if isinstance(queue, Unset) else queue for queue in known})
 
     def asked(self) -> tuple[str, ...] | None:
         """The tasks to name in a claim; None asks for any, which costs nothing."""

@@ -16,7 +16,9 @@ class BodyPort:
 
     @property
     def stopped(self) -> bool:
-        return self._held.stop is not None
+        stopped = self._held.stop is not None
+        self._held.noticed |= stopped
+        return stopped
 
     def check(self) -> None:
         if self._held.stop == "lost":

@@ -53,6 +53,8 @@ class Runner:
         self._active: dict[Holding, AnyTask] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = float("inf")
+        self.started: Callable[[Holding], None] = lambda held: None
+        """Called when a body begins."""
         self.mean = SHORT * 2
         """Moving average of bodies' running time, seconds."""
 
@@ -87,7 +89,8 @@ class Runner:
                 held.body = self._loop.create_task(self._run(held, task, context), context=ContextVars())
             else:
                 self._threads.start(held, task, context)
-        self._begun(held)
+            self.started(held)
+        self._watch(held)
 
     def give_back(self, held: Holding, outcome: Outcome) -> None:
         """A job whose body was not begun, or is given up: write that, and be done with it."""
@@ -142,6 +145,11 @@ class Runner:
         self._ended(held, outcome)
 
     def _begun(self, held: Holding) -> None:
+        """A process began."""
+        self.started(held)
+        self._watch(held)
+
+    def _watch(self, held: Holding) -> None:
         if held.overdue_at() < self._alarm_at:
             self._set_alarm(held.overdue_at())
 

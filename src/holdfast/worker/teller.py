@@ -6,6 +6,7 @@ Bodies speak from any thread and wait for nothing. Of progress only the newest c
 import asyncio
 import contextlib
 import json
+import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -39,13 +40,18 @@ class Teller:
         self._narrator = narrator
         self._progress: dict[Holding, str] = {}
         self._lines: deque[tuple[Holding, float, str, str]] = deque()
+        self._mutex = threading.Lock()
+        self._writing = asyncio.Lock()
 
     @property
     def pending(self) -> bool:
-        return bool(self._progress or self._lines)
+        """Whether something was said that is not written yet, or is on its way."""
+        return bool(self._progress or self._lines) or self._writing.locked()
 
     def progress(self, held: Holding, state: dict[str, Any]) -> None:
-        self._progress[held] = json.dumps(state)
+        text = json.dumps(state)
+        with self._mutex:
+            self._progress[held] = text
 
     def line(self, held: Holding, level: str, message: str) -> None:
         held.lines += 1
@@ -57,7 +63,8 @@ class Teller:
 
     def take(self, held: Holding) -> Op[None] | None:
         """What one body said and is not written yet, for whoever writes it with the body's end. From any thread."""
-        progress = self._progress.pop(held, None)
+        with self._mutex:
+            progress = self._progress.pop(held, None)
         mine = [line for line in tuple(self._lines) if line[0] is held]
         for line in mine:
             with contextlib.suppress(ValueError):  # written meanwhile
@@ -74,9 +81,13 @@ class Teller:
 
     async def flush(self) -> None:
         """Write what was said so far. What the database would not take is let go: it is only talk."""
-        if not self.pending:
-            return
-        progress, self._progress = self._progress, {}
+        async with self._writing:
+            if self._progress or self._lines:
+                await self._flush()
+
+    async def _flush(self) -> None:
+        with self._mutex:
+            progress, self._progress = self._progress, {}
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
         try:
             await self._store.arun(say([(held.lease, text) for held, text in progress.items()], self._said(lines)))
@@ -89,6 +100,11 @@ class Teller:
     def _said(self, lines: Sequence[tuple[Holding, float, str, str]]) -> list[Line]:
         now = monotonic()
         return [
-            Line(held.lease, held.job.attempt, now - at, level, message, None, held.policy.keep_failed or 3600.0)
+            Line(held.lease, held.job.attempt, now - at, level, message, None, _keep(held))
             for held, at, level, message in lines
         ]
+
+
+def _keep(held: Holding) -> float:
+    """How long a line is kept: as long as the job's record may be, and an hour where that is for no time."""
+    return max(held.policy.keep_succeeded, held.policy.keep_failed) or 3600.0

@@ -84,9 +84,9 @@ class Worker:
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        claimer = self._require().claimer
-        claimer.paused = False
-        claimer.wake()
+        engine = self._require()
+        engine.claimer.paused = False
+        engine.wake()
 
     async def once(self, batch: int, deadline: float | None) -> Report:
         """Claim up to `batch` jobs, run them, and answer what became of them; what is not done by then goes back."""

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from holdfast.clock import monotonic
 from holdfast.events.bus import Bus
+from holdfast.leader.telling import tell_ended, wanted
+from holdfast.model.job import JobRecord
 from holdfast.model.lifecycle import Finish, Verdict, decide
 from holdfast.model.outcome import Crashed, Stopped
 from holdfast.model.policy import Policy
 from holdfast.storage.base import Store
 from holdfast.storage.ops.duties import Lapsed, rescue
-from holdfast.storage.ops.jobs import Held
+from holdfast.storage.ops.jobs import Held, Lease
 
 PAGE = 200
 MOST_PAGES = 50
@@ -48,13 +50,18 @@ def run_once(store: Store, bus: Bus, grace: float = 0.0, pages: int = MOST_PAGES
             verdicts[lapsed.lease.id] = verdict = judged(lapsed)
             return verdict
 
-        found = store.run(rescue(judge, PAGE, grace))
+        removed: dict[str, JobRecord] = {}
+        over: list[tuple[Lease, Finish]] = []
+        found = store.run(rescue(judge, PAGE, grace, removed if wanted(bus) else None))
         for lapsed, answer in found:
             if answer is Held.DONE:
                 verdict = verdicts[lapsed.lease.id]
+                if isinstance(verdict, Finish):
+                    over.append((lapsed.lease, verdict))
                 ended += isinstance(verdict, Finish)
                 back += not isinstance(verdict, Finish)
                 _tell(bus, lapsed, verdict)
+        tell_ended(store, bus, over, removed)
         if len(found) < PAGE:
             break
     if back:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdfast.model.job import AttemptError
+from holdfast.model.job import AttemptError, JobRecord
 from holdfast.model.lifecycle import Verdict
 from holdfast.storage.op import Op, Statement, Steps, one
+from holdfast.storage.ops.inspect import read_removed
 from holdfast.storage.ops.jobs import Ending, Held, Lease, end
 
 
@@ -44,15 +45,26 @@ class Lapsed:
     stop_reason: str | None = None
 
 
-def rescue(judge: Callable[[Lapsed], Verdict], batch: int = 200, grace: float = 0.0) -> Op[list[tuple[Lapsed, Held]]]:
-    """Find jobs whose lease ran out and write what `judge` makes of each, in one transaction: one page."""
+def rescue(
+    judge: Callable[[Lapsed], Verdict],
+    batch: int = 200,
+    grace: float = 0.0,
+    removed: dict[str, JobRecord] | None = None,
+) -> Op[list[tuple[Lapsed, Held]]]:
+    """Find jobs whose lease ran out and write what `judge` makes of each, in one transaction: one page.
+
+    removed: filled with the records, as they were before, of jobs that are removed at their end; None: not asked for.
+    """
 
     def steps(again: bool) -> Steps[list[tuple[Lapsed, Held]]]:
         found = yield one("expired", batch, grace)
         lapsed = [Lapsed(Lease(*row[:3]), *row[3:]) for row in found]
         if not lapsed:
             return []
-        answers = yield from end([Ending(job.lease, judge(job)) for job in lapsed]).steps(again)
+        endings = [Ending(job.lease, judge(job)) for job in lapsed]
+        if removed is not None:
+            yield from read_removed(endings, removed)
+        answers = yield from end(endings).steps(again)
         return list(zip(lapsed, answers, strict=True))
 
     return Op("rescue", steps, wakes=False)

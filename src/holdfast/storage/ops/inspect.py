@@ -5,9 +5,11 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
 from holdfast.model.job import JobRecord
+from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
+from holdfast.storage.ops.jobs import Ending
 from holdfast.storage.rows import moment
 
 
@@ -31,6 +33,15 @@ def get(ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
     return Op("get", steps, scope, single=True)
 
 
+def read_removed(endings: Sequence[Ending], records: dict[str, JobRecord]) -> Steps[None]:
+    """Within another op, before jobs end: the records of those whose end removes them."""
+    gone = [one.lease for one in endings if isinstance(one.verdict, Finish) and one.verdict.keep <= 0]
+    if gone:
+        for row in (yield Statement("get", [(lease.tenant, lease.id) for lease in gone])):
+            if isinstance(found := _seen(row[1:]), JobRecord):
+                records[found.id] = found
+
+
 def _seen(row: Row) -> JobRecord | Gone:
     return Gone(row[1]) if decode.is_stub(row) else decode.record(row)
 
@@ -45,9 +56,10 @@ class Filter:
     tag: str | None = None
 
 
-def page(which: Filter, scope: Scope, limit: int, after: str | None = None) -> Op[list[JobRecord]]:
-    """Jobs newest first, at most `limit`, those made before the job `after`."""
-    statement = one("list", scope.tenant, which.state, which.queue, which.task, which.tag, after, limit)
+def page(which: Filter, scope: Scope, limit: int, after: str | None = None, version: int = 0) -> Op[list[JobRecord]]:
+    """Jobs newest first, each with its newest version first, at most `limit`: those made before the job `after`, and
+    of that job the versions before `version`."""
+    statement = one("list", scope.tenant, which.state, which.queue, which.task, which.tag, after, version, limit)
 
     def steps(again: bool) -> Steps[list[JobRecord]]:
         return [decode.record(row) for row in (yield statement)]
@@ -65,6 +77,16 @@ def count(scope: Scope) -> Op[dict[str, int]]:
         return counts
 
     return Op("count", steps, scope, single=True)
+
+
+def drained(queues: Sequence[str]) -> Op[list[str]]:
+    """Which of these queues have run dry: nothing there is ready, runs, or waits for another run."""
+    statement = one("drained", tuple(queues))
+
+    def steps(again: bool) -> Steps[list[str]]:
+        return [name for (name,) in (yield statement)]
+
+    return Op("drained", steps, single=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
     def steps(again: bool) -> Steps[list[Held]]:
         answers: dict[int, Held] = {}
         if finished:
-            yield from _fenced("finish", finished, [_finish_row(ending) for ending in finished], answers)
+            yield from _fenced("finish", finished, [finish_row(ending) for ending in finished], answers)
         if requeued:
             yield from _fenced("requeue", requeued, [_requeue_row(ending) for ending in requeued], answers)
         return [answers[id(ending)] for ending in endings]
@@ -175,7 +175,7 @@ def _judge(verdict: Finish | Requeue, place: int, state: str, reason: str | None
     return Held.LOCKED
 
 
-def _finish_row(ending: Ending) -> Row:
+def finish_row(ending: Ending) -> Row:
     verdict = ending.verdict
     assert isinstance(verdict, Finish)
     lease = ending.lease

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from holdfast.model.job import JobState
+from holdfast.model.job import JobRecord, JobState
 from holdfast.model.lifecycle import Finish
 from holdfast.model.policy import Policy
 from holdfast.model.tenant import Scope
 from holdfast.storage.op import Op, Statement, Steps, one
-from holdfast.storage.ops.jobs import Ending, Held, Lease, end
+from holdfast.storage.ops.inspect import read_removed
+from holdfast.storage.ops.jobs import Ending, Held, Lease, end, finish_row
 
 WAITING = frozenset({JobState.SCHEDULED, JobState.BLOCKED, JobState.READY, JobState.SUSPENDED})
 
@@ -84,8 +85,10 @@ def cancel(ids: Sequence[str], scope: Scope, reason: str = "explicit") -> Op[lis
         answers: dict[str, Answer] = {}
         if waiting:
             ends = [Ending(job.lease, Finish(JobState.CANCELLED, job.policy.keep_failed, reason)) for job in waiting]
-            for job, held in zip(waiting, (yield from end(ends).steps(again)), strict=True):
-                answers[job.lease.id] = Answer.DONE if held is Held.DONE else Answer.BUSY
+            # The rows are locked: one that is not found was ended by another op of this very batch.
+            written = {row[0] for row in (yield Statement("finish", [finish_row(ending) for ending in ends]))}
+            for ordinal, job in enumerate(waiting, 1):
+                answers[job.lease.id] = Answer.DONE if ordinal in written else Answer.ENDED
         if running:
             yield Statement("ask_stop", [(lease.tenant, lease.id, lease.token, reason) for lease in running])
             answers.update((lease.id, Answer.ASKED) for lease in running)
@@ -132,7 +135,10 @@ def retry(ids: Sequence[str], scope: Scope, delay: float = 0.0, force: bool = Fa
             id: ended for id, ended in found.items() if isinstance(ended, Ended) and (force or ended.state in RETRIED)
         }
         if fit:
-            yield Statement("revive", [(scope.tenant, id, ended.version, delay) for id, ended in fit.items()])
+            asked = list(fit)
+            rows = [(scope.tenant, id, ended.version, delay) for id, ended in fit.items()]
+            begun = {asked[int(row[0]) - 1] for row in (yield Statement("revive", rows))}
+            fit = {id: ended for id, ended in fit.items() if id in begun}
         alive = Answer.DONE if again else Answer.FORBIDDEN
         return [
             Answer.DONE
@@ -148,10 +154,10 @@ def retry(ids: Sequence[str], scope: Scope, delay: float = 0.0, force: bool = Fa
     return Op("retry", steps, scope, wakes=delay <= 0)
 
 
-def settle(id: str, scope: Scope, verdict: Finish) -> Op[Answer]:
+def settle(id: str, scope: Scope, verdict: Finish) -> Op[list[Answer]]:
     """End by hand a job that waits or has stalled. Repeated: it has ended, so that nothing more is changed."""
 
-    def steps(again: bool) -> Steps[Answer]:
+    def settled(again: bool) -> Steps[Answer]:
         live = yield from _live([id], scope)
         if id in live:
             job = live[id]
@@ -169,6 +175,9 @@ def settle(id: str, scope: Scope, verdict: Finish) -> Op[Answer]:
         row = (scope.tenant, id, found.version, verdict.state.value, verdict.reason, verdict.result)
         return Answer.DONE if (yield Statement("settle", [row])) else Answer.BUSY
 
+    def steps(again: bool) -> Steps[list[Answer]]:
+        return [(yield from settled(again))]
+
     return Op("settle", steps, scope)
 
 
@@ -179,10 +188,13 @@ class Overdue:
     cancelled: int
     asked: int
     full: bool
+    ended: tuple[tuple[Lease, Finish], ...] = ()
 
 
-def overdue(batch: int = 500) -> Op[Overdue]:
+def overdue(batch: int = 500, removed: dict[str, JobRecord] | None = None) -> Op[Overdue]:
     """Cancel jobs that were asked to stop and wait, were not started in time, or are past their deadline: one page.
+
+    removed: filled with the records, as they were before, of jobs that are removed at their end; None: not asked for.
 
     Repeating it is harmless.
     """
@@ -194,13 +206,17 @@ def overdue(batch: int = 500) -> Op[Overdue]:
         waiting = [row for row in first.values() if row[3] != JobState.RUNNING]
         if running:
             yield Statement("ask_stop", [(tenant, id, token, why) for tenant, id, token, _, _, why in running])
-        cancelled = 0
+        ended: list[tuple[Lease, Finish]] = []
         if waiting:
             ends = [
                 Ending(Lease(tenant, id, token), Finish(JobState.CANCELLED, Policy.loads(policy).keep_failed, why))
                 for tenant, id, token, _, policy, why in waiting
             ]
-            cancelled = (yield from end(ends).steps(again)).count(Held.DONE)
-        return Overdue(cancelled, len(running), len(rows) >= batch)
+            if removed is not None:
+                yield from read_removed(ends, removed)
+            for ending, held in zip(ends, (yield from end(ends).steps(again)), strict=True):
+                if held is Held.DONE and isinstance(ending.verdict, Finish):
+                    ended.append((ending.lease, ending.verdict))
+        return Overdue(len(ended), len(running), len(rows) >= batch, tuple(ended))
 
     return Op("overdue", steps)

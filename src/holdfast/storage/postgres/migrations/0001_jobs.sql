@@ -67,6 +67,7 @@ create index jobs_expires on "holdfast".jobs (expires_at)
     where expires_at is not null and state in ('scheduled', 'blocked', 'ready');
 create index jobs_deadline on "holdfast".jobs (deadline_at) where deadline_at is not null and stop_reason is null;
 create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'blocked';
+create index jobs_again on "holdfast".jobs (queue) where state = 'scheduled' and reason in ('retry', 'suspect');
 create unique index jobs_key on "holdfast".jobs (tenant, queue, key) where key is not null;
 
 -- Finished jobs, append-only, dropped by whole partitions when `keep_until` has passed. `span` sorts them by how

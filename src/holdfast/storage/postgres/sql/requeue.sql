@@ -22,7 +22,8 @@ set state = h.state, reason = h.reason, attempt = j.attempt - h.uncounted, crash
     errors = case when h.error is null then j.errors
         else coalesce(left(nullif(j.errors, '[]'), -1) || ',', '[') || '{"at":'
             || (extract(epoch from t.moment) * 1000000)::int8 || ',' || substr(h.error, 2) || ']' end,
-    expires_at = case when h.uncounted = 0 or h.crashed > 0 then null else j.expires_at end, worker = null, claim_id = null, lease_until = null, updated_at = t.moment
+    expires_at = case when h.uncounted = 0 or h.crashed > 0 or h.elapsed is not null then null else j.expires_at end,
+    worker = null, claim_id = null, lease_until = null, updated_at = t.moment
 from held h
 cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t
 where j.ctid = h.place

@@ -7,5 +7,6 @@ set state = :state, reason = :reason, attempt = attempt - :uncounted, crashes = 
     errors = case when :error is null then errors
         else coalesce(substr(nullif(errors, '[]'), 1, length(errors) - 1) || ',', '[') || '{"at":' || :now || ','
             || substr(:error, 2) || ']' end,
-    expires_at = case when :uncounted = 0 or :crashed > 0 then null else expires_at end, worker = null, claim_id = null, lease_until = null, updated_at = :now
+    expires_at = case when :uncounted = 0 or :crashed > 0 or :elapsed is not null then null else expires_at end,
+    worker = null, claim_id = null, lease_until = null, updated_at = :now
 where tenant = :tenant and id = :id and token = :token and state = 'running'
