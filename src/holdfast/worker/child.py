@@ -18,7 +18,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 from holdfast.context import Context, JobView
 from holdfast.errors import ImportFailed
@@ -234,11 +234,15 @@ def _task_in(module: ModuleType, qualname: str, task: str) -> AnyTask:
     for part in qualname.split("."):
         found = getattr(found, part, None)
     for each in (found, *vars(module).values()):  # the function itself may go by a name of its own
-        if isinstance(each, Task) and task in (each.name, *each.aliases):
-            return cast("AnyTask", each)
+        if _is_task(each) and task in (each.name, *each.aliases):
+            return each
     if not callable(found):
         raise ImportFailed(f"module {module.__name__} has no function {qualname}, the body of task {task}")
     return Task[Any, Any, Any](found, task, (), True, NO_OPTIONS)
+
+
+def _is_task(value: object) -> TypeGuard[AnyTask]:
+    return isinstance(value, Task)
 
 
 def memory() -> tuple[int, int]:
