@@ -25,6 +25,9 @@ from holdfast.worker.tally import Tally
 SHORT = 0.05
 """Bodies that take less than this on average (seconds) are worth taking ahead."""
 
+DEAF = 5.0
+"""Seconds after which a body that was cancelled and goes on is given up: its outcome is written all the same."""
+
 
 class Runner:
     """Runs what the claimer took. Everything here happens on the worker's event loop."""
@@ -108,6 +111,8 @@ class Runner:
         task = self._active[held]
         if held.body is not None:
             held.body.cancel()
+            if why not in ("lost", "shutdown"):
+                self._loop.call_later(DEAF, self._give_up, held)
         elif task.cpu:
             self._processes.stop(held)
         elif why in ("timeout", "deadline"):
@@ -124,8 +129,24 @@ class Runner:
     def abandon(self) -> None:
         """Bodies that would not end when cancelled or killed: their jobs are given back all the same, and fenced."""
         for held, task in self._active.items():
-            if (task.is_async or task.cpu) and not held.written:
-                self._write(held, Released())
+            if not (task.is_async or task.cpu):
+                continue
+            if held.stop == "shutdown":
+                self._give_up(held, Released())
+            else:
+                self._give_up(held)
+            if held.body is not None:  # nor shall it hold up the end of the event loop, which waits for all tasks
+                asyncio.tasks._unregister_task(held.body)
+                held.body._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    def _give_up(self, held: Holding, outcome: Outcome | None = None) -> None:
+        """Write what a body that goes on in spite of everything came to. It keeps its slot, as it does its work."""
+        task = self._active.get(held)
+        if task is None or held.written:
+            return
+        outcome = outcome or judge(held, task, asyncio.CancelledError())
+        if outcome is not None:
+            self._write(held, outcome)
 
     def close(self) -> None:
         self._threads.close()
