@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sqlite3
 import threading
 import time
@@ -615,7 +616,7 @@ async def test_a_transaction_of_ours_on_an_event_loop(kind: str, opened: Opened)
 async def test_waiting_for_the_gate_can_be_given_up(opened: Opened) -> None:
     app, _ = opened("sqlite")
     async with app.atransaction():
-        waiting = asyncio.create_task(app.atransaction().__aenter__())
+        waiting = asyncio.create_task(app.atransaction().__aenter__(), context=contextvars.Context())
         await asyncio.sleep(0.1)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -626,10 +627,13 @@ async def test_waiting_for_the_gate_can_be_given_up(opened: Opened) -> None:
 
 def test_writing_beside_ones_own_transaction_in_sqlite(opened: Opened) -> None:
     app, url = opened("sqlite")
-    other = Holdfast(url.replace("holdfast.db", "elsewhere.db"))
+    other = Holdfast(url + ".other")
+    twin = Holdfast(url)
+    twin.include(tasks)
     with app.transaction() as connection:
-        with pytest.raises(MisuseError, match="one writer"):
-            thank.via(app).enqueue("a")
+        for each in (app, twin):
+            with pytest.raises(MisuseError, match="one writer"):
+                thank.via(each).enqueue("a")
         with pytest.raises(MisuseError, match="one writer"), app.transaction():
             pass
         assert count(app) == 0
@@ -639,6 +643,7 @@ def test_writing_beside_ones_own_transaction_in_sqlite(opened: Opened) -> None:
     thank.via(app).enqueue("b")
     assert count(app) == 2
     other.close()
+    twin.close()
 
 
 def end_early(connection: Any, how: str) -> None:

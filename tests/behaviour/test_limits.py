@@ -558,9 +558,13 @@ def test_a_stop_leaves_no_thread_of_ours_behind(live: Holdfast) -> None:
 
     with live.worker():
         work.enqueue().result(timeout=20)
-    until(lambda: not [one.name for one in threading.enumerate() if "body" in one.name or "lease" in one.name])
-    names = {one.name for one in threading.enumerate() if one.name.startswith("holdfast")}
-    assert not names & {"holdfast-worker", "holdfast-leader", "holdfast-lease", "holdfast-bell", "holdfast-listen"}
+    lanes = {f"holdfast-{lane}" for lane in ("write", "read", "claim", "keys", "lease", "notify")}
+
+    def left() -> list[str]:
+        return [one.name for one in threading.enumerate() if one.name.startswith("holdfast")]
+
+    until(lambda: len(left()) == len(set(left())))
+    until(lambda: set(left()) <= lanes)
     live.close()
-    until(lambda: not [one.name for one in threading.enumerate() if one.name.startswith("holdfast")])
+    until(lambda: left() == [])
     drain(live)

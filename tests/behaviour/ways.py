@@ -112,10 +112,12 @@ class Undo(Exception):
 @cache
 def django() -> Any:
     """Django's connections."""
+    from django import setup
     from django.conf import settings
     from django.db import connections
 
     settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}, USE_TZ=True)
+    setup()
     return connections
 
 
