@@ -24,6 +24,8 @@ class Django(Lender):
         return driver_connection(self.given.connection)
 
     def after_commit(self, ring: Ring, soon: Ring) -> bool:
+        if not (self.given.in_atomic_block or self.given.get_autocommit()):
+            return False  # its transaction is managed by hand, and Django tells nobody
         self.given.on_commit(ring)
         return True
 

@@ -17,7 +17,7 @@ from holdfast.storage.lender import AsyncLender, Lender, Lent
 from holdfast.storage.looks import Looks
 from holdfast.storage.op import Row
 from holdfast.storage.sqlite.session import SqliteSession, translated
-from holdfast.storage.sqlite.turn import Turn
+from holdfast.storage.sqlite.turn import Turn, refuse_inside
 
 R = TypeVar("R")
 LONGEST = 5.0
@@ -59,7 +59,7 @@ class SqliteDesk:
         return AsyncOwn(self)
 
     def turn(self) -> Turn:
-        return Turn(self, self._gate)
+        return Turn(self._gate)
 
 
 class Sqlite3Account:
@@ -185,6 +185,7 @@ class Own(Sqlite3):
         self.turn = desk.turn()
 
     def begin(self) -> None:
+        refuse_inside(self.turn.gate)
         self.given = self._desk.connect()
         try:
             self.turn.__enter__()

@@ -71,7 +71,7 @@ class SqliteStore:
 
     def _lane(self, name: str) -> Lane:
         if name != "read" or self._path is None:
-            refuse_inside(self.desk)
+            refuse_inside(self._gate)
         return self._lanes["read" if name == "read" else "write"]
 
     def borrow(self, connection: Any) -> Borrowed:
@@ -189,8 +189,9 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise errors.DatabaseUnavailable(f"{self.where} cannot be opened: {error}") from error
         try:
-            with gate_for(self._path):
-                connection.execute("pragma journal_mode = wal")
+            if connection.execute("pragma journal_mode").fetchone() != ("wal",):
+                with self._gate:
+                    connection.execute("pragma journal_mode = wal")
             connection.execute(f"pragma synchronous = {_level(self._synchronous)}")
         except BaseException as error:
             connection.close()
