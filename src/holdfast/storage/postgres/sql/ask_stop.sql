@@ -1,8 +1,18 @@
--- Asks running jobs to stop: their workers look for it once a second.
+-- Asks running jobs to stop: their workers look for it once a second. Each row is looked up by itself; see finish.sql.
 --: rows tenant, id, token, reason
+with held as materialized (
+    select j.place, a.reason, a.ord
+    from unnest(:tenant::text[], :id::uuid[], :token::int8[], :reason::text[])
+        with ordinality as a (tenant, id, token, reason, ord)
+    cross join lateral (
+        select ctid as place from "holdfast".jobs
+        where tenant = a.tenant and id = a.id and token = a.token
+        limit 1
+        for update skip locked
+    ) as j
+)
 update "holdfast".jobs j
-set stop_reason = a.reason, updated_at = coalesce(:now::timestamptz, statement_timestamp())
-from unnest(:tenant::text[], :id::uuid[], :token::int8[], :reason::text[])
-    with ordinality as a (tenant, id, token, reason, ord)
-where j.tenant = a.tenant and j.id = a.id and j.token = a.token
-returning a.ord
+set stop_reason = h.reason, updated_at = coalesce(:now::timestamptz, statement_timestamp())
+from held h
+where j.ctid = h.place
+returning h.ord
