@@ -1,0 +1,272 @@
+"""Each statement has a plan that does not depend on what the planner believes of the tables.
+
+A queue is empty one second and holds 50,000 jobs the next, so a plan is made while the tables are empty, or while
+their statistics are of another time, and is used when they are full.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import tuple_row
+
+from holdfast.clock import DatabaseClock
+from holdfast.ids import new_id
+from holdfast.storage.load import Sql, load
+from holdfast.storage.postgres.arrays import chunks
+from holdfast.storage.postgres.session import BEGIN_PINNED, PostgresSession
+from holdfast.storage.postgres.source import UrlSource
+from holdfast.storage.postgres.store import PostgresStore
+from holdfast.testing.cluster import Server, database_name
+
+from .values import ROWS, Unknown, rows_for
+
+STATEMENTS = load("holdfast.storage.postgres", "holdfast", "$")
+BELIEFS = ("never analyzed", "empty", "stale", "fresh")
+UNPLANNED = {"partitions", "notify", "installation"}
+"""Commands, and a look into a table of three rows."""
+
+READS_ALL = {"count"}
+"""For tests, demos and small databases."""
+
+READS_RUNNING = {"claim_again", "drained"}
+"""Asked seldom: they look at every running job, of which there are as many as workers have slots."""
+
+RUNNING = 500
+
+LARGE = ("jobs", "history", "job_logs")
+FILL = """
+insert into holdfast.jobs (tenant, id, queue, task, args, max_attempts, state, reason, due, created_at, updated_at,
+    worker, lease_until, token)
+select 'default', gen_random_uuid(), %(queue)s, 't', '{}', 1, %(state)s,
+    case when %(state)s = 'blocked' then 'unknown_task' end,
+    now() + n * interval '1 ms' + case when %(state)s = 'scheduled' then interval '1 hour' else interval '0' end,
+    now(), now(), 'w', now() + interval '1 hour', 1
+from generate_series(1, %(count)s) n
+"""
+AMOUNTS = [
+    ("default", "ready", 2_000),
+    ("other", "ready", 24_000),
+    ("other", "scheduled", 12_000),
+    ("other", "blocked", 12_000),
+    ("default", "running", RUNNING),
+]
+HISTORY = """
+insert into holdfast.history (tenant, id, version, seq, task, queue, state, priority, due, attempt, max_attempts,
+    crashes, policy, token, created_at, finished_at, updated_at, keep_until, span)
+select 'default', gen_random_uuid(), 1, n, 't', 'default', 'succeeded', 0, now(), 1, 1, 0, '{}', 1, now(), now(), now(),
+    now() + (n %% 30) * interval '1 day' + interval '1 hour', 'day'
+from generate_series(1, 5000) n
+"""
+
+
+@dataclass
+class Node:
+    """One node of a plan that was run."""
+
+    kind: str
+    relation: str
+    index: str
+    condition: str
+    rows: float
+    sorted_by: list[str]
+    children: list[Node] = field(default_factory=list)
+
+    def all(self) -> Iterator[Node]:
+        yield self
+        for child in self.children:
+            yield from child.all()
+
+    def __str__(self) -> str:
+        below = "".join("\n  " + line for child in self.children for line in str(child).splitlines())
+        return f"{self.kind} {self.relation} {self.index} {self.condition} ({self.rows:.0f} rows)" + below
+
+
+def node(plan: dict[str, Any]) -> Node:
+    seen = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Join Filter", 0)
+    return Node(
+        plan["Node Type"],
+        plan.get("Relation Name", ""),
+        plan.get("Index Name", ""),
+        plan.get("Index Cond", plan.get("TID Cond", "")),
+        seen * plan["Actual Loops"],
+        plan.get("Sort Key", []),
+        [node(child) for child in plan.get("Plans", [])],
+    )
+
+
+class Kept(UrlSource):
+    """A source of one connection that a test can look at."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.connection = super().acquire()
+
+    def acquire(self) -> psycopg.Connection[Any]:
+        return self.connection
+
+
+class Full:
+    """A database that was filled after its plans had been made."""
+
+    def __init__(self, url: str, belief: str) -> None:
+        self.source = Kept(url)
+        connection = self.source.connection
+        connection.execute("alter table holdfast.jobs set (autovacuum_enabled = off)")
+        if belief == "empty":
+            connection.execute("vacuum analyze")
+        if belief == "stale":
+            connection.execute(FILL, {"queue": "old", "state": "scheduled", "count": 3_000})
+            connection.execute("analyze")
+        self.plan_now()
+        connection.prepare_threshold = None  # or the driver gives up at a rollback what it has prepared
+        connection.execute("delete from holdfast.jobs")
+        for queue, state, count in AMOUNTS:
+            connection.execute(FILL, {"queue": queue, "state": state, "count": count})
+        connection.execute(HISTORY.replace("%%", "%"))
+        if belief == "fresh":
+            connection.execute("vacuum analyze")
+        found = connection.execute("select tenant, id::text, token from holdfast.jobs where state = 'running'")
+        self.keys = found.fetchall()
+
+    def plan_now(self) -> None:
+        """Run every statement once on a connection of our own: its plan is made, and kept."""
+        session = PostgresSession(self.source, DatabaseClock(), "holdfast")
+        nobody = [("default", new_id(), 1)] * 2
+        for name, statement in STATEMENTS.items():
+            if name not in UNPLANNED:
+                with suppress(Unknown):  # its own test tells of it
+                    rows = rows_for(statement, nobody)[:1]
+                    session.begin()
+                    session.execute(name, rows)
+                    session.commit()
+
+    def kept_plan(self, statement: Sql) -> tuple[Node, int]:
+        """The plan that was made then, run now."""
+        cursor = self.source.connection.cursor(row_factory=tuple_row)
+        prepared = cursor.execute("select name, statement from pg_prepared_statements").fetchall()
+        (name,) = [name for name, text in prepared if text == statement.parts[0].text]
+        values = ", ".join(_literal(value) for value in self.values(statement))
+        return self._explain(f"execute {name}" + (f" ({values})" if values else ""), [])
+
+    def plan_of_today(self, statement: Sql) -> tuple[Node, int]:
+        """As on a connection that is not ours alone: planned at each use, under the settings of the transaction."""
+        return self._explain(statement.parts[0].text, self.values(statement), BEGIN_PINNED)
+
+    def values(self, statement: Sql) -> list[Any]:
+        (values,) = chunks(statement, rows_for(statement, self.keys), None)
+        return values
+
+    def _explain(self, text: str, values: list[Any], begin: str = "begin") -> tuple[Node, int]:
+        connection = self.source.connection
+        connection.execute(begin.encode(), prepare=False)
+        try:
+            cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
+            query = f"explain (analyze, buffers, timing off, format json) {text}".encode()
+            found = cursor.execute(query, values, prepare=False).fetchone()
+        finally:
+            connection.execute("rollback")
+        assert found is not None
+        plan = (json.loads(found[0]) if isinstance(found[0], str) else found[0])[0]["Plan"]
+        return node(plan), plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+def _literal(value: Any) -> str:
+    return "null" if value is None else "'" + str(value).replace("'", "''") + "'"
+
+
+@pytest.fixture(scope="module")
+def empty(cluster: Server) -> Iterator[str]:
+    url = cluster.create_database()
+    store = PostgresStore(UrlSource(url), DatabaseClock())
+    store.migrate()
+    store.close()
+    yield url
+    cluster.drop_database(url)
+
+
+@pytest.fixture(scope="module", params=BELIEFS)
+def full(request: pytest.FixtureRequest, cluster: Server, empty: str) -> Iterator[Full]:
+    url = cluster.create_database(template=database_name(empty))
+    full = Full(url, request.param)
+    yield full
+    full.source.connection.close()
+    cluster.drop_database(url)
+
+
+def check(statement: Sql, plan: Node, pages: int) -> None:
+    """What holds for every plan: no walk through a table, no sort of what it read, and few pages."""
+    rows = RUNNING if READS_RUNNING & {statement.name} else ROWS
+    touched = [part for part in plan.all() if part.relation.startswith(LARGE)]
+    said = f"{statement.name}, {pages} pages\n{plan}"
+    assert not [part for part in touched if "Seq Scan" in part.kind or part.kind == "Bitmap Heap Scan"], said
+    assert not [part for part in plan.all() if part.kind in ("Hash Join", "Merge Join")], said
+    assert max((part.rows for part in touched), default=0) <= 10 * rows, said
+    sorts = [part for part in plan.all() if "Sort" in part.kind]
+    assert not [part for part in sorts if part.rows > 4 * rows], said
+    assert pages <= 200 + 400 * rows, said
+
+
+GUARDED = sorted(STATEMENTS.keys() - UNPLANNED - READS_ALL)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_a_plan_made_before_holds_for_the_full_tables(full: Full, name: str) -> None:
+    check(STATEMENTS[name], *full.kept_plan(STATEMENTS[name]))
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_a_plan_made_now_holds_for_the_full_tables(full: Full, name: str) -> None:
+    check(STATEMENTS[name], *full.plan_of_today(STATEMENTS[name]))
+
+
+INDEXES = {
+    "claim": {"jobs_ready"},
+    "claim_queues": {"jobs_ready_queue"},
+    "claim_again": {"jobs_lease"},
+    "finish": {"jobs_pkey"},
+    "requeue": {"jobs_pkey"},
+    "renew": {"jobs_pkey"},
+    "held": {"jobs_pkey"},
+    "get": {"jobs_pkey"},
+    "list": {"jobs_pkey"},
+    "lock": {"jobs_pkey"},
+    "expired": {"jobs_lease"},
+    "unblock": {"jobs_blocked"},
+}
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_each_walks_its_own_index(full: Full, name: str) -> None:
+    for plan, _ in (full.kept_plan(STATEMENTS[name]), full.plan_of_today(STATEMENTS[name])):
+        used = {part.index for part in plan.all() if part.index.startswith("jobs_")}
+        assert used == INDEXES[name], str(plan)
+
+
+@pytest.mark.parametrize("name", ["claim", "claim_queues", "finish", "requeue", "renew", "promote", "unblock"])
+def test_rows_are_written_by_their_place(full: Full, name: str) -> None:
+    plan, _ = full.kept_plan(STATEMENTS[name])
+    assert [part for part in plan.all() if part.kind == "Tid Scan"], str(plan)
+
+
+@pytest.mark.parametrize("name", ["claim", "claim_queues"])
+def test_a_claim_reads_what_it_takes(full: Full, name: str) -> None:
+    """Behind 24,000 ready jobs of another queue, 12,000 scheduled and 12,000 blocked ones."""
+    plan, pages = full.kept_plan(STATEMENTS[name])
+    (walked,) = [part for part in plan.all() if part.index]
+    assert walked.rows <= ROWS + 1, str(plan)
+    assert pages <= 20 * ROWS, str(plan)
+
+
+def test_a_page_of_the_list_reads_a_page(full: Full) -> None:
+    plan, pages = full.kept_plan(STATEMENTS["list"])
+    (walked,) = [part for part in plan.all() if part.index == "jobs_pkey"]
+    assert walked.kind == "Index Scan"
+    assert walked.rows <= ROWS
+    assert pages <= 1_000, str(plan)

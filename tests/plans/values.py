@@ -1,0 +1,55 @@
+"""Values for any statement by the names in its signature, so that a new statement is guarded from its first day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from holdfast.ids import new_id
+from holdfast.storage.load import Sql
+
+ROWS = 100
+"""Rows that a *rows* statement is tried with."""
+
+FIXED: dict[str, Any] = {
+    "after": None, "after_due": None, "after_rank": -(2**31), "after_seq": 0, "ago": 0.5, "args": "{}", "attempt": 1,
+    "before": None, "batch": 100, "boot": "boot", "channel": "c", "claim": new_id(), "crashed": 0, "deadline": None, "delay": 0.0,
+    "elapsed": 1.0, "error": '{"attempt":1}', "expires": None, "grace": 0.0, "host": "h", "keep": 600.0, "lease": 30.0,
+    "level": "info", "max_attempts": 1, "message": "m", "metadata": None, "name": "n", "pid": 1, "policy": "{}",
+    "priority": 0, "progress": "{}", "queue": "default", "queues": ("default", "idle"), "reason": None, "result": "1",
+    "role": "r", "run_at": None, "running": 0, "state": "ready", "step": None, "suspects": 2**31 - 1, "tag": None,
+    "tags": None, "task": "t", "tasks": ("t", "u"), "tenant": "default", "timeout": 1.0, "token": 1, "uncounted": 0,
+    "version": 1, "worker": "w",
+}  # fmt: skip
+
+OWN: dict[str, dict[str, Any]] = {
+    "claim": {"tasks": None},
+    "claim_queues": {"tasks": None},
+    "finish": {"state": "succeeded"},
+    "list": {"queue": None, "state": None, "task": None},
+    "logs": {"after": 0},
+    "worker_seen": {"queues": None, "tasks": "[]"},
+}
+"""Where a name means something else."""
+
+FRESH_IDS = frozenset({"enqueue", "enqueue_again"})
+
+
+class Unknown(AssertionError):
+    """A value that nobody has told these tests of."""
+
+
+def rows_for(statement: Sql, keys: list[tuple[str, str, int]]) -> list[tuple[Any, ...]]:
+    """`keys`: tenant, id and token of jobs that run."""
+    own = OWN.get(statement.name, {})
+
+    def value(name: str, key: tuple[str, str, int]) -> Any:
+        if name in own:
+            return own[name]
+        if name == "id":
+            return new_id() if statement.name in FRESH_IDS else key[1]
+        if name not in FIXED:
+            raise Unknown(f"{statement.name}.sql takes {name!r}: give tests/plans/values.py a value to try it with")
+        return FIXED[name]
+
+    chosen = keys[:ROWS] if statement.mode == "rows" else keys[:1]
+    return [tuple(value(name, key) for name in statement.signature) for key in chosen]
