@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, model_serializer
 
 from holdfast import Holdfast, TaskSet
+from holdfast.worker.child import watch_parent
 
 SUCCEEDED = "succeeded"
 CRASHED = "crashed"
@@ -506,7 +507,8 @@ for each in CATALOGUE:
 
 
 def work(url: str) -> None:
-    """The worker that all bad handlers run in."""
+    """The worker that all bad handlers run in; it ends with the tests, and so does all it started."""
+    threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
     app = Holdfast(url, process_memory=MEMORY)
     app.include(tasks)
     app.run_worker(concurrency=40, processes=2, lease="3s", poll_interval="200ms")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,14 +46,19 @@ class Crew:
             code = "import sys; from tests.faults.bad_handlers import work; work(sys.argv[1])"
             with (self._folder / "worker.log").open("ab") as log:
                 self._worker = subprocess.Popen(
-                    [sys.executable, "-c", code, self._url], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                    [sys.executable, "-c", code, self._url],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
         return self._worker.pid
 
     def dismiss(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
 
     def ends(self, jobs: list[Job[Any]], within: float = 40.0) -> list[JobRecord]:
