@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import socket
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -106,11 +107,11 @@ class Engine:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(AFTERMATH, grace)):
                 await self.claimer.stop()
-        await self._drained(grace)
+        await self._drained(grace, self.runner.unsettled)
         for held in self.runner.running():
             self.runner.stop(held, "shutdown")
-        if self.runner.any_stoppable():
-            await self._drained(AFTERMATH)
+        self._hurried = False  # from here on all hurry
+        await self._drained(AFTERMATH, self.runner.any_stoppable)
         self.runner.abandon()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(AFTERMATH, grace)):
@@ -136,11 +137,11 @@ class Engine:
         except HoldfastError as error:
             self._bus.tell("database.away", what="the worker could not sign off", cause=error)
 
-    async def _drained(self, seconds: float) -> None:
-        """Until no body runs, `seconds` at most."""
+    async def _drained(self, seconds: float, left: Callable[[], bool]) -> None:
+        """Until nothing is left to wait for, `seconds` at most."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.runner.active and not (self._hurried and seconds > AFTERMATH):
+                while left() and not self._hurried:
                     self.claimer.slot_freed.clear()
                     await self.claimer.slot_freed.wait()
 

@@ -123,8 +123,13 @@ class Runner:
     def running(self) -> list[Holding]:
         return list(self._active)
 
+    def unsettled(self) -> bool:
+        """Whether a body runs whose outcome is still to come."""
+        return any(not held.written for held in self._active)
+
     def any_stoppable(self) -> bool:
-        return any(task.is_async or task.cpu for task in self._active.values())
+        """Whether such a body runs that can be made to end."""
+        return any((task.is_async or task.cpu) and not held.written for held, task in self._active.items())
 
     def abandon(self) -> None:
         """Bodies that would not end when cancelled or killed: their jobs are given back all the same, and fenced."""
