@@ -222,7 +222,8 @@ def work(
     show_tokens()
     if deaf:
         Engine._lost = lambda self, held: None  # type: ignore[method-assign]
-    app.on("*", note)
+    app.on("lease.lost", note)
+    app.on("job.rescued", note)
     worker = app.worker(lease=lease, concurrency=concurrency, poll_interval=poll_interval, leader=leader)
     journal.write("boot", boot=worker.id)
 
@@ -239,10 +240,7 @@ def work(
 
 
 def note(event: Event) -> None:
-    """Put what tests ask about into the journal."""
-    if event.name in ("lease.lost", "job.rescued", "leader.elected", "database.away"):
-        said = {key: str(value) for key, value in event.details.items()}
-        journal.write("event", name=event.name, **{("job" if key == "id" else key): said[key] for key in said})
+    journal.write("event", name=event.name, job=event.details["id"])
 
 
 def show_tokens() -> None:

@@ -85,11 +85,11 @@ def said(folder: Path, pid: int) -> bool:
     return (folder / f"{pid}.journal").exists() and b"ack" in (folder / f"{pid}.journal").read_bytes()
 
 
-def test_full_disk_is_a_clear_error_and_work_goes_on_afterwards(file: Database) -> None:
+def test_full_disk_is_a_clear_error_and_work_goes_on_afterwards(
+    file: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     app = Holdfast(file.url, lease=1, poll_interval=0.05)
     app.include(crew.tasks)
-    ended: list[str] = []
-    app.on("database.away", lambda event: ended.append(str(event.details["error"])))
     with app.worker(tasks=["plain"]):
         kept = app.enqueue_many([crew.plain.call("before")])[0]
         assert kept.result(5) == "before"
@@ -100,7 +100,7 @@ def test_full_disk_is_a_clear_error_and_work_goes_on_afterwards(file: Database) 
         connection.execute(f"pragma max_page_count = {pages + 40}")
         with pytest.raises(DatabaseUnavailable, match="full"):
             fill(app)
-        until(lambda: ended, "the worker's own trouble told")
+        until(lambda: "results wait to be written" in caplog.text, "the worker's own trouble told")
         connection.execute("pragma max_page_count = 1073741823")
         assert slow.result(10) == "x" * 100_000, "its result waited for the disk"
         assert slow.refresh().crashes == 0
