@@ -106,7 +106,7 @@ def echo_of(app: Holdfast, name: str, kind: Any, is_async: bool) -> Any:
 
 def test_no_annotation_means_plain_json(app: Holdfast) -> None:
     @app.task
-    def work():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def work():  # type: ignore[no-untyped-def]
         return {"a": [1, 2.5, None, True]}
 
     job = work.enqueue()
