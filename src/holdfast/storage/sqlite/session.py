@@ -2,8 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from holdfast import errors
@@ -139,20 +141,31 @@ class SqliteSession:
         """Row by row with the prepared commands. What returns no rows answers for each row that it changed."""
         now = self._now
         cursor = self._cursor
-        answer: list[Row] = []
+        given: list[Row] = [(*row, now) for row in rows]
         if statement.kind == "silent":
             part = statement.parts[0]
-            cursor.executemany(part.text, [tuple([(*row, now)[use] for use in part.uses]) for row in rows])
-            return answer
-        for ordinal, row in enumerate(rows, 1):
-            values = (*row, now)
-            for part in statement.parts:
-                cursor.execute(part.text, [values[use] for use in part.uses])
+            cursor.executemany(part.text, map(_picker(part.uses), given))
+            return []
+        answer: list[Row] = []
+        parts = [(part.text, _picker(part.uses)) for part in statement.parts]
+        first = parts[0]
+        for ordinal, values in enumerate(given, 1):
+            for part in parts:
+                text, pick = part
+                cursor.execute(text, pick(values))
                 if cursor.description is not None:
                     answer += [(ordinal, *found) for found in cursor.fetchall()]
-                elif part is statement.parts[0] and cursor.rowcount > 0:
+                elif part is first and cursor.rowcount > 0:
                     answer.append((ordinal,))
         return answer
+
+
+@cache
+def _picker(uses: tuple[int, ...]) -> Callable[[Row], Row]:
+    """What takes a command's values out of a row: one call where a comprehension would cost as much as the command."""
+    if len(uses) > 1:
+        return itemgetter(*uses)
+    return lambda row: tuple(row[use] for use in uses)
 
 
 _LOST = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERNAL})
