@@ -44,7 +44,7 @@ class Claiming(Fixtures):
         assert (claimed.attempt, claimed.max_attempts, claimed.crashes) == (1, 4, 0)
         found = see(store, id)
         assert (found.state, found.worker, found.attempt) == (JobState.RUNNING, "me", 1)
-        assert (found.updated_at, found.started_at, found.due_at) == (clock.now(), None, found.created_at)
+        assert (found.updated_at, found.started_at, found.due_at) == (clock.now(), clock.now(), found.created_at)
 
     def test_higher_priorities_first_then_due_then_sequence(self, store: Store, clock: Clock) -> None:
         low, early = add(store, job(priority=-1), job(delay=5.0))
@@ -158,8 +158,9 @@ class Claiming(Fixtures):
         clock.advance(10)
         end_one(store, requeue(take_one(store), elapsed=2.0))
         assert seconds_between(see(store, id).created_at, see(store, id).started_at) == 8.0
+        clock.advance(10)
         take_one(store)
-        assert see(store, id).started_at is None
+        assert see(store, id).started_at == clock.now()
 
     def test_the_lease_has_the_length_asked_for(self, store: Store, clock: Clock) -> None:
         add(store, job())

@@ -61,9 +61,16 @@ class Endings(Fixtures):
         found = see(store, claimed.id)
         assert (found.result_text, found.result) == (result, None if result is None else json.loads(result))
 
-    def test_a_body_that_never_began(self, store: Store) -> None:
+    def test_a_body_that_never_began(self, store: Store, clock: Clock) -> None:
         claimed = running(store)
+        began = see(store, claimed.id).started_at
+        clock.advance(5)
         end_one(store, finish(claimed, JobState.FAILED, reason="invalid_arguments", elapsed=None))
+        assert see(store, claimed.id).started_at == began
+
+    def test_a_job_that_went_back_unbegun_has_not_started(self, store: Store, clock: Clock) -> None:
+        claimed = running(store)
+        end_one(store, requeue(claimed, uncounted=True, elapsed=None))
         assert see(store, claimed.id).started_at is None
 
     def test_errors_gather_with_their_instants(self, store: Store, clock: Clock) -> None:

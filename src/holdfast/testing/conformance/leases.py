@@ -66,13 +66,14 @@ class Leases(Fixtures):
         created = see(store, held.id).created_at
         clock.advance(10)
         renew(store, held, elapsed=None)
-        assert see(store, held.id).started_at is None
+        assert see(store, held.id).started_at == created, "as far as anybody knows, at the claim"
         renew(store, held, elapsed=4.0)
+        assert seconds_between(created, see(store, held.id).started_at) == 6.0
+        renew(store, held, elapsed=None)
+        assert seconds_between(created, see(store, held.id).started_at) == 6.0
         clock.advance(5)
-        renew(store, held, elapsed=4.5)
-        assert seconds_between(created, see(store, held.id).started_at) == 6.0
-        end_one(store, finish(held, elapsed=1.0))
-        assert seconds_between(created, see(store, held.id).started_at) == 6.0
+        end_one(store, finish(held, elapsed=9.5))
+        assert seconds_between(created, see(store, held.id).started_at) == 5.5
 
     def test_many_renewals_in_one(self, store: Store, clock: Clock) -> None:
         add(store, *(job() for _ in range(6)))
