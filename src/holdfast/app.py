@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, TypeVar
@@ -15,27 +13,27 @@ from holdfast.client import Client, Job
 from holdfast.clock import Clock, DatabaseClock
 from holdfast.config import SettingArguments, Settings
 from holdfast.context import Context
-from holdfast.errors import ConfigError, MisuseError
+from holdfast.errors import MisuseError
 from holdfast.events import log as event_log
 from holdfast.events.bus import Bus, Subscriber
+from holdfast.ids import new_id
 from holdfast.leader.caretaker import Caretaker
-from holdfast.leader.duties import overdue, promote, prune, rescue, upkeep
+from holdfast.leader.duties import every
+from holdfast.leader.duties.every import Round
 from holdfast.management import Jobs
 from holdfast.model.duration import Duration, seconds
-from holdfast.model.event import Event
 from holdfast.model.job import NewJob
-from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
-from holdfast.model.retry import NO_RETRY
+from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
-from holdfast.model.text import shown
 from holdfast.storage.base import Store
 from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
 from holdfast.storage.ops.jobs import unblock
 from holdfast.task import Call, Task, TaskMaker, TaskSet
 from holdfast.worker.deps import DepsBook
-from holdfast.worker.plan import Plan, Tasks
+from holdfast.worker.plan import Plan, Tasks, check_batch
 from holdfast.worker.tally import Report
+from holdfast.worker.until_told import on_loop, work_until_told
 from holdfast.worker.worker import DEFAULT_GRACE, Worker
 
 R = TypeVar("R")
@@ -84,7 +82,6 @@ class Holdfast(TaskMaker):
         self._tasks = TaskSet()
         self._bus = Bus()
         self._client = Client(lambda: open_store(self._settings, self._clock, **self._sources), self._bus)
-        self._chosen: dict[tuple[str, Subscriber], Subscriber] = {}
         for name in event_log.LINES:
             self._bus.on(name, event_log.write)
         self._set_log_level()
@@ -131,7 +128,7 @@ class Holdfast(TaskMaker):
 
     def deps_for(self, task: Task[Any, Any, Any] | str, make: Callable[[], Any]) -> None:
         """Give the bodies of one task `ctx.deps` of their own instead of the app's."""
-        self._deps.by_task[_named(self._tasks, task)] = make
+        self._deps.by_task[self._tasks.name_of(task)] = make
 
     def replace_deps(self, value: Any) -> AbstractContextManager[None]:
         """For tests: `ctx.deps` of every body is this value, in workers started within the `with`.
@@ -257,23 +254,16 @@ class Holdfast(TaskMaker):
         }
         given.update({key: value for key, value in asked.items() if value is not None})
         settings = Settings.load(**given)
-        plan = Plan(
-            queues=settings.queues,
-            tasks=None if tasks is None else frozenset(_named(self._tasks, task) for task in tasks),
-            concurrency=settings.concurrency,
-            poll_interval=settings.poll_interval,
-            lease=settings.lease,
-            batch=None if batch is None else _check_batch(batch),
-            name=settings.name or "",
-            retry=NO_RETRY if isinstance(self._defaults.retry, Unset) else self._defaults.retry,
-            processes=settings.processes or os.cpu_count() or 1,
-            process_jobs=settings.process_jobs,
-            process_memory=settings.process_memory,
+        plan = Plan.of(
+            settings,
+            tasks=None if tasks is None else frozenset(self._tasks.name_of(task) for task in tasks),
+            batch=batch,
+            retry=self._defaults.retry,
             deps=self._deps,
             wraps=self._wraps,
         )
         known = Tasks(lambda: self._tasks, self._tasks.get, plan)
-        return Worker(self._open, self._bus, known, plan, self._caretaker if leader else None)
+        return Worker(self._open, self._bus, known, plan, self._caretaker_for if leader else None)
 
     def run_worker(self, *, grace: Duration = DEFAULT_GRACE, **options: Any) -> None:
         """Work until SIGTERM or SIGINT (Ctrl-C), then stop gracefully; a second signal stops at once.
@@ -282,7 +272,7 @@ class Holdfast(TaskMaker):
         """
         for task in self._tasks:
             task.signature.prepare()
-        asyncio.run(_work_until_told(self.worker(**options), seconds(grace, "grace")))
+        asyncio.run(work_until_told(self.worker(**options), seconds(grace, "grace")))
 
     def work_once(
         self,
@@ -315,7 +305,7 @@ class Holdfast(TaskMaker):
         tasks: Iterable[Task[Any, Any, Any] | str] | None = None,
     ) -> Report:
         """`work_once` for event loops."""
-        _check_batch(batch)
+        check_batch(batch)
         limit = None if deadline is None else seconds(deadline, "deadline")
         await asyncio.to_thread(self.do_duties)
         names = tuple(name for task in self._tasks for name in (task.name, *task.aliases))
@@ -324,19 +314,21 @@ class Holdfast(TaskMaker):
         worker = self.worker(queues, tasks=tasks, concurrency=concurrency, leader=False)
         return await worker.once(batch, limit)
 
-    def do_duties(self) -> None:
-        """Do all of the leader's duties once: promote, rescue, prune, upkeep."""
-        store = self.store
-        self.promote()
-        rescue.run_settled(store, self._bus, self._settings.lease)
-        if removed := prune.run_once(store, pages=1):
-            self._bus.tell("history.pruned", count=removed)
-        upkeep.run_once(store)
+    def do_duties(self) -> Round:
+        """Do all of the leader's duties once: promote, end what is overdue, rescue, prune, upkeep."""
+        return every.run_once(self.store, self._bus, self._settings.lease)
 
     def promote(self) -> None:
         """Of the duties, only those about time: make ready what is due, and end what is past its own time."""
-        if promote.run_once(self.store).overdue:
-            overdue.run_once(self.store, self._bus)
+        every.keep_time(self.store, self._bus)
+
+    def caretaker(self, lease: Duration | None = None) -> Caretaker:
+        """The leader's duties without a worker: stands for election from its `start()` to its `stop()`.
+
+        lease: how long workers' claims last, 30 s: an outage is waited out for as long.
+        """
+        length = self._settings.lease if lease is None else Settings.load(lease=lease).lease
+        return Caretaker(self.store, self._bus, new_id(), length, self._settings.poll_interval)
 
     # Events
 
@@ -358,21 +350,14 @@ class Holdfast(TaskMaker):
         about = task.name if isinstance(task, Task) else task
 
         def subscribe(function: Subscriber) -> Subscriber:
-            def chosen(event: Event) -> object:
-                if (about is None or event.task == about) and (queue is None or event.queue == queue):
-                    return function(event)
-                return None
-
-            plain = about is None and queue is None
-            self._bus.subscribe(name, function if plain else chosen)
-            self._chosen[name, function] = function if plain else chosen
+            self._bus.subscribe(name, function, about, queue)
             return function
 
         return subscribe if subscriber is None else subscribe(subscriber)
 
     def off(self, name: str, subscriber: Subscriber) -> None:
         """Undo `on`."""
-        self._bus.off(name, self._chosen.pop((name, subscriber), subscriber))
+        self._bus.unsubscribe(name, subscriber)
 
     # The database
 
@@ -404,64 +389,9 @@ class Holdfast(TaskMaker):
     def _open(self) -> Client:
         return self._client
 
-    def _caretaker(self, plan: Plan) -> Caretaker:
+    def _caretaker_for(self, plan: Plan) -> Caretaker:
         return Caretaker(self.store, self._bus, plan.boot, plan.lease, plan.poll_interval)
 
     def _set_log_level(self) -> None:
         if self._settings.log_level is not None:
             logging.getLogger("holdfast").setLevel(self._settings.log_level.upper())
-
-
-def _check_batch(batch: object) -> int:
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise ConfigError(f"batch must be a whole number from 1, not {shown(batch)}")
-    return batch
-
-
-def on_loop() -> bool:
-    """Whether this thread runs an event loop just now."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _named(tasks: TaskSet, task: Task[Any, Any, Any] | str) -> str:
-    found = tasks.get(task.name if isinstance(task, Task) else task)
-    if found is None:
-        raise ConfigError(
-            f"the app has no task {task!r}; it has {', '.join(sorted(one.name for one in tasks)) or 'none'}"
-        )
-    return found.name
-
-
-def _on_loop(loop: asyncio.AbstractEventLoop, hear: Callable[[], None]) -> Callable[[int, object], None]:
-    def handler(number: int, frame: object) -> None:
-        loop.call_soon_threadsafe(hear)
-
-    return handler
-
-
-async def _work_until_told(worker: Worker, grace: float) -> None:
-    told = asyncio.Event()
-    insisted = asyncio.Event()
-
-    def hear() -> None:
-        (insisted if told.is_set() else told).set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, hear)
-        except NotImplementedError:  # Windows
-            signal.signal(number, _on_loop(loop, hear))
-    await worker.start()
-    await told.wait()
-    stopping = asyncio.create_task(worker.stop(grace))
-    insisting = asyncio.create_task(insisted.wait())
-    await asyncio.wait({stopping, insisting}, return_when=asyncio.FIRST_COMPLETED)
-    if not stopping.done():
-        worker.hurry()
-    await stopping
-    insisting.cancel()

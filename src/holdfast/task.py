@@ -318,6 +318,14 @@ class TaskSet(TaskMaker):
         """The task of this name or alias, or None."""
         return self._names.get(name)
 
+    def name_of(self, task: "Task[Any, Any, Any] | str") -> str:
+        """The name of a task given by itself, its name or an alias; ConfigError where the set has no such task."""
+        found = self.get(task.name if isinstance(task, Task) else task)
+        if found is None:
+            known = ", ".join(sorted(one.name for one in self)) or "none"
+            raise ConfigError(f"the app has no task {task!r}; it has {known}")
+        return found.name
+
     def add(self, task: Task[Any, Any, Any]) -> None:
         """Keep a task; DuplicateTask where its name or an alias belongs to another one."""
         names = (task.name, *task.aliases)

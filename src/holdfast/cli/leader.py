@@ -16,8 +16,6 @@ from holdfast.cli.target import app_named, app_of_database, asked, reach, refuse
 
 if TYPE_CHECKING:
     from holdfast.app import Holdfast
-    from holdfast.events.bus import Bus
-    from holdfast.leader.caretaker import Caretaker
 
 PATIENCE = 10.0
 """Seconds that a duty which is being done gets to end."""
@@ -53,24 +51,11 @@ def run(
     try:
         reach(found, "write")
         if once:
-            print_report(do_once(found, length), found.store.where, as_json)
+            print_report(asdict(found.do_duties()), found.store.where, as_json)
         else:
             lead(found, length)
     finally:
         found.close()
-
-
-def do_once(app: "Holdfast", lease: float) -> dict[str, Any]:
-    """Do every duty once; answers what each did."""
-    from holdfast.leader.duties import promote, prune, rescue, upkeep
-
-    store, bus = app.store, logging_bus()
-    return {
-        "promoted": promote.run_once(store).count,
-        "rescued": asdict(rescue.run_once(store, bus, lease)),
-        "pruned": prune.run_once(store),
-        "upkeep": asdict(upkeep.run_once(store)),
-    }
 
 
 def print_report(report: dict[str, Any], where: str, as_json: bool) -> None:
@@ -79,6 +64,7 @@ def print_report(report: dict[str, Any], where: str, as_json: bool) -> None:
         return
     rescued, upkeep = report["rescued"], report["upkeep"]
     print(f"promoted  {report['promoted']} due jobs")
+    print(f"overdue   {report['overdue']} jobs cancelled: not started in time, or past their deadline")
     print(f"rescued   {rescued['back']} jobs of lost workers, and ended {rescued['ended']} that crash theirs")
     print(f"pruned    {report['pruned']} finished jobs past their time")
     partitions = f"{upkeep['made']} partitions made, {upkeep['dropped']} dropped"
@@ -87,15 +73,12 @@ def print_report(report: dict[str, Any], where: str, as_json: bool) -> None:
 
 def lead(app: "Holdfast", lease: float) -> None:
     """Stand for election and do the duties until SIGTERM or Ctrl-C; a second signal ends the process at once."""
-    from holdfast.ids import new_id
-    from holdfast.leader.caretaker import Caretaker
-
-    caretaker = Caretaker(app.store, logging_bus(), new_id(), lease)
+    caretaker = app.caretaker(lease)
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: _hear(told))
+    greet(app)
     caretaker.start()
-    greet(app, caretaker)
     told.wait()
     caretaker.stop()
     caretaker.join(PATIENCE)
@@ -107,7 +90,7 @@ def _hear(told: threading.Event) -> None:
     told.set()
 
 
-def greet(app: "Holdfast", caretaker: "Caretaker") -> None:
+def greet(app: "Holdfast") -> None:
     from holdfast import __version__
     from holdfast.cli.worker import print_facts
 
@@ -118,14 +101,3 @@ def greet(app: "Holdfast", caretaker: "Caretaker") -> None:
         database=app.store.where.removeprefix("the "),
         stop="Ctrl-C or SIGTERM; a second time: at once",
     )
-
-
-def logging_bus() -> "Bus":
-    """A bus whose facts go to the log."""
-    from holdfast.events import log
-    from holdfast.events.bus import Bus
-
-    bus = Bus()
-    for name in log.LINES:
-        bus.on(name, log.write)
-    return bus

@@ -1,5 +1,6 @@
 """The bus of one app: facts go to subscribers of this process, in order, after the commit they speak of."""
 
+import inspect
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,16 +22,28 @@ class Bus:
 
     def __init__(self) -> None:
         self._subscribers: dict[str, tuple[Subscriber, ...]] = {}
+        self._chosen: dict[tuple[str, Subscriber], list[Subscriber]] = {}
         self.drained: set[str] = set()
         """Queues of which it was told that they ran dry, and nothing was claimed since."""
 
-    def subscribe(self, name: str, subscriber: Subscriber) -> None:
-        """Call `subscriber` for events named `name`, or for all with "*"; InvalidOption for a name that is none."""
+    def subscribe(self, name: str, subscriber: Subscriber, task: str | None = None, queue: str | None = None) -> None:
+        """Call `subscriber` for events named `name`, or for all with "*", about this task and queue if given.
+
+        Raises InvalidOption for a name that is no event.
+        """
         if name != EVERYTHING and name not in EVENTS:
             close = get_close_matches(name, EVENTS, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(EVENTS)}"
             raise InvalidOption(f"there is no event {shown(name)}{hint}")
-        self.on(name, subscriber)
+        if inspect.iscoroutinefunction(subscriber):
+            raise InvalidOption(f"{shown(subscriber)} must be a plain function: events are told, and nobody awaits them")
+        chosen = subscriber if task is None and queue is None else _about(subscriber, task, queue)
+        self._chosen.setdefault((name, subscriber), []).append(chosen)
+        self.on(name, chosen)
+
+    def unsubscribe(self, name: str, subscriber: Subscriber) -> None:
+        for chosen in self._chosen.pop((name, subscriber), []):
+            self.off(name, chosen)
 
     def on(self, name: str, subscriber: Subscriber) -> None:
         self._subscribers[name] = (*self._subscribers.get(name, ()), subscriber)
@@ -70,3 +83,12 @@ class Bus:
                 raise
             except BaseException:  # SystemExit, too, would otherwise end whatever thread tells this
                 log.exception("a subscriber of %s raised", name)
+
+
+def _about(subscriber: Subscriber, task: str | None, queue: str | None) -> Subscriber:
+    def chosen(event: Event) -> object:
+        if (task is None or event.task == task) and (queue is None or event.queue == queue):
+            return subscriber(event)
+        return None
+
+    return chosen

@@ -42,6 +42,7 @@ class Caretaker:
         self._lease = lease
         self._length = min(TERM, 0.4 * lease)
         self._stop = threading.Event()
+        self._nudged = threading.Event()
         self._thread = threading.Thread(target=self._work, name="holdfast-leader", daemon=True)
         self._term: int | None = None
         self._leads_until = float("-inf")
@@ -62,13 +63,26 @@ class Caretaker:
     def stop(self) -> None:
         """Stop soon; leadership is given up at once."""
         self._stop.set()
+        self._nudged.set()
+
+    def expect(self, delay: float) -> None:
+        """A job of this process is due in `delay` seconds: a short retry need not wait for the next look."""
+        at = monotonic() + delay
+        promote_duty = self._duties[0]
+        if at < promote_duty.due_at:
+            promote_duty.due_at = at
+            self._nudged.set()
 
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
 
     def _work(self) -> None:
         pause = 0.0
-        while not self._stop.wait(pause):
+        while True:
+            self._nudged.wait(pause)
+            self._nudged.clear()
+            if self._stop.is_set():
+                break
             try:
                 pause = self.run_once()
             except Exception as error:  # a thread that ended here would leave its process without a leader for good

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import fields
 
-from holdfast.app import Holdfast, on_loop
+from holdfast.app import Holdfast
 from holdfast.errors import MisuseError
 from holdfast.storage.ops.jobs import unblock
 from holdfast.worker.tally import Report
+from holdfast.worker.until_told import on_loop
 
 
 class DrainLimit(AssertionError):

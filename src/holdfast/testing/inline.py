@@ -6,10 +6,11 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from holdfast.app import Holdfast, on_loop
+from holdfast.app import Holdfast
 from holdfast.client import Job, running_job
 from holdfast.task import Call
 from holdfast.testing.drain import adrain
+from holdfast.worker.until_told import on_loop
 
 
 @contextmanager

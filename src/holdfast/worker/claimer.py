@@ -23,6 +23,7 @@ from holdfast.worker.holding import Holding, Holdings
 from holdfast.worker.narrator import Narrator
 from holdfast.worker.plan import Plan
 from holdfast.worker.runner import SHORT, Runner
+from holdfast.worker.slots import Slots
 from holdfast.worker.tally import Tally
 
 LOOK_BACK = 0.25
@@ -66,11 +67,9 @@ class Claimer:
         self._plan = plan
         self._tasks = tasks
         self._healthy = healthy
-        self._queues = plan.queues
-        self._by_queue = plan.queues is not None and any(slots is not None for slots in plan.queues.values())
+        self._slots = Slots(plan.queues)
         self._batch = min(plan.batch or MOST_AT_ONCE, MOST_AT_ONCE)
         self._ahead: list[Holding] = []
-        self._in_queue: dict[str, int] = {}
         self._after = HEAD
         self._last = HEAD
         self._looked_back_at = float("-inf")
@@ -96,7 +95,7 @@ class Claimer:
     def freed(self, held: Holding) -> None:
         """A slot is free again."""
         self._stuck = False
-        self._leave(held)
+        self._slots.leave(held.job.queue)
         self.slot_freed.set()
         self._begin()
         if len(self._ahead) <= self._look_ahead() // 2:
@@ -156,7 +155,7 @@ class Claimer:
     async def _take_once(self, room: int) -> int:
         """Up to `room` jobs, of no queue more than it has slots."""
         taken = 0
-        for queues, free in self._shares(room):
+        for queues, free in self._slots.shares(room):
             taken += await self._take(self._wanted(min(free, room - taken), queues, HEAD))
             if taken >= room:
                 break
@@ -174,10 +173,9 @@ class Claimer:
         room = 0 if self.paused or not self._healthy() else self._room()
         if room <= 0:
             return False
-        if self._by_queue:
+        if self._slots.split:
             return await self._look_by_queue(room)
-        names = None if self._queues is None else tuple(self._queues)
-        wanted = self._wanted(room, names, self._from_where())
+        wanted = self._wanted(room, self._slots.names, self._from_where())
         worst = self._ahead[-1].order if self._ahead else None
         self._woken = False
         taken = await self._take(wanted)
@@ -192,22 +190,10 @@ class Claimer:
     async def _look_by_queue(self, room: int) -> bool:
         """Always from the head, and each for all the room there is: who has work is not known, and what is too much
         waits its turn."""
-        asked = [self._wanted(free, queues, HEAD) for queues, free in self._shares(room)]
+        asked = [self._wanted(free, queues, HEAD) for queues, free in self._slots.shares(room)]
         self._woken = False
         taken = await asyncio.gather(*(self._take(wanted) for wanted in asked))
         return any(count >= wanted.batch for count, wanted in zip(taken, asked, strict=True))
-
-    def _shares(self, room: int) -> list[tuple[tuple[str, ...] | None, int]]:
-        """Whom to ask for how many: queues with slots of their own one by one, the others together."""
-        if self._queues is None:
-            return [(None, room)]
-        shared = tuple(name for name, slots in self._queues.items() if slots is None)
-        shares: list[tuple[tuple[str, ...] | None, int]] = [(shared, room)] if shared else []
-        for name, slots in self._queues.items():
-            free = 0 if slots is None else min(room, slots - self._in_queue.get(name, 0))
-            if free > 0:
-                shares.append(((name,), free))
-        return shares
 
     def _wanted(self, room: int, queues: tuple[str, ...] | None, after: Place) -> Wanted:
         most_crashes = 1 if self._holdings.has_suspect() else 2**31 - 1
@@ -238,7 +224,7 @@ class Claimer:
         for job in jobs:
             held = Holding(job)
             self._holdings.add(held)
-            self._enter(held)
+            self._slots.enter(job.queue)
             self._drains.claimed(job.queue)
             self._narrator.note("job.claimed", held.lease, attempt=job.attempt, worker=self._plan.boot)
             if held.suspect and suspect:
@@ -278,7 +264,7 @@ class Claimer:
         return self._woken or monotonic() - self._looked_back_at >= LOOK_BACK
 
     def _look_ahead(self) -> int:
-        if self._by_queue or self._stuck or self._runner.mean >= SHORT:
+        if self._slots.split or self._stuck or self._runner.mean >= SHORT:
             return 0
         return 2 * self._plan.concurrency
 
@@ -301,14 +287,6 @@ class Claimer:
                 await self._changed.wait()
         except TimeoutError:
             self._woken = True
-
-    def _enter(self, held: Holding) -> None:
-        if self._queues is not None:
-            self._in_queue[held.job.queue] = self._in_queue.get(held.job.queue, 0) + 1
-
-    def _leave(self, held: Holding) -> None:
-        if self._queues is not None:
-            self._in_queue[held.job.queue] -= 1
 
 
 def _order(held: Holding) -> tuple[int, object, int]:

@@ -49,6 +49,7 @@ class Duties(Protocol):
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
+    def expect(self, delay: float) -> None: ...
     def join(self, timeout: float) -> None: ...
 
 
@@ -161,7 +162,10 @@ class Engine:
     def _freed(self, held: Holding) -> None:
         self.claimer.freed(held)
 
-    def _written(self, count: int) -> None:
+    def _written(self, soonest: float | None) -> None:
+        """Endings were written; the first of the jobs put off among them is due in `soonest` seconds."""
+        if soonest is not None and self._duties is not None and self._dutiful:
+            self._duties.expect(soonest)
         self._client.ended()
         self.claimer.written()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from holdfast.errors import DatabaseUnavailable, HoldfastError, OutcomeUnknown, ReadOnlyDatabase
 from holdfast.events.bus import Bus
 from holdfast.model.job import JobRecord, JobState
-from holdfast.model.lifecycle import Finish
+from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.text import clean_text
 from holdfast.storage.base import Store
 from holdfast.storage.ops.jobs import Ending, Held, end
@@ -33,7 +33,7 @@ class Finisher:
         bus: Bus,
         teller: Teller,
         narrator: Narrator,
-        written: Callable[[int], None],
+        written: Callable[[float | None], None],
     ) -> None:
         self._store = store
         self._holdings = holdings
@@ -115,7 +115,8 @@ class Finisher:
                 self._narrator.lost(ending)
             else:
                 self._narrator.ended(ending)
-        self._written(len(batch) - len(again))
+        delays = [one.verdict.delay for one in batch if isinstance(one.verdict, Requeue) and one.verdict.delay > 0]
+        self._written(min(delays, default=None))
         return again
 
     async def _isolate(self, batch: list[Ending], error: HoldfastError) -> None:
@@ -128,7 +129,7 @@ class Finisher:
         if isinstance(ending.verdict, Finish) and ending.verdict.reason == "invalid_result":
             self._bus.tell("database.away", what=f"the end of job {ending.lease.id} could not be written", cause=error)
             self._holdings.drop(ending.lease)  # its lease runs out, and the rescue counts it
-            self._written(1)
+            self._written(None)
             return
         failed = Finish(JobState.FAILED, 30 * 86400.0, "invalid_result", error=_refusal(error))
         await self._write([Ending(ending.lease, failed, ending.elapsed)])

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from holdfast.config import Settings
 from holdfast.context import Context
+from holdfast.errors import ConfigError
 from holdfast.ids import new_id
 from holdfast.model.options import Unset
 from holdfast.model.retry import NO_RETRY, Retry
+from holdfast.model.text import shown
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.deps import DepsBook
 
@@ -40,10 +43,45 @@ class Plan:
     deps: DepsBook = field(default_factory=lambda: DepsBook(None, False))
     wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
 
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        tasks: frozenset[str] | None,
+        batch: int | None,
+        retry: Retry | Unset,
+        deps: DepsBook,
+        wraps: tuple[Callable[[Context[Any]], Any], ...],
+    ) -> "Plan":
+        """The plan that settings and an app make."""
+        return cls(
+            queues=settings.queues,
+            tasks=tasks,
+            concurrency=settings.concurrency,
+            poll_interval=settings.poll_interval,
+            lease=settings.lease,
+            batch=None if batch is None else check_batch(batch),
+            name=settings.name or "",
+            retry=NO_RETRY if isinstance(retry, Unset) else retry,
+            processes=settings.processes or os.cpu_count() or 1,
+            process_jobs=settings.process_jobs,
+            process_memory=settings.process_memory,
+            deps=deps,
+            wraps=wraps,
+        )
+
     @property
     def shown_name(self) -> str:
         """For people; it identifies nothing."""
         return self.name or f"{socket.gethostname()}:{os.getpid()}"
+
+
+def check_batch(batch: object) -> int:
+    """A number of jobs; ConfigError for anything else."""
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise ConfigError(f"batch must be a whole number from 1, not {shown(batch)}")
+    return batch
 
 
 class Tasks:

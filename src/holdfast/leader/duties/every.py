@@ -1,0 +1,37 @@
+"""All duties, once: for systems that are only called now and then, for tests, and for `holdfast leader --once`."""
+
+from dataclasses import dataclass
+
+from holdfast.events.bus import Bus
+from holdfast.leader.duties import overdue, promote, prune, rescue, upkeep
+from holdfast.leader.duties.rescue import Rescued
+from holdfast.leader.duties.upkeep import Upkeep
+from holdfast.storage.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round of duties did: jobs promoted, jobs cancelled because their own time was over, jobs rescued,
+    finished jobs removed, and the upkeep of tables and the list of workers."""
+
+    promoted: int
+    overdue: int
+    rescued: Rescued
+    pruned: int
+    upkeep: Upkeep
+
+
+def run_once(store: Store, bus: Bus, lease: float) -> Round:
+    """Do every duty once. `lease`: seconds that workers' claims last, for which an outage is waited out."""
+    promoted, cancelled = keep_time(store, bus)
+    rescued = rescue.run_settled(store, bus, lease)
+    pruned = prune.run_once(store, pages=1)
+    if pruned:
+        bus.tell("history.pruned", count=pruned)
+    return Round(promoted, cancelled, rescued, pruned, upkeep.run_once(store))
+
+
+def keep_time(store: Store, bus: Bus) -> tuple[int, int]:
+    """Make ready what is due, and end what is past its own time: how many of each."""
+    promoted = promote.run_once(store)
+    return promoted.count, overdue.run_once(store, bus) if promoted.overdue else 0
