@@ -43,8 +43,15 @@ WRITERS: dict[str, Callable[[Sequence[Any]], str]] = {
 
 
 def literal(column: Sequence[Any], cast: str) -> str:
-    """`column` as the text of an array of the type that the statement casts it to."""
-    return WRITERS[cast](column)
+    """`column` as the text of an array of the type that the statement casts it to.
+
+    Most columns of a batch hold one value throughout, which is then written once.
+    """
+    write = WRITERS[cast]
+    count = len(column)
+    if count > 1 and column.count(column[0]) == count:
+        return "{" + ",".join([write(column[:1])[1:-1]] * count) + "}"
+    return write(column)
 
 
 def chunks(statement: Sql, rows: Sequence[Row], now: Any, write: Write = literal) -> Iterator[list[Any]]:
