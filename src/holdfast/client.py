@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 from holdfast.errors import (
@@ -13,7 +12,6 @@ from holdfast.errors import (
     JobFailed,
     JobNotFound,
     JobStalled,
-    MisuseError,
     ResultGone,
     ResultTimeout,
 )
@@ -26,13 +24,9 @@ from holdfast.storage.base import Store
 from holdfast.storage.ops import jobs, telling
 from holdfast.storage.ops.inspect import Gone, get
 from holdfast.storage.ops.telling import LogEntry
-from holdfast.waiting import Waiter, Watch
+from holdfast.waiting import Waiter, Watch, refuse_inside_body
 
 R = TypeVar("R")
-
-running_job: ContextVar[str | None] = ContextVar("holdfast_running_job", default=None)
-"""The id of the job whose body runs in this context."""
-
 
 class Client:
     """What an app and its jobs' handles share: a store, and one watch over the jobs that are waited for.
@@ -178,7 +172,7 @@ class Job(Generic[R]):
         >>> send_mail.enqueue("a@b.c", subject="hi").result(timeout=10)
         'sent'
         """
-        _refuse_inside_body()
+        refuse_inside_body()
         watch = self._client.watch(self.id, self._scope)
         try:
             found = watch.wait(None if timeout is None else seconds(timeout, "timeout"))
@@ -190,7 +184,7 @@ class Job(Generic[R]):
 
     async def aresult(self, timeout: Duration | None = None) -> R:
         """`result` for event loops."""
-        _refuse_inside_body()
+        refuse_inside_body()
         watch = self._client.watch(self.id, self._scope)
         try:
             found = await watch.await_(None if timeout is None else seconds(timeout, "timeout"))
@@ -237,12 +231,3 @@ def _failure(record: JobRecord) -> JobFailed:
         return JobFailed(record.id, record.reason or "failed", "no error was recorded")
     last = record.errors[-1]
     return JobFailed(record.id, last.kind, last.message, last.traceback)
-
-
-def _refuse_inside_body() -> None:
-    inside = running_job.get()
-    if inside is not None:
-        raise MisuseError(
-            f"job {inside} waits for another job's result inside its body, which would hold its slot for as long: "
-            "enqueue the next step from here, or wait outside"
-        )

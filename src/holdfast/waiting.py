@@ -9,6 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import TypeAlias
 
 from holdfast.clock import monotonic
@@ -26,6 +27,19 @@ LONGEST_PAUSE = 0.25
 
 LAST_LOOK = 0.5
 """Seconds that the look at the end of a wait may take: a job that ended just before is no late one."""
+
+
+running_job: ContextVar[str | None] = ContextVar("holdfast_running_job", default=None)
+"""The id of the job whose body runs in this context."""
+
+
+def refuse_inside_body() -> None:
+    inside = running_job.get()
+    if inside is not None:
+        raise MisuseError(
+            f"job {inside} waits for another job's result inside its body, which would hold its slot for as long: "
+            "enqueue the next step from here, or wait outside"
+        )
 
 
 class Watch:

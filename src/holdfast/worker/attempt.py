@@ -9,7 +9,6 @@ import os
 import traceback
 from typing import Any, TypeAlias
 
-from holdfast.client import running_job
 from holdfast.context import Context
 from holdfast.errors import HoldfastError, InvalidArguments, InvalidResult, LeaseLost
 from holdfast.model.codec import dump_json
@@ -18,6 +17,7 @@ from holdfast.model.outcome import Crashed, Outcome, Raised, Snoozed, Stopped, S
 from holdfast.model.signals import Cancel, Fail, RetryIn, Signal, Snooze
 from holdfast.model.text import clean_text
 from holdfast.task import Task
+from holdfast.waiting import running_job
 from holdfast.worker.deps import surrounded, surrounded_sync
 from holdfast.worker.holding import Holding
 
