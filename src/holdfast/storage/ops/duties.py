@@ -1,5 +1,7 @@
 """What the leader does: promote, rescue, prune, keep history's partitions. All bounded; repeating them is harmless."""
 
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
 from collections.abc import Callable
 from dataclasses import dataclass
 

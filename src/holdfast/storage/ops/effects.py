@@ -1,5 +1,7 @@
 """The end of a job within its body's own transaction."""
 
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
 from holdfast.model.job import JobState
 from holdfast.storage.op import Op, Statement, Steps
 from holdfast.storage.ops.jobs import Ending, Held, Lease, end

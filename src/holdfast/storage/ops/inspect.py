@@ -1,5 +1,7 @@
 """Reading: jobs by id, pages of jobs, counts, workers. Nothing here writes."""
 
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime

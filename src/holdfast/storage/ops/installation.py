@@ -1,5 +1,7 @@
 """Which database this is: its tables were given an identity when they were made."""
 
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
 from holdfast.storage.op import Op, Steps, one
 
 

@@ -1,5 +1,7 @@
 """The life of jobs: enqueue, claim, finish, requeue, renew. Every write about a running job carries its token."""
 
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum

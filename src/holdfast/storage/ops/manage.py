@@ -1,5 +1,7 @@
 """What people do to jobs: cancel, delete, retry, resolve, fail. Each looks at the row under its lock, then writes."""
 
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum

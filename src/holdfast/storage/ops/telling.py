@@ -1,5 +1,7 @@
 """What running bodies say of themselves: progress and log lines, and what others ask of them."""
 
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,5 +1,7 @@
 """Workers' signs of life."""
 
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
 from dataclasses import dataclass
 
 from holdfast.storage.op import Op, Steps, one
