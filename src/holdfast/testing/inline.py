@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from holdfast.app import Holdfast
-from holdfast.client import Job, running_job
+from holdfast.client import Job
 from holdfast.task import Call
 from holdfast.testing.drain import adrain
+from holdfast.waiting import running_job
 from holdfast.worker.until_told import on_loop
 
 

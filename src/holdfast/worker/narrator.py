@@ -35,13 +35,14 @@ _UNFINISHED = {"result": None, "result_text": None, "finished_at": None, "reason
 @dataclass(frozen=True, slots=True)
 class _Fact:
     """Something that happened to a job; `then` are parts of its record as they were at that moment, `error` is what
-    the attempt that ended then failed with."""
+    the attempt that ended then failed with, `at` when the job ended."""
 
     name: str
     lease: Lease
     then: dict[str, Any] = field(default_factory=dict[str, Any])
     error: AttemptError | None = None
     will_retry: bool | None = None
+    at: datetime | None = None
 
 
 class Narrator:
@@ -96,9 +97,10 @@ class Narrator:
             del then["finished_at"]
             if verdict.result is not None:
                 then |= {"result": json.loads(verdict.result), "result_text": verdict.result}
+            now = datetime.now(UTC)
             for name in (ENDED[verdict.state], "job.finished"):
                 if self._bus.wanted(name):
-                    self._add(_Fact(name, lease, then, error))
+                    self._add(_Fact(name, lease, then, error, at=now))
         elif verdict.reason in REQUEUED and self._bus.wanted(REQUEUED[verdict.reason]):
             self._add(_Fact(REQUEUED[verdict.reason], lease, then, error))
         if lease.id in self._removed:
@@ -148,8 +150,8 @@ class Narrator:
 
     def _tell(self, fact: _Fact, record: JobRecord) -> None:
         job = replace(record, **fact.then)
-        if fact.name in (*ENDED.values(), "job.finished") and job.finished_at is None:
-            job = replace(job, finished_at=datetime.now(UTC))
+        if fact.at is not None and job.finished_at is None:
+            job = replace(job, finished_at=fact.at)
         error = fact.error if fact.name == "job.attempt_failed" else None
         self._bus.tell(fact.name, job=job, queue=job.queue, task=job.task, error=error, will_retry=fact.will_retry)
 
