@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import TypeAlias
 
 from holdfast.clock import monotonic
-from holdfast.errors import MisuseError
+from holdfast.errors import DatabaseUnavailable, MisuseError
 from holdfast.model.job import JobRecord
 from holdfast.model.tenant import Scope
 from holdfast.storage.ops.inspect import Gone
