@@ -169,6 +169,10 @@ def _django_execute(connection: Any, text: str) -> Any:
         return cursor.fetchall() if cursor.description else None
 
 
+def django_insert(connection: Any, n: int) -> None:
+    _django_execute(connection, f"insert into effects values ({n})")
+
+
 @contextmanager
 def _django_savepoint(connection: Any) -> Iterator[None]:
     mine = connection.savepoint()
@@ -244,8 +248,10 @@ async def _asyncpg_pool(url: str) -> AsyncIterator[Any]:
 
 def async_engine(url: str, driver: str) -> Any:
     if driver == "asyncpg":  # it reads the whole of our URL itself
-        return create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url))
-    return create_async_engine(alchemy_url(url, driver))
+        return create_async_engine(
+            "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=sa.NullPool
+        )
+    return create_async_engine(alchemy_url(url, driver), poolclass=sa.NullPool)
 
 
 def _async_session(driver: str) -> Callable[[str], AbstractAsyncContextManager[Any]]:

@@ -20,7 +20,7 @@ class Lasting:
         self._undone: Any = None
         self._heard: list[tuple[str, Callable[..., None]]] = [("commit", self._committed)]
         if session:
-            self._heard = [("after_soft_rollback", self._rolled_back), ("after_transaction_end", self._over)]
+            self._heard = [("after_rollback", self._rolled_back), ("after_transaction_end", self._over)]
         for name, hear in self._heard:
             sys.modules["sqlalchemy.event"].listen(target, name, hear)
 
@@ -32,8 +32,8 @@ class Lasting:
     def _committed(self, connection: Any) -> None:
         self.ended = True
 
-    def _rolled_back(self, session: Any, previous: Any) -> None:
-        self._undone = previous
+    def _rolled_back(self, session: Any) -> None:
+        self._undone = session.get_nested_transaction() or session.get_transaction()
 
     def _over(self, session: Any, over: Any) -> None:
         if over.parent is None and over is not self._undone:

@@ -29,6 +29,10 @@ class Aiosqlite(AsyncLender):
 
     async def abegin(self) -> None:
         """A write would begin it, but for a connection that commits each."""
+        try:
+            self.given.in_transaction  # noqa: B018 - it raises where nobody has awaited the connection yet
+        except ValueError:
+            await self.given
         if self.given.isolation_level is None and not self.given.in_transaction:
             await self.given.execute("begin immediate")
 

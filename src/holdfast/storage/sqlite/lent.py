@@ -3,8 +3,10 @@
 import asyncio
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -237,7 +239,7 @@ class AsyncOwn(AsyncLender):
         return self._inner.lend()
 
     async def abegin(self) -> None:
-        beginning = asyncio.ensure_future(asyncio.to_thread(self._inner.begin))
+        beginning = _aside(self._inner.begin)
         try:
             await asyncio.shield(beginning)
         except asyncio.CancelledError:
@@ -252,7 +254,7 @@ class AsyncOwn(AsyncLender):
             self._inner.close()
 
     async def acommit(self) -> None:
-        await asyncio.to_thread(self._inner.commit)
+        await _aside(self._inner.commit)
 
     async def arollback(self) -> None:
         self._inner.rollback()
@@ -262,6 +264,31 @@ class AsyncOwn(AsyncLender):
 
     def expire(self) -> None:
         self._inner.expire()
+
+
+def _aside(call: Callable[[], None]) -> "asyncio.Future[None]":
+    """Run it on a thread of its own. Not on the loop's: those may all be waiting for the gate, and its holder, which
+    is to commit, for one of them."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            call()
+        except BaseException as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop has closed
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=copy_context().run, args=(run,), name="holdfast-transaction", daemon=True).start()
+    return done
 
 
 def _plain(error: BaseException) -> BaseException:
