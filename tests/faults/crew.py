@@ -113,10 +113,10 @@ async def large(ctx: Context, text: str, checksum: int) -> int:
 
 
 @tasks.task(max_crashes=None)
-async def linger(ctx: Context, how: str, gate: str) -> int:
-    """Waits until the file `gate` is there, and then returns or raises; where it runs again it just returns."""
+async def linger(ctx: Context, how: str, gate: str, done: str | None = None) -> int:
+    """Waits until the file `gate` is there, and then returns or raises. Where it runs again, it waits for `done`."""
     token = begin(ctx)
-    while ctx.job.crashes == 0 and not (folder / gate).exists():
+    while not passed(ctx, gate, done):
         await asyncio.sleep(0.02)
     if how == "raise" and ctx.job.crashes == 0:
         end(ctx, "raised")
@@ -126,12 +126,17 @@ async def linger(ctx: Context, how: str, gate: str) -> int:
 
 
 @tasks.task(max_crashes=None)
-def linger_threaded(ctx: Context, gate: str) -> int:
+def linger_threaded(ctx: Context, gate: str, done: str | None = None) -> int:
     token = begin(ctx)
-    while ctx.job.crashes == 0 and not (folder / gate).exists():
+    while not passed(ctx, gate, done):
         time.sleep(0.02)
     end(ctx)
     return token
+
+
+def passed(ctx: Context[Any], gate: str, done: str | None) -> bool:
+    file = gate if ctx.job.crashes == 0 else done
+    return file is None or (folder / file).exists()
 
 
 @tasks.task

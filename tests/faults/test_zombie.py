@@ -26,9 +26,20 @@ AT_ONCE = 4
 """Workers stopped in one round."""
 
 
-def in_hand(gate: str) -> list[Call[int]]:
-    """What each zombie holds when it is stopped: a result, an error and a thread's result, to be written late."""
-    return [crew.linger.call("return", gate), crew.linger.call("raise", gate), crew.linger_threaded.call(gate)]
+def in_hand(gate: str, done: str) -> list[Call[int]]:
+    """What each zombie holds when it is stopped: results, errors and threads' results, to be written late.
+
+    Of each kind one whose next run has ended by then, and one whose next run is still under way.
+    """
+    return [
+        one
+        for then in (None, done)
+        for one in (
+            crew.linger.call("return", gate, then),
+            crew.linger.call("raise", gate, then),
+            crew.linger_threaded.call(gate, then),
+        )
+    ]
 
 
 def test_zombies(
@@ -41,19 +52,23 @@ def test_zombies(
     jobs: set[str] = set()
     zombies: list[Child] = []
     for number in range(ROUNDS):
-        gate = f"gate-{number}"
+        gate, done = f"gate-{number}", f"done-{number}"
         # Half of them do not hear of their loss from the renewal, so that their late ends reach the database.
-        doomed = [doom(nursery, app, database, tmp_path, place % 2 == 0, gate, jobs) for place in range(AT_ONCE)]
-        for zombie in doomed:
-            stop(zombie, database)
-        helper = nursery.start(crew.work, url=database.url, where=str(tmp_path), lease=LEASE, poll_interval=0.1)
-        until(lambda: database.live() == 0, "the jobs of the stopped workers at their end", 10.0)
+        doomed = []
+        for place in range(AT_ONCE):
+            doomed.append(hire(nursery, database, tmp_path, deaf=place % 2 == 0, leader=False))
+            jobs |= keep_busy(app, tmp_path, in_hand(gate, done))
+            stop(doomed[-1], database)
+        helper = hire(nursery, database, tmp_path)
+        until(lambda: held_by_one(database, 3 * AT_ONCE), "every job of the stopped workers run or running again", 10.0)
         (tmp_path / gate).touch()
         time.sleep(chance.uniform(0, 0.2))
         for zombie in doomed:
             zombie.signal(signal.SIGCONT)
         zombies += doomed
         until(partial(refused, tmp_path, zombies), "each zombie told of every loss", 10.0)
+        (tmp_path / done).touch()
+        until(lambda: database.live() == 0, "all jobs at their end", 10.0)
         for child in (*doomed, helper):
             child.signal(signal.SIGTERM)
         for child in (*doomed, helper):
@@ -70,22 +85,25 @@ def test_zombies(
         assert (row.state, row.token, row.crashes) == ("succeeded", 2, 1), row
 
 
-def doom(
-    nursery: Nursery, app: Holdfast, database: Database, folder: Path, deaf: bool, gate: str, jobs: set[str]
-) -> Child:
-    """A worker with three bodies under way."""
+def hire(nursery: Nursery, database: Database, folder: Path, **options: bool) -> Child:
+    """A worker, ready."""
     child = nursery.start(
-        crew.work, url=database.url, where=str(folder), lease=LEASE, poll_interval=0.1, deaf=deaf, leader=False
+        crew.work, url=database.url, where=str(folder), lease=LEASE, poll_interval=0.1, concurrency=30, **options
     )
-    until(lambda: any(line["kind"] == "ready" for line in of(folder, child)), "a worker ready")
-    given = {job.id for job in app.enqueue_many(in_hand(gate))}
-    until(lambda: given <= {line["job"] for line in journal.lines(folder, "begin")}, f"the jobs of {child} begun")
-    jobs |= given
+    until(lambda: any(line["pid"] == child.pid for line in journal.lines(folder, "ready")), "a worker ready")
     return child
 
 
-def of(folder: Path, child: Child) -> list[dict[str, object]]:
-    return [line for line in journal.lines(folder) if line["pid"] == child.pid]
+def keep_busy(app: Holdfast, folder: Path, calls: list[Call[int]]) -> set[str]:
+    """Enqueue these and wait until their bodies are under way, whoever took them."""
+    jobs = {job.id for job in app.enqueue_many(calls)}
+    until(lambda: jobs <= {line["job"] for line in journal.lines(folder, "begin")}, "their bodies under way")
+    return jobs
+
+
+def held_by_one(database: Database, number: int) -> bool:
+    """Whether so many jobs run under their second claim, and the others have ended."""
+    return database.ask("select state, token from {jobs}") == [("running", 2)] * number
 
 
 def refused(folder: Path, doomed: list[Child]) -> int:
