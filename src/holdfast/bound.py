@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from holdfast.client import Client, Job
-from holdfast.errors import InvalidOption
+from holdfast.errors import InvalidOption, MisuseError
 from holdfast.model.job import NewJob
 from holdfast.model.options import JobOptions
 from holdfast.model.tenant import Scope
+from holdfast.model.text import shown
 from holdfast.storage.borrow import Borrowed
 from holdfast.storage.ops.jobs import enqueue
 from holdfast.task import Call, to_new_job
@@ -72,7 +73,7 @@ class Bound:
                 )
         new = [to_new_job(call, self._defaults) for call in calls]
         for wrap in self._wraps:
-            new = [wrap(one) for one in new]
+            new = [_kept(wrap(one), wrap) for one in new]
         return new
 
     def _handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
@@ -80,3 +81,9 @@ class Bound:
             Job(self._client, job.id, call.task.signature.load_result, Scope(job.tenant))
             for job, call in zip(new, calls, strict=True)
         ]
+
+
+def _kept(new: object, wrap: Callable[[NewJob], NewJob]) -> NewJob:
+    if not isinstance(new, NewJob):
+        raise MisuseError(f"wrap_enqueues: {shown(wrap)} must answer a NewJob, not {shown(new)}")
+    return new

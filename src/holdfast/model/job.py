@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from holdfast.model.jsontext import dump_json
+
 
 class JobState(StrEnum):
     """Where a job stands; `model.lifecycle` holds every legal move."""
@@ -50,9 +52,9 @@ class NewJob:
     deadline: float | None = None
 
     def with_metadata(self, **more: Any) -> "NewJob":
-        """The same with these in its metadata as well; anything JSON can hold."""
+        """The same with these in its metadata as well; InvalidOption for what JSON cannot hold."""
         metadata = {**json.loads(self.metadata or "{}"), **more}
-        return replace(self, metadata=json.dumps(metadata, separators=(",", ":"), allow_nan=False))
+        return replace(self, metadata=dump_json(metadata, "metadata"))
 
 
 @dataclass(frozen=True, slots=True)
