@@ -36,7 +36,7 @@ class Bus:
             hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(EVENTS)}"
             raise InvalidOption(f"there is no event {shown(name)}{hint}")
         if inspect.iscoroutinefunction(subscriber):
-            raise InvalidOption(f"{shown(subscriber)} must be a plain function: events are told, and nobody awaits them")
+            raise InvalidOption(f"{shown(subscriber)} must be a plain function: nobody awaits it")
         chosen = subscriber if task is None and queue is None else _about(subscriber, task, queue)
         self._chosen.setdefault((name, subscriber), []).append(chosen)
         self.on(name, chosen)
