@@ -1,12 +1,13 @@
 """What a job carries for its worker and its retention that no statement has to look at."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from holdfast.errors import InvalidOption
-from holdfast.model.duration import DAY
+from holdfast.model.duration import DAY, LONGEST
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.text import shown
 
@@ -59,9 +60,30 @@ class Policy:
         """The policy `dumps` wrote; names it does not know are left out. InvalidOption for anything else."""
         return _loads(text)
 
+    @staticmethod
+    def read(text: str) -> "Policy":
+        """The policy of a stored job; the default one where nobody understands it, for no row may stop the others."""
+        try:
+            return _loads(text)
+        except InvalidOption:
+            return _DEFAULT
+
 
 _DEFAULT = Policy()
 _PLAIN = tuple(each.name for each in fields(Policy) if each.name != "retry")
+
+
+def _is_keep(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "on_timeout": lambda value: value in ("fail", "stall"),
+    "on_crash": lambda value: value in ("retry", "stall"),
+    "max_crashes": lambda value: value is None or type(value) is int,
+    "keep_succeeded": _is_keep,
+    "keep_failed": _is_keep,
+}
 
 
 @lru_cache(maxsize=1024)
@@ -69,6 +91,8 @@ def _loads(text: str) -> Policy:
     try:
         stored = json.loads(text)
         plain = {name: stored[name] for name in _PLAIN if name in stored}
+        if not all(_FITS[name](value) for name, value in plain.items()):
+            raise ValueError(plain)
         return replace(_DEFAULT, retry=Retry.from_json(stored.get("retry", {})), **plain)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidOption(f"a stored policy must be a JSON object, not {shown(text)}") from error

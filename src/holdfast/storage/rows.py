@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from holdfast.clock import from_micros
-from holdfast.errors import InvalidOption
 from holdfast.model.job import AttemptError, ClaimedJob, JobRecord, JobState
 from holdfast.model.policy import Policy
 from holdfast.storage.op import Row
@@ -31,7 +30,7 @@ def record(row: Row) -> JobRecord:
         attempt, max_attempts, crashes, timeout, policy_text, errors, progress, schedule_id, worker, created_at,
         started_at, finished_at, updated_at, _, _,
     ) = row  # fmt: skip
-    policy = _policy(policy_text)
+    policy = Policy.read(policy_text)
     return JobRecord(
         id=id,
         task=task,
@@ -97,10 +96,3 @@ def _decoded(text: str | None, kind: type = object) -> Any:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, kind) else None
-
-
-def _policy(text: str) -> Policy:
-    try:
-        return Policy.loads(text)
-    except InvalidOption:
-        return Policy()

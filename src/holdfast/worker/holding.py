@@ -28,7 +28,7 @@ class Holding:
     def __init__(self, job: ClaimedJob) -> None:
         self.job = job
         self.lease = Lease(job.tenant, job.id, job.token)
-        self.policy = Policy.loads(job.policy)
+        self.policy = Policy.read(job.policy)
         self.claimed_at = monotonic()
         self.leased_at = self.claimed_at
         self.started_at: float | None = None

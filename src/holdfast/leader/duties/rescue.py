@@ -72,7 +72,7 @@ def run_once(store: Store, bus: Bus, grace: float = 0.0, pages: int = MOST_PAGES
 def judged(lapsed: Lapsed) -> Verdict:
     """What becomes of a job whose worker vanished."""
     if lapsed.stop_reason is not None:
-        return decide(lapsed, Stopped(lapsed.stop_reason), Policy.loads(lapsed.policy))
+        return decide(lapsed, Stopped(lapsed.stop_reason), Policy.read(lapsed.policy))
     entry = {
         "attempt": lapsed.attempt,
         "kind": "crashed",
@@ -80,7 +80,7 @@ def judged(lapsed: Lapsed) -> Verdict:
         "traceback": "",
         "worker": lapsed.worker,
     }
-    return decide(lapsed, Crashed(json.dumps(entry)), Policy.loads(lapsed.policy))
+    return decide(lapsed, Crashed(json.dumps(entry)), Policy.read(lapsed.policy))
 
 
 def _tell(bus: Bus, lapsed: Lapsed, verdict: Verdict) -> None:

@@ -56,7 +56,7 @@ def _live(ids: Sequence[str], scope: Scope) -> Steps[dict[str, Live]]:
     found: dict[str, Live] = {}
     for ordinal, state, token, _, policy, _, attempt in (yield Statement("lock", [(scope.tenant, id) for id in ids])):
         id = ids[int(ordinal) - 1]
-        found[id] = Live(Lease(scope.tenant or "", id, token), JobState(state), Policy.loads(policy), attempt)
+        found[id] = Live(Lease(scope.tenant or "", id, token), JobState(state), Policy.read(policy), attempt)
     return found
 
 
@@ -211,7 +211,7 @@ def overdue(batch: int = 500, removed: dict[str, JobRecord] | None = None) -> Op
         ended: list[tuple[Lease, Finish]] = []
         if waiting:
             ends = [
-                Ending(Lease(tenant, id, token), Finish(JobState.CANCELLED, Policy.loads(policy).keep_failed, why))
+                Ending(Lease(tenant, id, token), Finish(JobState.CANCELLED, Policy.read(policy).keep_failed, why))
                 for tenant, id, token, _, policy, why in waiting
             ]
             if removed is not None:

@@ -29,7 +29,7 @@ from holdfast.testing.conformance.kit import (
 
 def judged(lapsed: Lapsed) -> Verdict:
     """As a leader judges."""
-    return decide(lapsed, Crashed(error_entry("crashed", worker=lapsed.worker)), Policy.loads(lapsed.policy))
+    return decide(lapsed, Crashed(error_entry("crashed", worker=lapsed.worker)), Policy.read(lapsed.policy))
 
 
 class Rescue(Fixtures):
