@@ -43,3 +43,24 @@ def test_names_of_a_later_version_are_left_out() -> None:
 def test_other_text_is_refused(text: Any) -> None:
     with pytest.raises(InvalidOption, match="a stored policy must be a JSON object"):
         Policy.loads(text)
+
+
+UNFIT = [
+    '{"on_timeout":"sleep"}', '{"on_crash":1}', '{"max_crashes":"3"}', '{"max_crashes":true}', '{"keep_failed":"1d"}',
+    '{"keep_failed":-1}', '{"keep_succeeded":NaN}', '{"keep_succeeded":1e300}', '{"retry":7}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNFIT)
+def test_values_that_do_not_fit_are_refused(text: str) -> None:
+    with pytest.raises(InvalidOption):
+        Policy.loads(text)
+
+
+@pytest.mark.parametrize("text", ["", "nope", "[" * 100_000, *UNFIT])
+def test_a_row_that_nobody_understands_is_treated_as_any_other(text: str) -> None:
+    assert Policy.read(text) == Policy()
+
+
+def test_a_row_that_is_understood_is_read() -> None:
+    assert Policy.read('{"on_crash":"stall"}') == Policy(on_crash="stall")
