@@ -150,12 +150,12 @@ class SqliteSession:
         parts = [(part.text, _picker(part.uses)) for part in statement.parts]
         first = parts[0]
         for ordinal, values in enumerate(given, 1):
-            for part in parts:
-                text, pick = part
+            for command in parts:
+                text, pick = command
                 cursor.execute(text, pick(values))
                 if cursor.description is not None:
                     answer += [(ordinal, *found) for found in cursor.fetchall()]
-                elif part is first and cursor.rowcount > 0:
+                elif command is first and cursor.rowcount > 0:
                     answer.append((ordinal,))
         return answer
 
