@@ -40,7 +40,8 @@ class Django(Lender):
         self._atomic.__exit__(Undo, Undo(), None)
 
     def close(self) -> None:
-        """Django keeps one for each thread."""
+        """As after a request: Django keeps one for each thread, for as long as CONN_MAX_AGE says."""
+        self.given.close_if_unusable_or_obsolete()
 
 
 def _scoped(given: Any) -> Lender:
