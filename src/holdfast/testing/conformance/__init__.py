@@ -23,7 +23,7 @@ import pytest
 
 ROOMS = (
     "batches", "claiming", "endings", "enqueueing", "inspection", "leadership", "leases", "promotion", "repeats",
-    "rescue", "retention", "waking", "workers",
+    "rescue", "retention", "versions", "waking", "workers",
 )  # fmt: skip
 
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
@@ -39,6 +39,7 @@ from holdfast.testing.conformance.promotion import Promotion  # noqa: E402
 from holdfast.testing.conformance.repeats import Repeats  # noqa: E402
 from holdfast.testing.conformance.rescue import Rescue  # noqa: E402
 from holdfast.testing.conformance.retention import Retention  # noqa: E402
+from holdfast.testing.conformance.versions import Versions  # noqa: E402
 from holdfast.testing.conformance.waking import Waking  # noqa: E402
 from holdfast.testing.conformance.workers import Workers  # noqa: E402
 
@@ -54,6 +55,7 @@ class StoreConformance(
     Leadership,
     Workers,
     Inspection,
+    Versions,
     Repeats,
     Batches,
     Waking,
@@ -63,5 +65,5 @@ class StoreConformance(
 
 __all__ = [
     "Batches", "Claiming", "Endings", "Enqueueing", "Inspection", "Leadership", "Leases", "Promotion", "Repeats",
-    "Rescue", "Retention", "StoreConformance", "Waking", "Workers",
+    "Rescue", "Retention", "StoreConformance", "Versions", "Waking", "Workers",
 ]  # fmt: skip
