@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.faults.journal import Journal
 
-from holdfast import Call, Context, Event, Holdfast, Retry, TaskSet
+from holdfast import Call, Context, Event, Fail, Holdfast, Retry, TaskSet
 from holdfast.errors import DatabaseError
 from holdfast.ids import new_id
 from holdfast.model import lifecycle
@@ -112,15 +112,18 @@ async def large(ctx: Context, text: str, checksum: int) -> int:
     return token
 
 
-@tasks.task(max_crashes=None)
+@tasks.task(max_crashes=None, retry=Retry(attempts=2, backoff="constant", base=60, jitter=0))
 async def linger(ctx: Context, how: str, gate: str, done: str | None = None) -> int:
-    """Waits until the file `gate` is there, and then returns or raises. Where it runs again, it waits for `done`."""
+    """Waits until the file `gate` is there, and then returns, or raises in order to be retried or to fail at once.
+
+    Where it runs again after a crash, it waits for `done`.
+    """
     token = begin(ctx)
     while not passed(ctx, gate, done):
         await asyncio.sleep(0.02)
-    if how == "raise" and ctx.job.crashes == 0:
+    if how != "return" and ctx.job.crashes == 0:
         end(ctx, "raised")
-        raise ValueError(f"under token {token}")
+        raise Fail("at once") if how == "fail" else ValueError("to be retried")
     end(ctx)
     return token
 

@@ -27,7 +27,7 @@ AT_ONCE = 4
 
 
 def in_hand(gate: str, done: str) -> list[Call[int]]:
-    """What each zombie holds when it is stopped: results, errors and threads' results, to be written late.
+    """What each zombie holds when it is stopped: results, retries, failures and threads' results, to be written late.
 
     Of each kind one whose next run has ended by then, and one whose next run is still under way.
     """
@@ -36,7 +36,8 @@ def in_hand(gate: str, done: str) -> list[Call[int]]:
         for then in (None, done)
         for one in (
             crew.linger.call("return", gate, then),
-            crew.linger.call("raise", gate, then),
+            crew.linger.call("retry", gate, then),
+            crew.linger.call("fail", gate, then),
             crew.linger_threaded.call(gate, then),
         )
     ]
@@ -60,7 +61,7 @@ def test_zombies(
             jobs |= keep_busy(app, tmp_path, in_hand(gate, done))
             stop(doomed[-1], database)
         helper = hire(nursery, database, tmp_path)
-        until(lambda: held_by_one(database, 3 * AT_ONCE), "every job of the stopped workers run or running again", 10.0)
+        until(lambda: held_by_one(database, 4 * AT_ONCE), "every job of the stopped workers run or running again", 10.0)
         (tmp_path / gate).touch()
         time.sleep(chance.uniform(0, 0.2))
         for zombie in doomed:
