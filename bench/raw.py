@@ -48,13 +48,13 @@ class Worker:
         self.endings: list[Ending] = []
         self.running = 0
         self.more = True
-        self.dry = asyncio.Event()
         self.loop = asyncio.get_running_loop()
+        self.dry: asyncio.Future[None] = self.loop.create_future()
 
     async def drain(self) -> None:
         """Run all that is queued and return when the last ending is written."""
         self.turn()
-        await self.dry.wait()
+        await self.dry
 
     def turn(self) -> None:
         """Start what may start, and give every idle hand what there is for it."""
@@ -65,7 +65,7 @@ class Worker:
             if hand not in self.busy:
                 self.employ(hand, thread)
         if not (self.more or self.running or self.busy or self.endings):
-            self.dry.set()
+            self.dry.set_result(None)
 
     def employ(self, hand: Hand, thread: ThreadPoolExecutor) -> None:
         wanted = 0
@@ -78,10 +78,14 @@ class Worker:
             return
         self.busy.add(hand)
         future = self.loop.run_in_executor(thread, hand.exchange, endings, wanted)
-        future.add_done_callback(lambda done: self.exchanged(hand, wanted, done.result()))
+        future.add_done_callback(lambda done: self.exchanged(hand, wanted, done))
 
-    def exchanged(self, hand: Hand, wanted: int, rows: list[tuple[Any, ...]]) -> None:
+    def exchanged(self, hand: Hand, wanted: int, done: "asyncio.Future[list[tuple[Any, ...]]]") -> None:
         self.busy.discard(hand)
+        if (error := done.exception()) is not None:
+            self.dry.set_exception(error)
+            return
+        rows = done.result()
         if wanted and not rows:
             self.more = False
         rows.sort(key=place)

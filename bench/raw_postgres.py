@@ -12,6 +12,7 @@ from raw import DUE, KEPT, PRIORITY, SEQ, Ending, Share, place
 
 from holdfast.ids import new_id
 from holdfast.storage.load import load
+from holdfast.storage.postgres.session import PINS
 
 SQL = load("holdfast.storage.postgres", "holdfast", "$")
 CHANNEL = "bench_raw"
@@ -22,6 +23,8 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         self.psycopg = psycopg.connect(url, autocommit=True)
+        for setting, value in PINS.items():
+            self.psycopg.execute("select set_config(%s, %s, false)", [setting, value])
         self.cursor = psycopg.RawCursor(self.psycopg, row_factory=tuple_row)
         self.cursor.format = psycopg.pq.Format.BINARY
 
