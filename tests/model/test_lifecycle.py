@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias, get_args
 
 import psycopg
 import pytest
@@ -24,7 +24,17 @@ from holdfast.model.lifecycle import (
     decide,
     diagram,
 )
-from holdfast.model.outcome import Crashed, Outcome, Raised, Released, Succeeded, TimedOut, UnknownTask
+from holdfast.model.outcome import (
+    Crashed,
+    Outcome,
+    Raised,
+    Released,
+    Snoozed,
+    Stopped,
+    Succeeded,
+    TimedOut,
+    UnknownTask,
+)
 from holdfast.model.policy import Policy
 from holdfast.storage.ops.duties import Lapsed
 from holdfast.storage.ops.jobs import Lease
@@ -101,6 +111,9 @@ OUTCOMES: list[Outcome] = [
     Released("look_ahead"),
     UnknownTask(),
     Crashed("{}"),
+    Snoozed(0.0),
+    Snoozed(9.0),
+    Stopped("deadline"),
 ]
 JOBS = [attempted(a, m, c) for a, m, c in product((1, 2, 3), (1, 3), (0, 1, 2, 5))]
 RULES = [
@@ -147,7 +160,7 @@ def test_a_time_limit_can_stall() -> None:
     assert (failed.state, failed.reason) == (JobState.FAILED, "timeout")
 
 
-@pytest.mark.parametrize("outcome", [Released(), UnknownTask()])
+@pytest.mark.parametrize("outcome", [Released(), UnknownTask(), Snoozed(5.0), Snoozed(0.0)])
 def test_what_never_began_is_not_counted(outcome: Outcome) -> None:
     verdict = decide(attempted(1, 1), outcome, Policy())
     assert isinstance(verdict, Requeue)
@@ -191,24 +204,44 @@ def test_the_schemas_know_these_states(database: str) -> None:
     assert words == [set(LIVE), set(FINISHED)]
 
 
-@pytest.fixture(params=DATABASES)
-def execute(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Runs SQL on an empty schema, in which the tables' names are those of PostgreSQL."""
+Execute: TypeAlias = Callable[..., Any]
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def database(request: pytest.FixtureRequest) -> Iterator[tuple[Execute, Any]]:
+    """Runs SQL, with PostgreSQL's names of the tables, on an empty schema; and an instant as it takes it."""
     if request.param == "sqlite":
         store = SqliteStore(None, DatabaseClock())
         store.check()
         memory: Any = store._memory
-        yield lambda sql, values=(): memory.execute(
-            sql.replace("holdfast.", "holdfast_").replace("%s", "?"), values
-        ).fetchall()
+
+        def on_sqlite(sql: str, values: Sequence[Any] = ()) -> None:
+            memory.execute(sql.replace("holdfast.", "holdfast_").replace("%s", "?"), values)
+
+        yield on_sqlite, 0
         store.close()
         return
-    url = request.getfixturevalue("postgres_url")
-    store = PostgresStore(UrlSource(url), DatabaseClock())
-    store.migrate()
-    store.close()
+    cluster = request.getfixturevalue("cluster")
+    url = cluster.create_database()
+    migrated = PostgresStore(UrlSource(url), DatabaseClock())
+    migrated.migrate()
+    migrated.close()
     with psycopg.connect(url, autocommit=True) as connection:
-        yield lambda sql, values=(): connection.execute(sql, values)
+        yield connection.execute, "2026-01-01T00:00:00Z"
+    cluster.drop_database(url)
+
+
+@pytest.fixture
+def insert(database: tuple[Execute, Any]) -> Execute:
+    """Inserts a good row, or one with bad columns."""
+    execute, now = database
+    execute("delete from holdfast.jobs")
+
+    def insert(**columns: Any) -> None:
+        row = {**dict.fromkeys(INSTANTS, now), **GOOD, **columns}
+        execute(INSERT.format(", ".join(row), ", ".join("%s" for _ in row)), list(row.values()))
+
+    return insert
 
 
 INSERT = "insert into holdfast.jobs ({}) values ({})"
@@ -218,21 +251,13 @@ GOOD: dict[str, Any] = {
 INSTANTS = ("due", "created_at", "updated_at")
 
 
-def insert(execute: Any, **columns: Any) -> None:
-    row = {**GOOD, **columns}
-    names = [*row, *INSTANTS]
-    now: Any = 0 if execute.__closure__ and "memory" in execute.__code__.co_freevars else "2026-01-01T00:00:00Z"
-    values = [*row.values(), *(now for _ in INSTANTS)]
-    execute(INSERT.format(", ".join(names), ", ".join("%s" for _ in names)), values)
-
-
-def test_a_good_row(execute: Any) -> None:
-    insert(execute)
+def test_a_good_row(insert: Execute) -> None:
+    insert()
 
 
 @pytest.mark.parametrize("state", sorted(WAITING))
-def test_live_states_are_taken(execute: Any, state: str) -> None:
-    insert(execute, state=state)
+def test_live_states_are_taken(insert: Execute, state: str) -> None:
+    insert(state=state)
 
 
 @pytest.mark.parametrize(
@@ -257,9 +282,9 @@ def test_live_states_are_taken(execute: Any, state: str) -> None:
     ],
     ids=str,
 )
-def test_rows_that_contradict_themselves_are_refused(execute: Any, bad: dict[str, Any]) -> None:
+def test_rows_that_contradict_themselves_are_refused(insert: Execute, bad: dict[str, Any]) -> None:
     with pytest.raises((sqlite3.IntegrityError, psycopg.errors.IntegrityError)):
-        insert(execute, **bad)
+        insert(**bad)
 
 
 def test_both_schemas_have_the_same_columns() -> None:
@@ -274,3 +299,7 @@ def test_both_schemas_have_the_same_columns() -> None:
     sqlite_tables, postgres_tables = found
     sqlite_tables.pop("payloads")
     assert sqlite_tables == postgres_tables
+
+
+def test_every_outcome_is_judged() -> None:
+    assert {type(outcome) for outcome in OUTCOMES} == set(get_args(Outcome))
