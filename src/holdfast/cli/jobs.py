@@ -1,16 +1,17 @@
-"""`holdfast jobs`: look at jobs."""
+"""`holdfast jobs`: look at jobs, and do something to one (see `verbs`)."""
 
 from typing import Annotated
 
 import typer
 
+from holdfast.cli import verbs
 from holdfast.cli.commands import Command, Group
 from holdfast.cli.options import AsJson, Schema, Url, Verbose
 from holdfast.cli.screen import print_json, stderr, stdout
 from holdfast.cli.target import asked, existing
 from holdfast.model.job import JobState
 
-program = typer.Typer(cls=Group, help="Look at jobs: list, show.", no_args_is_help=True)
+program = typer.Typer(cls=Group, help="Look at jobs, cancel, retry, end and delete them.", no_args_is_help=True)
 
 
 @program.command("list", cls=Command)
@@ -83,3 +84,7 @@ def show(
         print_json(job_document(job, not hide_payload, tracebacks=True))
     else:
         print_job(stdout(), job, not hide_payload, wanted.verbose > 0)
+
+
+for verb in verbs.ALL:
+    program.command(verb.__name__, cls=Command)(verb)
