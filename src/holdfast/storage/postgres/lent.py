@@ -64,7 +64,7 @@ class PostgresDesk:
 
     def knows(self, raw: Any) -> bool:
         """True where this connection was found to be to our database before."""
-        return raw in self._known
+        return raw in self._known or raw in self._spares.made
 
     def get_to_know(self, raw: Any, identity: str | None) -> None:
         """Refuse a connection that sees tables of another identity, or none (None)."""

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import psycopg
 
@@ -27,13 +27,17 @@ class Spares:
         self._async_idle: WeakKeyDictionary[asyncio.AbstractEventLoop, list[psycopg.AsyncConnection[Any]]]
         self._async_idle = WeakKeyDictionary()
         self._closed = False
+        self.made: WeakSet[Any] = WeakSet()
+        """All that were ever taken here: they need not be asked whose database they see."""
 
     def take(self) -> "tuple[psycopg.Connection[Any], bool]":
         """A connection, and whether it has lain idle: such a one may be dead."""
         with self._mutex:
             if self._idle:
                 return self._idle.pop(), True
-        return self._source.acquire(), False
+        made = self._source.acquire()
+        self.made.add(made)
+        return made, False
 
     def give(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
         if not (broken or self._source.pooled):
@@ -47,7 +51,9 @@ class Spares:
         idle = self._async_idle.get(asyncio.get_running_loop())
         if idle:
             return idle.pop(), True
-        return await self._source.aacquire(), False
+        made = await self._source.aacquire()
+        self.made.add(made)
+        return made, False
 
     async def agive(self, connection: "psycopg.AsyncConnection[Any]", broken: bool) -> None:
         idle = self._async_idle.setdefault(asyncio.get_running_loop(), [])
