@@ -70,6 +70,15 @@ create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'block
 create index jobs_again on "holdfast".jobs (queue) where state = 'scheduled' and reason in ('retry', 'suspect');
 create unique index jobs_key on "holdfast".jobs (tenant, queue, key) where key is not null;
 
+-- False where somebody wrote what is no JSON: no row hides the others of its list.
+create function "holdfast".has_tag(tags text, tag text) returns boolean
+language plpgsql immutable as $$
+begin
+    return tags::jsonb ? tag;
+exception when data_exception then
+    return false;
+end $$;
+
 -- Finished jobs, append-only, dropped by whole partitions when `keep_until` has passed. `span` sorts them by how
 -- long they stay: a range by day and one by month over the same column would overlap.
 create table "holdfast".history (

@@ -11,7 +11,7 @@ select * from (
         and (:state::text is null or state = :state::text)
         and (:queue::text is null or queue = :queue::text)
         and (:task::text is null or task = :task::text)
-        and (:tag::text is null or tags::jsonb ? :tag::text)
+        and (:tag::text is null or "holdfast".has_tag(tags, :tag::text))
     order by j.tenant desc, j.id desc
     limit :batch::int4)
     union all
@@ -25,7 +25,7 @@ select * from (
         and (:state::text is null or state = :state::text)
         and (:queue::text is null or queue = :queue::text)
         and (:task::text is null or task = :task::text)
-        and (:tag::text is null or tags::jsonb ? :tag::text)
+        and (:tag::text is null or "holdfast".has_tag(tags, :tag::text))
     order by h.tenant desc, h.id desc, h.version desc
     limit :batch::int4)
 ) page

@@ -5,7 +5,8 @@ insert into holdfast_history (tenant, id, version, seq, task, queue, state, reas
     schedule_id, token, worker, created_at, started_at, finished_at, updated_at, keep_until, stub)
 select tenant, id, version, seq, task, queue, :state, :reason, priority, due,
     case when :keep <= 0 then null
-        when args = '' then (select p.args from holdfast_payloads p where p.seq = j.seq) else args end,
+        when args = '' then coalesce((select p.args from holdfast_payloads p where p.seq = j.seq), '')
+        else args end,
     case when :keep > 0 then :result end,
     key, group_key, tags, case when :keep > 0 then metadata end, attempt, max_attempts, crashes, timeout, policy,
     case when :keep <= 0 then null when :error is null then errors

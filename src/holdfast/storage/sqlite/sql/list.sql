@@ -3,7 +3,8 @@
 select * from (
     select * from (
         select tenant, id, version, seq, task, queue, state, reason, priority, due,
-            case when args = '' then (select p.args from holdfast_payloads p where p.seq = j.seq) else args end,
+            case when args = '' then coalesce((select p.args from holdfast_payloads p where p.seq = j.seq), '')
+                else args end,
             null, key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
             schedule_id, worker, created_at, started_at, null, updated_at, 0, token
         from holdfast_jobs j
@@ -11,7 +12,8 @@ select * from (
             and (:state is null or state = :state)
             and (:queue is null or queue = :queue)
             and (:task is null or task = :task)
-            and (:tag is null or exists (select 1 from json_each(tags) t where t.value = :tag))
+            and (:tag is null or case when json_valid(tags) then
+                exists (select 1 from json_each(tags) t where t.value = :tag) end)
         order by id desc
         limit :batch
     )
@@ -26,7 +28,8 @@ select * from (
             and (:state is null or state = :state)
             and (:queue is null or queue = :queue)
             and (:task is null or task = :task)
-            and (:tag is null or exists (select 1 from json_each(tags) t where t.value = :tag))
+            and (:tag is null or case when json_valid(tags) then
+                exists (select 1 from json_each(tags) t where t.value = :tag) end)
         order by id desc, version desc
         limit :batch
     )
