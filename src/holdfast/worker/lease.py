@@ -91,7 +91,8 @@ class Renewer:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if self._rung.wait(min(self._lease / 10, LOOK)):
+            until_look = self._looked_at + LOOK - monotonic()
+            if self._rung.wait(min(self._lease / 10, until_look if until_look > 0 else LOOK)):
                 self._stop.wait(RUNG_PAUSE)  # bells ring a hundred times a second; one look answers many
                 self._rung.clear()
             if self._stop.is_set():
