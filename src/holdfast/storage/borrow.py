@@ -5,7 +5,7 @@ committed or rolled back here, and nobody is woken before its commit.
 """
 
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 from holdfast.errors import ConfigError, MisuseError
@@ -141,7 +141,8 @@ def transaction(desk: Desk) -> Generator[Any]:
             try:
                 yield own.given
             except BaseException:
-                own.rollback()
+                with suppress(Exception):  # what broke the connection is what the block raised
+                    own.rollback()
                 raise
             own.commit()
     finally:
@@ -159,7 +160,8 @@ async def atransaction(desk: Desk) -> AsyncGenerator[Any]:
             try:
                 yield own.given
             except BaseException:
-                await own.arollback()
+                with suppress(Exception):
+                    await own.arollback()
                 raise
             await own.acommit()
     finally:

@@ -81,6 +81,11 @@ class Looks:
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
         self._planned: set[int] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """Ring no more."""
+        self._closed = True
 
     def follow(self) -> None:
         """There was such an enqueue just now."""
@@ -93,7 +98,8 @@ class Looks:
 
     def _look(self, tick: int) -> None:
         self._planned.discard(tick)
-        self._ring()
+        if not self._closed:
+            self._ring()
 
 
 _alarms = Alarms()

@@ -108,6 +108,7 @@ class PostgresStore:
             self._source.release(connection, broken=False)
 
     def close(self) -> None:
+        self.desk.looks.close()
         self._notifier.close()
         for lane in self._lanes.values():
             lane.close()

@@ -117,6 +117,7 @@ class SqliteStore:
         self._lanes["write"].run(Op("check", _nothing))
 
     def close(self) -> None:
+        self.desk.looks.close()
         for lane in set(self._lanes.values()):
             lane.close()
         if self._bells is not None:
