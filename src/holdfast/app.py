@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 from holdfast.bound import Bound
 from holdfast.client import Client, Job
 from holdfast.clock import Clock, DatabaseClock
-from holdfast.config import SettingArguments, Settings
+from holdfast.config import DEFAULT_URL, SettingArguments, Settings
 from holdfast.context import Context
 from holdfast.errors import MisuseError
 from holdfast.events import log as event_log
@@ -78,10 +78,10 @@ class Holdfast(TaskMaker):
         self._sources: dict[str, Any] = {"pool": pool, "engine": engine, "connect": connect}
         self._clock = clock or DatabaseClock()
         self._defaults = JobOptions.of(defaults) if defaults else NO_OPTIONS
-        self._settings = Settings.load(**self._given)
+        self._settings = _before_use(self._given)
         self._tasks = TaskSet()
         self._bus = Bus()
-        self._client = Client(lambda: open_store(self._settings, self._clock, **self._sources), self._bus)
+        self._client = Client(self._make_store, self._bus)
         for name in event_log.LINES:
             self._bus.on(name, event_log.write)
         self._set_log_level()
@@ -106,7 +106,7 @@ class Holdfast(TaskMaker):
         sources = {"pool": pool, "engine": engine, "connect": connect}
         if url is not None or any(value is not None for value in sources.values()):
             self._sources = sources  # the newest place takes the older one's place
-        self._settings = Settings.load(**self._given)
+        self._settings = _before_use(self._given)
         self._set_log_level()
 
     # Tasks
@@ -253,7 +253,7 @@ class Holdfast(TaskMaker):
             "processes": processes,
         }
         given.update({key: value for key, value in asked.items() if value is not None})
-        settings = Settings.load(**given)
+        settings = _before_use(given)
         plan = Plan.of(
             settings,
             tasks=None if tasks is None else frozenset(self._tasks.name_of(task) for task in tasks),
@@ -386,6 +386,12 @@ class Holdfast(TaskMaker):
         """`close` for event loops."""
         await asyncio.to_thread(self.close)
 
+    def _make_store(self) -> Store:
+        settings = self._settings
+        if callable(self._given.get("url")):  # asked at every opening: the password may be another one by now
+            settings = Settings.load(**self._given)
+        return open_store(settings, self._clock, **self._sources)
+
     def _open(self) -> Client:
         return self._client
 
@@ -395,3 +401,9 @@ class Holdfast(TaskMaker):
     def _set_log_level(self) -> None:
         if self._settings.log_level is not None:
             logging.getLogger("holdfast").setLevel(self._settings.log_level.upper())
+
+
+def _before_use(given: Mapping[str, Any]) -> Settings:
+    """Settings as far as they matter before the database does: a function that answers its URL is not asked yet."""
+    early: dict[str, Any] = {**given, "url": DEFAULT_URL} if callable(given.get("url")) else dict(given)
+    return Settings.load(**early)
