@@ -26,7 +26,7 @@ from holdfast.storage.postgres.source import Source
 class PostgresDesk:
     """The store's side of lending. `installation` answers the identity of the store's tables."""
 
-    limit = None
+    limit: float | None = None
 
     def __init__(
         self, clock: Clock, schema: str, spares: Spares, ring: Callable[[], None], installation: Callable[[], str]
