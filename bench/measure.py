@@ -43,6 +43,7 @@ class Place:
         self.count = 0
         with closing(Holdfast(self.model)) as app:
             app.migrate()
+        self.machine = machine(query(self.model, "show server_version")[0])
         self.raw: dict[str, Any] = {"postgres": raw_postgres, "sqlite": raw_sqlite}
 
     @contextmanager
@@ -155,8 +156,8 @@ def interleave(contests: list[Contest], rounds: int) -> list[Figures]:
     return [figures for figures, _ in contests]
 
 
-def machine() -> dict[str, str]:
-    """What the figures were taken on."""
+def machine(server: str) -> dict[str, str]:
+    """What the figures are taken on, and what else it is doing as they begin."""
     model = "unknown"
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -171,9 +172,10 @@ def machine() -> dict[str, str]:
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        "PostgreSQL": server,
         "SQLite": sqlite3.sqlite_version,
         "psycopg": psycopg.__version__,
         "commit": commit.stdout.strip() or "unknown",
-        "load before": f"{os.getloadavg()[0]:.1f}",
+        "load before": f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} processors",
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }

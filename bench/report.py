@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from measure import Figures, machine
+from measure import Figures
 from rich.console import Console
 from rich.table import Table
 
@@ -66,10 +66,10 @@ def show(found: Sequence[Figures]) -> None:
     Console(width=150).print(table)
 
 
-def save(found: Sequence[Figures], command: str, seconds: float) -> list[Path]:
+def save(found: Sequence[Figures], machine: dict[str, str], command: str, seconds: float) -> list[Path]:
     """bench/results/latest.md and .json."""
     RESULTS.mkdir(exist_ok=True)
-    about = {**machine(), "command": command, "took": f"{seconds:.0f} s", "rounds": str(len(found[0].rounds))}
+    about = {**machine, "command": command, "took": f"{seconds:.0f} s", "rounds": str(len(found[0].rounds))}
     text = "# What the benchmarks last found\n\n"
     text += (
         "Ours beside a raw loop of the same shape over the same statements, taking turns; `±` is half of what lies\n"

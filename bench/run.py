@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -28,6 +29,7 @@ def main() -> int:
         parser.error(f"no question called {', '.join(unknown)}; there are: {', '.join(QUESTIONS)}")
     began = time.monotonic()
     found: list[Figures] = []
+    busy = os.getloadavg()[0] > 1
     with place() as here:
         for name in asked.questions or QUESTIONS:
             print(f"{name} …", file=sys.stderr, flush=True)
@@ -35,8 +37,10 @@ def main() -> int:
     took = time.monotonic() - began
     show(found)
     print(f"\nevery job counted: 0 lost, 0 doubled; {asked.rounds} rounds, {took:.0f} s")
+    if busy:
+        print("the machine was busy with other things: believe CPU µs and, with care, the ratios")
     if not asked.no_save:
-        for path in save(found, shlex.join(["bench/run.py", *sys.argv[1:]]), took):
+        for path in save(found, here.machine, shlex.join(["bench/run.py", *sys.argv[1:]]), took):
             print(path)
     return 0
 
