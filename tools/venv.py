@@ -93,9 +93,7 @@ def run(*command, **options) -> str:
     """Run a command; its output is kept and shown only if it fails."""
     command = [str(part) for part in command]
     try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, **options
-        )
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, **options)
     except OSError as error:
         raise StepFailed("%s: %s" % (command[0], error)) from error
     if done.returncode:
@@ -295,10 +293,7 @@ def pip_setting(name: str, default: str) -> str:
         return value
     home = Path.home()
     settings = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    system = [
-        Path(folder) / "pip/pip.conf"
-        for folder in (os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
-    ]
+    system = [Path(folder) / "pip/pip.conf" for folder in (os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")]
     chosen = os.environ.get("PIP_CONFIG_FILE")
     files = [Path(chosen)] if chosen else []
     files += [

@@ -12,17 +12,14 @@ from holdfast.bound import Bound
 from holdfast.client import Client, Job
 from holdfast.clock import Clock, DatabaseClock
 from holdfast.config import DEFAULT_URL, SettingArguments, Settings
-from holdfast.context import Context
 from holdfast.errors import MisuseError
-from holdfast.events import log as event_log
-from holdfast.events.bus import Bus, Subscriber
+from holdfast.hooks import Hooks
 from holdfast.ids import new_id
 from holdfast.leader.caretaker import Caretaker
 from holdfast.leader.duties import every
 from holdfast.leader.duties.every import Round
 from holdfast.management import Jobs
 from holdfast.model.duration import Duration, seconds
-from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
@@ -30,7 +27,6 @@ from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
 from holdfast.storage.ops.jobs import unblock
 from holdfast.task import Call, Task, TaskMaker, TaskSet
-from holdfast.worker.deps import DepsBook
 from holdfast.worker.plan import Plan, Tasks, check_batch
 from holdfast.worker.tally import Report
 from holdfast.worker.until_told import on_loop, work_until_told
@@ -39,7 +35,7 @@ from holdfast.worker.worker import DEFAULT_GRACE, Worker
 R = TypeVar("R")
 
 
-class Holdfast(TaskMaker):
+class Holdfast(Hooks, TaskMaker):
     """Background jobs in one database.
 
     url: `sqlite:///app.db`, `sqlite:///:memory:` or `postgresql://…`, or a function that answers it; else
@@ -71,19 +67,13 @@ class Holdfast(TaskMaker):
         deps_per_job: bool = False,
         **settings: Unpack[SettingArguments],
     ) -> None:
-        self._deps = DepsBook(deps, deps_per_job)
-        self._wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
-        self._enqueue_wraps: tuple[Callable[[NewJob], NewJob], ...] = ()
+        super().__init__(deps, deps_per_job)
         self._given: dict[str, Any] = {**settings, "url": url}
         self._sources: dict[str, Any] = {"pool": pool, "engine": engine, "connect": connect}
         self._clock = clock or DatabaseClock()
         self._defaults = JobOptions.of(defaults) if defaults else NO_OPTIONS
         self._settings = _before_use(self._given)
-        self._tasks = TaskSet()
-        self._bus = Bus()
         self._client = Client(self._make_store, self._bus)
-        for name in event_log.LINES:
-            self._bus.on(name, event_log.write)
         self._set_log_level()
 
     def __repr__(self) -> str:
@@ -125,42 +115,6 @@ class Holdfast(TaskMaker):
     def tasks(self) -> Iterator[Task[Any, Any, Any]]:
         """All tasks of this app."""
         return iter(tuple(self._tasks))
-
-    def deps_for(self, task: Task[Any, Any, Any] | str, make: Callable[[], Any]) -> None:
-        """Give the bodies of one task `ctx.deps` of their own instead of the app's."""
-        self._deps.by_task[self._tasks.name_of(task)] = make
-
-    def replace_deps(self, value: Any) -> AbstractContextManager[None]:
-        """For tests: `ctx.deps` of every body is this value, in workers started within the `with`.
-
-        >>> with app.replace_deps(Deps(mail=FakeMail())):
-        ...     drain(app)
-        """
-        return self._deps.replacing(value)
-
-    def wrap_attempts(self, wrap: Callable[[Context[Any]], Any]) -> Callable[[Context[Any]], Any]:
-        """Put a context manager around every attempt of async and thread bodies: tracing, metrics, clean-up.
-
-        It is made of the body's context; an async one serves async bodies only. What the body raises passes through it.
-
-        >>> @app.wrap_attempts
-        ... @contextmanager
-        ... def traced(ctx: Context) -> Iterator[None]:
-        ...     with tracer.span(ctx.job.task):
-        ...         yield
-        """
-        self._wraps = (*self._wraps, wrap)
-        return wrap
-
-    def wrap_enqueues(self, wrap: Callable[[NewJob], NewJob]) -> Callable[[NewJob], NewJob]:
-        """Let a function see every job before it is stored, and change it (`new.with_metadata(trace=…)`) or raise.
-
-        >>> @app.wrap_enqueues
-        ... def trace(new: NewJob) -> NewJob:
-        ...     return new.with_metadata(trace=current_trace())
-        """
-        self._enqueue_wraps = (*self._enqueue_wraps, wrap)
-        return wrap
 
     # Enqueueing
 
@@ -329,35 +283,6 @@ class Holdfast(TaskMaker):
         """
         length = self._settings.lease if lease is None else Settings.load(lease=lease).lease
         return Caretaker(self.store, self._bus, new_id(), length, self._settings.poll_interval)
-
-    # Events
-
-    def on(
-        self,
-        name: str,
-        subscriber: Subscriber | None = None,
-        *,
-        task: Task[Any, Any, Any] | str | None = None,
-        queue: str | None = None,
-    ) -> Any:
-        """Call a function for every event of this process named so ("*": for all), after the commit it speaks of.
-
-        task, queue: only events about these. Raises InvalidOption for a name that is no event.
-
-        >>> @app.on("job.failed", queue="mail")
-        ... def alert(event: Event) -> None: ...
-        """
-        about = task.name if isinstance(task, Task) else task
-
-        def subscribe(function: Subscriber) -> Subscriber:
-            self._bus.subscribe(name, function, about, queue)
-            return function
-
-        return subscribe if subscriber is None else subscribe(subscriber)
-
-    def off(self, name: str, subscriber: Subscriber) -> None:
-        """Undo `on`."""
-        self._bus.unsubscribe(name, subscriber)
 
     # The database
 

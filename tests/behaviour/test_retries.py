@@ -309,7 +309,7 @@ def test_events_of_failing_attempts(app: Holdfast, facts: Callable[[str], list[A
     drain(app)
     first, last = facts("job.attempt_failed")
     assert (first.job.id, first.task, first.queue) == (job.id, "failing", "default")
-    assert [event.details["will_retry"] for event in (first, last)] == [True, False]
+    assert [event.will_retry for event in (first, last)] == [True, False]
 
 
 def test_a_subscriber_that_raises_changes_nothing(app: Holdfast) -> None:

@@ -137,7 +137,8 @@ def typed(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("annotation", "value"),
     [
-        (UUID, UUID("186b8fb5-7051-4c59-8b71-e9c659dd1daf")), (datetime, datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)), (timedelta, timedelta(1)),
+        (UUID, UUID("186b8fb5-7051-4c59-8b71-e9c659dd1daf")),
+        (datetime, datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)), (timedelta, timedelta(1)),
         (Decimal, Decimal("1.10")), (Path, Path("/tmp/a b")), (Colour, Colour.RED), (Point, Point(1.5)),
         (bytes, b"\xff\x00\xfe"), (tuple[int, str], (1, "a")), (set[int], {1, 2}), (dict[int, str], {1: "a"}),
         (int | None, None), (Song, Song(Title="a")), (list[Song], [Song(Title="a", plays=2)]),

@@ -1,0 +1,108 @@
+"""What an app lets be hung onto it: dependencies of bodies, wrappers of attempts and enqueues, listeners."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar, overload
+
+from holdfast.context import Context
+from holdfast.events import log as event_log
+from holdfast.events.bus import Bus, Subscriber
+from holdfast.model.job import NewJob
+from holdfast.task import Task, TaskSet
+from holdfast.worker.deps import DepsBook
+
+S = TypeVar("S", bound=Subscriber)
+
+
+class Hooks:
+    """The part of an app that others reach into."""
+
+    def __init__(self, deps: Callable[[], Any] | None, deps_per_job: bool) -> None:
+        self._tasks = TaskSet()
+        self._deps = DepsBook(deps, deps_per_job)
+        self._wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
+        self._enqueue_wraps: tuple[Callable[[NewJob], NewJob], ...] = ()
+        self._bus = Bus()
+        for name in event_log.LINES:
+            self._bus.on(name, event_log.write)
+
+    def deps_for(self, task: Task[Any, Any, Any] | str, make: Callable[[], Any]) -> None:
+        """Give the bodies of one task `ctx.deps` of their own instead of the app's."""
+        self._deps.by_task[self._tasks.name_of(task)] = make
+
+    def replace_deps(self, value: Any) -> AbstractContextManager[None]:
+        """For tests: `ctx.deps` of every body is this value, in workers started within the `with`.
+
+        >>> with app.replace_deps(Deps(mail=FakeMail())):
+        ...     drain(app)
+        """
+        return self._deps.replacing(value)
+
+    def wrap_attempts(self, wrap: Callable[[Context[Any]], Any]) -> Callable[[Context[Any]], Any]:
+        """Put a context manager around every attempt of async and thread bodies: tracing, metrics, clean-up.
+
+        It is made of the body's context; an async one serves async bodies only. What the body raises passes through it.
+
+        >>> @app.wrap_attempts
+        ... @contextmanager
+        ... def traced(ctx: Context) -> Iterator[None]:
+        ...     with tracer.span(ctx.job.task):
+        ...         yield
+        """
+        self._wraps = (*self._wraps, wrap)
+        return wrap
+
+    def wrap_enqueues(self, wrap: Callable[[NewJob], NewJob]) -> Callable[[NewJob], NewJob]:
+        """Let a function see every job before it is stored, and change it (`new.with_metadata(trace=…)`) or raise.
+
+        >>> @app.wrap_enqueues
+        ... def trace(new: NewJob) -> NewJob:
+        ...     return new.with_metadata(trace=current_trace())
+        """
+        self._enqueue_wraps = (*self._enqueue_wraps, wrap)
+        return wrap
+
+    @overload
+    def on(
+        self,
+        name: str,
+        subscriber: None = None,
+        *,
+        task: Task[Any, Any, Any] | str | None = None,
+        queue: str | None = None,
+    ) -> Callable[[S], S]: ...
+    @overload
+    def on(
+        self,
+        name: str,
+        subscriber: S,
+        *,
+        task: Task[Any, Any, Any] | str | None = None,
+        queue: str | None = None,
+    ) -> S: ...
+    def on(
+        self,
+        name: str,
+        subscriber: Subscriber | None = None,
+        *,
+        task: Task[Any, Any, Any] | str | None = None,
+        queue: str | None = None,
+    ) -> Any:
+        """Call a function for every event of this process named so ("*": for all), after the commit it speaks of.
+
+        task, queue: only events about these. Raises InvalidOption for a name that is no event.
+
+        >>> @app.on("job.failed", queue="mail")
+        ... def alert(event: Event) -> None: ...
+        """
+        about = task.name if isinstance(task, Task) else task
+
+        def subscribe(function: Subscriber) -> Subscriber:
+            self._bus.subscribe(name, function, about, queue)
+            return function
+
+        return subscribe if subscriber is None else subscribe(subscriber)
+
+    def off(self, name: str, subscriber: Subscriber) -> None:
+        """Undo `on`."""
+        self._bus.unsubscribe(name, subscriber)
