@@ -117,9 +117,7 @@ print(server.pid, server.folder, flush=True)
     ids=["killed", "terminated", "ended"],
 )
 def test_the_server_ends_with_its_owner(then: str, kill: signal.Signals | None) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER.format(then=then)], stdout=subprocess.PIPE, text=True
-    ) as owner:
+    with subprocess.Popen([sys.executable, "-c", OWNER.format(then=then)], stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         pid, folder = owner.stdout.readline().split()
         assert alive(int(pid)) or kill is None
@@ -148,9 +146,7 @@ def test_a_wrapping_script_is_no_program(tmp_path: Path) -> None:
     assert not is_program(script)
 
 
-def test_programs_named_by_the_environment_must_exist(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_programs_named_by_the_environment_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_TEST_POSTGRES_BIN", str(tmp_path))
     with pytest.raises(ServerUnavailable, match="no program initdb"):
         find_programs()

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 from holdfast.client import Job
+from holdfast.context import Context
 from holdfast.model.retry import Retry
-from holdfast.task import Call, Context, Task, TaskSet
+from holdfast.task import Call, Task, TaskSet
 
 tasks = TaskSet()
 

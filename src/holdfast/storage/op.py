@@ -47,6 +47,13 @@ class Op(Generic[R]):
     wakes: bool = False
 
 
+def no_statements() -> Steps[None]:
+    """What an op yields that only wants its lane's turn."""
+    nothing: tuple[Statement, ...] = ()
+    for statement in nothing:  # noqa: UP028 - `yield from` would send rows into a tuple, say the type checkers
+        yield statement
+
+
 def one(name: str, *values: Any) -> Statement:
     """A statement with a single row of values."""
     return Statement(name, (values,))

@@ -456,9 +456,7 @@ def processes() -> Iterator[tuple[int, int, str]]:
                 state, parent = entry.read_text(errors="replace").rpartition(")")[2].split()[:2]
                 yield int(entry.parent.name), int(parent), state
         return
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
-    )
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
     for line in listing.stdout.splitlines():
         pid, parent, state = line.split()[:3]
         yield int(pid), int(parent), state[0]

@@ -142,7 +142,7 @@ class Runner:
                 self._give_up(held)
             if held.body is not None:  # nor shall it hold up the end of the event loop, which waits for all tasks
                 asyncio.tasks._unregister_task(held.body)
-                held.body._log_destroy_pending = False  # type: ignore[attr-defined]
+                setattr(held.body, "_log_destroy_pending", False)  # noqa: B010 - private to asyncio
 
     def _give_up(self, held: Holding, outcome: Outcome | None = None) -> None:
         """Write what a body that goes on in spite of everything came to. It keeps its slot, as it does its work."""

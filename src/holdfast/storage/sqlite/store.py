@@ -16,7 +16,7 @@ from holdfast.storage.base import ConnectionLost, Listener, wake_all
 from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
-from holdfast.storage.op import Op, Steps
+from holdfast.storage.op import Op, Steps, no_statements
 from holdfast.storage.sqlite.bells import BellListener, Bells
 from holdfast.storage.sqlite.drop import drop
 from holdfast.storage.sqlite.gate import gate_for
@@ -283,7 +283,7 @@ class _Watch:
 
 
 def _nothing(again: bool) -> Steps[None]:
-    yield from ()
+    yield from no_statements()
 
 
 def _level(name: str) -> str:

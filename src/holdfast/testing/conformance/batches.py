@@ -11,7 +11,7 @@ import pytest
 from holdfast.errors import DatabaseUnavailable, HoldfastError
 from holdfast.model.job import JobRecord, JobState
 from holdfast.storage.base import Store
-from holdfast.storage.op import Op, Steps, one
+from holdfast.storage.op import Op, Steps, no_statements, one
 from holdfast.storage.ops import duties, inspect, jobs
 from holdfast.storage.ops.jobs import Held, lease_of
 from holdfast.testing.conformance.kit import (
@@ -44,7 +44,7 @@ def together(store: Store, ops: Sequence[Op[Any]], lane: str = "write") -> list[
     def hold(again: bool) -> Steps[None]:
         held.set()
         assert free.wait(PATIENCE)
-        yield from ()
+        yield from no_statements()
 
     async def gather() -> list[Any]:
         waiting = [asyncio.ensure_future(store.arun(op, lane)) for op in ops]
