@@ -139,15 +139,18 @@ class Claimer:
         """Claim up to `most` jobs in all and wait until the last body has ended."""
         left = most
         while left > 0:
+            self.slot_freed.clear()  # before the look, during which the next one may be freed
             room = min(left, self._plan.concurrency - self._runner.active)
             if room > 0:
                 taken = await self._take_once(room)
                 left -= taken
                 if taken == 0 and self._runner.active == 0:
                     break
-            await self._one_freed()
+            if self._runner.active:
+                await self.slot_freed.wait()
         while self._runner.active:
-            await self._one_freed()
+            self.slot_freed.clear()
+            await self.slot_freed.wait()
         if self._bus.wanted("queue.drained"):
             await self._finisher.flushed()
             await self._drains.look(hurry=True)
@@ -160,11 +163,6 @@ class Claimer:
             if taken >= room:
                 break
         return taken
-
-    async def _one_freed(self) -> None:
-        if self._runner.active:
-            self.slot_freed.clear()
-            await self.slot_freed.wait()
 
     async def look(self) -> bool:
         """One claim, if there is room: True where it may be worth claiming again at once."""
