@@ -1,0 +1,123 @@
+"""What a job costs the database, counted in statements."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from holdfast import Holdfast
+from holdfast.testing import drain
+
+from .support import until
+
+Count = Callable[[Holdfast], list[str]]
+
+
+def quick_task(app: Holdfast, is_async: bool = True):  # type: ignore[no-untyped-def]
+    async def loop(n: int) -> int:
+        return n
+
+    def thread(n: int) -> int:
+        return n
+
+    return app.task(name="work")(loop if is_async else thread)
+
+
+def test_an_enqueue_is_one_statement(app: Holdfast, count_statements: Count) -> None:
+    work = quick_task(app)
+    work.enqueue(0)
+    statements = count_statements(app)
+    work.enqueue(1)
+    assert [name for name in statements if name != "notify"] == ["enqueue"]
+    statements.clear()
+    work.using(delay="1h", priority=3, tags=["x"], metadata={"a": 1}, retry=5).enqueue(2)
+    assert [name for name in statements if name != "notify"] == ["enqueue"]
+
+
+async def test_an_async_enqueue_is_one_statement(app: Holdfast, count_statements: Count) -> None:
+    work = quick_task(app)
+    await work.aenqueue(0)
+    statements = count_statements(app)
+    await work.aenqueue(1)
+    assert [name for name in statements if name != "notify"] == ["enqueue"]
+
+
+def test_enqueue_many_is_one_statement(app: Holdfast, count_statements: Count) -> None:
+    work = quick_task(app)
+    work.enqueue(0)
+    statements = count_statements(app)
+    app.enqueue_many([work.call(n) for n in range(1000)])
+    assert [name for name in statements if name != "notify"] == ["enqueue"]
+
+
+def test_reading_is_one_statement(app: Holdfast, count_statements: Count) -> None:
+    job = quick_task(app).enqueue(1)
+    drain(app)
+    statements = count_statements(app)
+    assert app.jobs.get(job.id) is not None
+    assert statements == ["get"]
+    statements.clear()
+    app.jobs.list(limit=100)
+    assert statements == ["list"]
+    statements.clear()
+    assert job.result() == 1
+    assert statements == ["get"]
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_batches_keep_the_statements_per_job_down(app: Holdfast, count_statements: Count, is_async: bool) -> None:
+    work = quick_task(app, is_async)
+    app.enqueue_many([work.call(n) for n in range(3000)])
+    statements = count_statements(app)
+    assert drain(app, concurrency=100).succeeded == 3000
+    counts = Counter(statements)
+    assert counts["claim"] <= 3000 / 4
+    assert counts["finish"] <= 3000 / 4
+    assert len(statements) / 3000 <= 0.5
+    assert counts["held"] == counts["claim_again"] == 0, "the first try suffices"
+
+
+def test_a_worker_takes_many_at_once(live: Holdfast, count_statements: Count) -> None:
+    work = quick_task(live)
+    live.enqueue_many([work.call(n) for n in range(3000)])
+    statements = count_statements(live)
+    with live.worker(concurrency=100):
+        until(lambda: live.jobs.count().get("succeeded") == 3000)
+    counts = Counter(statements)
+    assert counts["claim"] <= 3000 / 8
+    assert counts["finish"] <= 3000 / 4
+
+
+@pytest.mark.slow
+def test_an_idle_worker_asks_little(live: Holdfast, database_url: str, count_statements: Count) -> None:
+    quick_task(live)
+    statements = count_statements(live)
+    with live.worker():
+        time.sleep(1.5)
+        statements.clear()
+        began = time.monotonic()
+        time.sleep(5)
+        elapsed = time.monotonic() - began
+        found = list(statements)
+    counts = Counter(found)
+    # On SQLite a worker also wakes up for what its own leader writes: a claim more for each renewal.
+    more = 0.7 * elapsed if database_url.startswith("sqlite") else 0
+    assert len(found) <= 3 * elapsed + 1 + more, counts
+    assert counts["claim"] <= elapsed + 1 + more, counts
+
+
+def test_a_failed_attempt_that_is_tried_again_is_one_write(app: Holdfast, count_statements: Count) -> None:
+    from holdfast import Retry
+
+    @app.task(retry=Retry(2, base=0))
+    def work() -> None:
+        raise ValueError
+
+    work.enqueue()
+    statements = count_statements(app)
+    drain(app)
+    counts = Counter(statements)
+    assert (counts["requeue"], counts["finish"], counts["held"]) == (1, 1, 0)
