@@ -2,6 +2,7 @@
 -- Rows locked by somebody's long transaction are skipped and tried again; rows under another token are not ours.
 -- Each row is looked up by itself: as a join the planner once walked the whole table for it. `state` is not asked for,
 -- because with it the planner took the index of leases. Errors are joined as text, for jsonb refuses some valid JSON.
+-- An end that comes after a rescue took the attempt back, and before the next claim, counts it again.
 --: rows tenant, id, token, state, reason, result, error, elapsed, keep
 with held as materialized (
     select j.place, e.ord, e.state as end_state, e.reason as end_reason, e.result, e.error, e.elapsed, e.keep
@@ -26,7 +27,8 @@ with held as materialized (
         schedule_id, token, worker, created_at, started_at, finished_at, updated_at, keep_until, span, stub)
     select g.tenant, g.id, g.version, g.seq, g.task, g.queue, g.end_state, g.end_reason, g.priority, g.due,
         case when g.keep > 0 then g.args end, case when g.keep > 0 then g.result end,
-        g.key, g.group_key, g.tags, case when g.keep > 0 then g.metadata end, g.attempt, g.max_attempts, g.crashes, g.timeout, g.policy,
+        g.key, g.group_key, g.tags, case when g.keep > 0 then g.metadata end,
+        g.attempt + case when g.state = 'running' then 0 else 1 end, g.max_attempts, g.crashes, g.timeout, g.policy,
         case when g.keep <= 0 then null when g.error is null then g.errors
             else coalesce(left(nullif(g.errors, '[]'), -1) || ',', '[') || '{"at":'
                 || (extract(epoch from t.moment) * 1000000)::int8 || ',' || substr(g.error, 2) || ']' end,

@@ -1,4 +1,5 @@
 -- Ends running jobs: the row leaves the hot table and enters history, where it is under this token and no other.
+-- An end that comes after a rescue took the attempt back, and before the next claim, counts it again.
 --: rows tenant, id, token, state, reason, result, error, elapsed, keep
 insert into holdfast_history (tenant, id, version, seq, task, queue, state, reason, priority, due, args, result,
     key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
@@ -8,7 +9,8 @@ select tenant, id, version, seq, task, queue, :state, :reason, priority, due,
         when args = '' then coalesce((select p.args from holdfast_payloads p where p.seq = j.seq), '')
         else args end,
     case when :keep > 0 then :result end,
-    key, group_key, tags, case when :keep > 0 then metadata end, attempt, max_attempts, crashes, timeout, policy,
+    key, group_key, tags, case when :keep > 0 then metadata end,
+    attempt + (state <> 'running'), max_attempts, crashes, timeout, policy,
     case when :keep <= 0 then null when :error is null then errors
         else coalesce(substr(nullif(errors, '[]'), 1, length(errors) - 1) || ',', '[') || '{"at":' || :now || ','
             || substr(:error, 2) || ']' end,
