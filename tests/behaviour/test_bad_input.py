@@ -226,7 +226,9 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("options", "says"), BAD_OPTIONS, ids=lambda value: repr(value)[:50])
+@pytest.mark.parametrize(
+    ("options", "says"), BAD_OPTIONS, ids=[f"{next(iter(one))}-{n}" for n, (one, _) in enumerate(BAD_OPTIONS)]
+)
 def test_options_that_cannot_be(app: Holdfast, options: dict[str, Any], says: str) -> None:
     task = take(app)
     with pytest.raises(InvalidOption, match=says) as caught:

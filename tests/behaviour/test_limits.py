@@ -574,3 +574,110 @@ def test_a_stop_leaves_no_thread_of_ours_behind(live: Holdfast) -> None:
     live.close()
     until(lambda: left() == [])
     drain(live)
+
+
+BESIDE = """
+import asyncio, sys
+from holdfast import Holdfast
+app = Holdfast(sys.argv[1])
+
+@app.task
+async def loop():
+    print("began", flush=True)
+    await asyncio.sleep(float(sys.argv[2]))
+    print("ended", flush=True)
+
+async def main():
+    async with app.worker():
+        print("up", flush=True)
+        await asyncio.sleep(60)
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+WITHOUT_LOOP = """
+import sys, time
+from holdfast import Holdfast
+app = Holdfast(sys.argv[1])
+
+@app.task
+def loop():
+    print("began", flush=True)
+    time.sleep(float(sys.argv[2]))
+    print("ended", flush=True)
+
+try:
+    with app.worker():
+        print("up", flush=True)
+        time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize("program", [BESIDE, WITHOUT_LOOP], ids=["async with", "with"])
+def test_ctrl_c_beside_a_worker_stops_it_gracefully(
+    live: Holdfast, database_url: str, tmp_path: Path, program: str
+) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(program)
+    command = [sys.executable, str(file), database_url, "0.5"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    job = declared(live, "loop").enqueue()
+    assert process.stdout.readline() == "began\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[0] == "ended\ninterrupted\n"
+    assert job.refresh().state is JobState.SUCCEEDED
+
+
+def test_an_error_beside_a_worker_stops_it_too(live: Holdfast) -> None:
+    @live.task
+    def work() -> int:
+        return 1
+
+    worker = live.worker()
+
+    def fail() -> None:
+        with worker:
+            assert work.enqueue().result(timeout=20) == 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not worker.running
+
+    async def beside() -> None:
+        async with worker:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(beside())
+    assert not worker.running
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing(live: Holdfast, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = live.worker()
+    release = threading.Event()
+    store: Any = live.store
+    real = store.listen
+
+    def slow(wake: Any) -> Any:
+        release.wait(20)
+        return real(wake)
+
+    monkeypatch.setattr(store, "listen", slow)
+    starting = asyncio.create_task(worker.start())
+    await asyncio.sleep(0.1)
+    starting.cancel()
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not worker.running
+    monkeypatch.setattr(store, "listen", real)
+    async with worker:
+        assert worker.running

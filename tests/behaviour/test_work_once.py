@@ -237,3 +237,35 @@ def test_workers_without_a_leader_leave_the_duties_to_others(live: Holdfast) -> 
         assert job.refresh().state is JobState.SCHEDULED
         with live.worker(poll_interval=0.05):
             until(lambda: job.refresh().state is JobState.SUCCEEDED)
+
+
+def test_another_worker_takes_the_lead(make_app: MakeApp) -> None:
+    one, other = make_app(clock=None), make_app(clock=None)
+
+    def work() -> str:
+        return "promoted"
+
+    task = one.task(work)
+    other.task(work)
+    with other.worker(poll_interval=0.1):
+        with one.worker(poll_interval=0.1):
+            assert task.using(delay=0.2).enqueue().result(timeout=20) == "promoted"
+        assert task.using(delay=0.2).enqueue().result(timeout=20) == "promoted"
+
+
+@pytest.mark.slow
+def test_a_leader_that_vanishes_is_replaced(make_app: MakeApp) -> None:
+    from holdfast.ids import new_id
+    from holdfast.storage.ops.duties import lead
+
+    app = make_app(clock=None)
+
+    @app.task
+    def work() -> str:
+        return "promoted"
+
+    assert app.store.run(lead("caretaker", new_id(), 5.0)) is not None, "and is never heard of again"
+    with app.worker(poll_interval=0.1):
+        began = time.monotonic()
+        assert work.using(delay=0.2).enqueue().result(timeout=20) == "promoted"
+        assert time.monotonic() - began < 9
