@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from tests.faults.audit import Database
 from tests.faults.nursery import Nursery
 
 FIGURES = "fault figures"
+"""Property of a test: its line."""
+
+COUNTS = "fault counts"
+"""Property of a test: (kind, numbers by name), to be added to those of its kind."""
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +43,21 @@ def database(database_url: str) -> Database:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what each loop did. Figures travel with the tests' reports, so that they arrive from xdist too."""
-    figures = [
-        str(text)
+    told = [
+        prop
         for outcome in ("passed", "failed")
         for report in terminalreporter.stats.get(outcome, ())
-        for name, text in report.user_properties
-        if name == FIGURES and report.when == "call"
+        for prop in report.user_properties
+        if report.when == "call"
     ]
-    if figures:
+    lines = [str(text) for name, text in told if name == FIGURES]
+    totals: dict[str, Counter[str]] = {}
+    for name, value in told:
+        if name == COUNTS:
+            kind, counts = value
+            totals.setdefault(kind, Counter()).update({"tests": 1, **counts})
+    lines += [f"{kind}: {', '.join(f'{n} {what}' for what, n in counts.items())}" for kind, counts in totals.items()]
+    if lines:
         terminalreporter.section("faults")
-        for line in figures:
+        for line in lines:
             terminalreporter.write_line(line)

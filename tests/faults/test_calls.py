@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.faults.audit import Database
-from tests.faults.conftest import FIGURES
+from tests.faults.conftest import COUNTS
 from tests.faults.faulty import Fault, Wire, wired
 
 from holdfast import Holdfast, TaskSet
@@ -397,11 +397,8 @@ def test_nth_call_fails(scene: Scene, desk: Desk, record_property: pytest.Record
                 answered += not isinstance(answer, DatabaseError)
                 refused += isinstance(answer, DatabaseError) and not isinstance(answer, OutcomeUnknown)
                 unknown += isinstance(answer, OutcomeUnknown)
-    record_property(
-        FIGURES,
-        f"n-th call {desk.database.kind} {scene.__name__}: {faults} faults, {answered} answered, {refused} refused, "
-        f"{unknown} unknown, dishonest answers 0",
-    )
+    counts = {"faults": faults, "answered": answered, "refused": refused, "unknown": unknown, "dishonest answers": 0}
+    record_property(COUNTS, (f"n-th call {desk.database.kind}", counts))
 
 
 def outcome(call: Callable[[], Any]) -> Any:

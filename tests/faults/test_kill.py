@@ -124,6 +124,7 @@ def check_kills(
     verdict = judge(database, folder, loop.killed)
     record_property(FIGURES, figures(database.kind, verdict, len(loop.killed), kills, seed, seconds))
     assert not verdict.complaints, f"HOLDFAST_SEED={seed}\n{verdict}"
+    assert percentile(verdict.recoveries, 0.5) < LEASE + LEASE / 3 + POLL + 1.0, "killed jobs wait for too long"
 
 
 def test_kill_loop(

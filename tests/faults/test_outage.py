@@ -16,6 +16,12 @@ from tests.faults.conftest import FIGURES
 from tests.faults.nursery import Child, Nursery, until
 from tests.faults.verdict import Verdict, judge
 
+from holdfast import Holdfast
+from holdfast.ids import new_id
+from holdfast.leader.duties import rescue
+from holdfast.storage.base import ConnectionLost
+from holdfast.storage.ops import jobs
+from holdfast.storage.postgres import session
 from holdfast.testing.cluster import Cluster
 
 LEASE = 1.0
@@ -128,3 +134,23 @@ def test_connections_are_terminated_while_they_work(
         f"crashes counted {sum(row.crashes for row in database.finished())}, seed {seed}",
     )
     check(verdict, database, seed)
+
+
+def test_a_process_stopped_amid_a_transaction_does_not_hold_its_rows_for_ever(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "PIN", session.PIN.replace("'10s'", "'300ms'"))
+    app = Holdfast(postgres_url, migrate=True)
+    app.include(crew.tasks)
+    job = app.enqueue_many([crew.plain.call("x")])[0]
+    app.store.run(jobs.claim(jobs.Wanted(new_id(), new_id(), -1.0, 1)), "claim")
+    stopped = app.store._lanes["keys"]._connect()  # type: ignore[attr-defined]
+    stopped.begin()
+    assert stopped.execute("expired", [(10, 0.0)])
+    assert rescue.run_once(app.store, app._bus).back == 0
+    until(lambda: rescue.run_once(app.store, app._bus).back == 1, "the row free again", 5.0)
+    assert job.refresh().state == "ready"
+    with pytest.raises(ConnectionLost):
+        stopped.execute("expired", [(10, 0.0)])
+    stopped.close()
+    app.close()

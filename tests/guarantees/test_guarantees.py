@@ -235,6 +235,19 @@ def test_g8_attempts_are_counted_truly(still: Holdfast, clock: Clock) -> None:
     assert [error.kind for error in record.errors] == ["crashed", "ValueError", "ValueError", "ValueError"]
 
 
+def test_g8_an_end_after_a_rescue_counts_its_attempt(still: Holdfast, clock: Clock) -> None:
+    @still.task
+    def greet(name: str) -> str: ...
+
+    job = greet.enqueue("Ada")
+    late = take(still)[0]
+    clock.advance("31s")
+    still.do_duties()
+    assert job.refresh().attempt == 0
+    assert finish(still, late, '"late"') is Held.DONE
+    assert (job.refresh().state, job.refresh().attempt) == (JobState.SUCCEEDED, 1)
+
+
 def test_g9_the_third_crash_ends_a_job_and_those_beside_it_live(still: Holdfast, clock: Clock) -> None:
     @still.task
     def greet(name: str) -> str:
@@ -255,7 +268,7 @@ def test_g9_the_third_crash_ends_a_job_and_those_beside_it_live(still: Holdfast,
     clock.advance("31s")
     still.do_duties()
     record = poison.refresh()
-    assert (record.state, record.reason, record.crashes) == (JobState.FAILED, "crashed", 2)
+    assert (record.state, record.reason, len(record.errors)) == (JobState.FAILED, "crashed", 3)
     assert still.work_once().succeeded == 1
     assert beside.refresh().state is JobState.SUCCEEDED
 
