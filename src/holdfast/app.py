@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 from typing_extensions import Unpack
 
 from holdfast.bound import Bound
 from holdfast.client import Client, Job
-from holdfast.clock import Clock, DatabaseClock
+from holdfast.clock import Clock, DatabaseClock, instant
 from holdfast.config import DEFAULT_URL, SettingArguments, Settings
 from holdfast.errors import MisuseError
 from holdfast.hooks import Hooks
@@ -22,6 +23,7 @@ from holdfast.management import Jobs
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
+from holdfast.model.url import scrub
 from holdfast.storage.base import Store
 from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
@@ -73,11 +75,19 @@ class Holdfast(Hooks, TaskMaker):
         self._clock = clock or DatabaseClock()
         self._defaults = JobOptions.of(defaults) if defaults else NO_OPTIONS
         self._settings = _before_use(self._given)
+        self._bus.now = partial(instant, self._clock)
         self._client = Client(self._make_store, self._bus)
         self._set_log_level()
 
     def __repr__(self) -> str:
-        return f"<Holdfast on {self.store.where}>"
+        return f"<Holdfast on {self.store.where if self._client.in_use else self._place()}>"
+
+    def _place(self) -> str:
+        """The database, as far as it is known before anything is opened."""
+        given = next((name for name, source in self._sources.items() if source is not None), None)
+        if given is None and callable(self._given.get("url")):
+            given = "url"
+        return scrub(self._settings.url) if given is None else f"the database of the given {given}"
 
     def configure(
         self,
@@ -222,11 +232,16 @@ class Holdfast(Hooks, TaskMaker):
     def run_worker(self, *, grace: Duration = DEFAULT_GRACE, **options: Any) -> None:
         """Work until SIGTERM or SIGINT (Ctrl-C), then stop gracefully; a second signal stops at once.
 
+        It stops by itself, with exit status 1 for its supervisor, where timed-out threads that do not end take a
+        quarter of its slots.
+
         grace: how long running bodies get to end. The other options are those of `worker`.
         """
         for task in self._tasks:
             task.signature.prepare()
-        asyncio.run(work_until_told(self.worker(**options), seconds(grace, "grace")))
+        status = asyncio.run(work_until_told(self.worker(**options), seconds(grace, "grace")))
+        if status:
+            raise SystemExit(status)
 
     def work_once(
         self,
@@ -263,8 +278,8 @@ class Holdfast(Hooks, TaskMaker):
         limit = None if deadline is None else seconds(deadline, "deadline")
         await asyncio.to_thread(self.do_duties)
         names = tuple(name for task in self._tasks for name in (task.name, *task.aliases))
-        if names:
-            await self.store.arun(unblock(names))
+        if names and await self.store.arun(unblock(names)):
+            self.store.ring()
         worker = self.worker(queues, tasks=tasks, concurrency=concurrency, leader=False)
         return await worker.once(batch, limit)
 

@@ -32,6 +32,19 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
             f"{e.details['kind']}; {e.details['what']}"
         ),
     ),
+    "worker.fault": (
+        logging.ERROR,
+        lambda e: (
+            f"{e.details['part']} failed and begins anew: {type(e.details['cause']).__name__}: {e.details['cause']}"
+        ),
+    ),
+    "worker.leaking": (
+        logging.ERROR,
+        lambda e: (
+            f"worker {e.details['name']}: {e.count} threads go on after their time-out and keep their slots; "
+            "bodies that may hang belong in processes (cpu=True)"
+        ),
+    ),
     "task.unknown": (
         logging.WARNING,
         lambda e: f"no task {e.task!r} here: its jobs wait for a worker that has it",

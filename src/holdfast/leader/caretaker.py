@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdfast.clock import monotonic
+from holdfast.clock import machine_micros, monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.leader.duties import overdue, promote, prune, rescue, upkeep
@@ -30,6 +30,7 @@ class Duty:
     every: float
     run: Callable[[], float | None]
     due_at: float = float("-inf")
+    failing: bool = False
 
 
 class Caretaker:
@@ -46,6 +47,8 @@ class Caretaker:
         self._thread = threading.Thread(target=self._work, name="holdfast-leader", daemon=True)
         self._term: int | None = None
         self._leads_until = float("-inf")
+        self._turned_at, self._turned_wall = monotonic(), machine_micros() / 1e6
+        self._calm_until = float("-inf")
         self._duties = [
             Duty("promote", most_idle, self._promote),
             Duty("rescue", min(5.0, lease / 3), self._rescue),
@@ -81,6 +84,7 @@ class Caretaker:
         while True:
             self._nudged.wait(pause)
             self._nudged.clear()
+            self._notice_pause(pause)
             if self._stop.is_set():
                 break
             try:
@@ -103,10 +107,29 @@ class Caretaker:
             return self._length / 2 * random.uniform(0.9, 1.1)
         for duty in self._duties:
             if duty.due_at <= monotonic() and not self._stop.is_set():
-                again = duty.run()
-                duty.due_at = monotonic() + (duty.every if again is None else min(duty.every, again))
+                self._do(duty)
         soonest = min(duty.due_at for duty in self._duties)
         return max(0.0, min(soonest, self._leads_until - self._length / 2) - monotonic())
+
+    def _do(self, duty: Duty) -> None:
+        """One that fails waits for its next turn and holds up none of the others; said once until it succeeds."""
+        try:
+            again = duty.run()
+            duty.failing = False
+        except Exception as error:
+            again = None
+            if not duty.failing:
+                self._bus.tell("database.away", what=f"the duty to {duty.name} failed", cause=error)
+            duty.failing = True
+        duty.due_at = monotonic() + (duty.every if again is None else min(duty.every, again))
+
+    def _notice_pause(self, planned: float) -> None:
+        """A process that stood still could not renew its own leases, nor see others': rescue waits for a lease."""
+        now, wall = monotonic(), machine_micros() / 1e6
+        stood = max(now - self._turned_at, wall - self._turned_wall) - planned
+        if stood > self._lease / 2:
+            self._calm_until = now + max(self._lease, rescue.SETTLING)
+        self._turned_at, self._turned_wall = now, wall
 
     def _stand(self, now: float) -> None:
         term = self._store.run(duties.lead(ROLE, self._boot, self._length))
@@ -125,6 +148,9 @@ class Caretaker:
         return promoted.next_in
 
     def _rescue(self) -> float | None:
+        self._notice_pause(0.0)
+        if monotonic() < self._calm_until:
+            return None
         rescue.run_settled(self._store, self._bus, self._lease)
         return None
 

@@ -49,7 +49,7 @@ async def _run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Out
     except BaseException as error:
         return judge(held, task, error)
     running_job.set(held.job.id)
-    pid = os.getpid()
+    forks = _forks
     value: Any = UNSET
     try:
         if held.effects is not None:
@@ -63,7 +63,7 @@ async def _run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Out
     except BaseException as error:
         return judge(held, task, error)
     finally:
-        _end_copy(pid)
+        _end_copy(forks)
 
 
 def _run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
@@ -74,7 +74,7 @@ def _run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | 
     except BaseException as error:
         return judge(held, task, error)
     running_job.set(held.job.id)
-    pid = os.getpid()
+    forks = _forks
     value: Any = UNSET
     try:
         if context.maker is None and not context.wraps:
@@ -86,7 +86,7 @@ def _run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | 
     except BaseException as error:
         return judge(held, task, error)
     finally:
-        _end_copy(pid)
+        _end_copy(forks)
         running_job.set(None)
 
 
@@ -94,9 +94,22 @@ def _called(task: AnyTask, context: Context[Any], args: tuple[Any, ...], kwargs:
     return task.body(context, *args, **kwargs) if task.signature.takes_context else task.body(*args, **kwargs)
 
 
-def _end_copy(pid: int) -> None:
+_forks = 0
+"""How often this process, or one before it, was forked: asking for its id instead is a system call, twice a job."""
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
+
+
+def _end_copy(forks: int) -> None:
     """A body forked, and both sides returned: the copy is no worker, and must not go on as one."""
-    if os.getpid() != pid:
+    if _forks != forks:
         os._exit(0)
 
 

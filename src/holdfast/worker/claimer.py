@@ -229,7 +229,10 @@ class Claimer:
                 self._runner.give_back(held, Released("look_ahead"))
                 continue
             suspect = suspect or held.suspect
-            insort(self._ahead, held, key=_order)
+            if self._ahead and held.order < self._ahead[-1].order:
+                insort(self._ahead, held, key=_order)
+            else:
+                self._ahead.append(held)
         self._begin()
         return len(jobs)
 

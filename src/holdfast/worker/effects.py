@@ -153,8 +153,13 @@ class Effects:
             lender = self._desk.own()
         else:
             lender = self._made()
-            self._turn = self._desk.turn()
-            self._turn.__enter__()
+            turn = self._desk.turn()
+            try:
+                turn.__enter__()
+            except BaseException:
+                _try(lender.close)
+                raise
+            self._turn = turn
         return self._keep(lender)
 
     def _made(self) -> Lender:

@@ -9,10 +9,10 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from holdfast.client import Client
 from holdfast.context import Context, JobView
@@ -39,6 +39,9 @@ from holdfast.worker.teller import Teller
 
 AFTERMATH = 5.0
 """Seconds that cancelled bodies get for their `finally`, and last writes for the database."""
+
+FAULT_PAUSE = 1.0
+"""Seconds before a part that failed begins anew."""
 
 UNBLOCK_PAGE = 1000
 VERSION = version("holdfast")
@@ -80,6 +83,9 @@ class Engine:
             tasks.asked, lambda: self.renewer.healthy,
         )  # fmt: skip
         self.runner.started = self._started
+        self.runner.settled = self.claimer.slot_freed.set
+        self.leaking = asyncio.Event()
+        """Set once a quarter of the slots is taken by threads that were timed out and do not end."""
         self._duties = duties
         self._dutiful = False
         self._listener: Listener | None = None
@@ -89,13 +95,13 @@ class Engine:
         """Begin; returns once the database has been reached and, where `claiming`, the first claim was made."""
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
         await self._deps.open()
-        parts = (self.finisher.run(), self.teller.run(), self.narrator.run(), self._turn())
-        self._jobs = [asyncio.create_task(part) for part in parts]
+        parts = (self.finisher.run, self.teller.run, self.narrator.run, self._turn)
+        self._jobs = [asyncio.create_task(self._kept_going(part)) for part in parts]
         self.renewer.start()
         if not claiming:
             return
         self._listener = await asyncio.to_thread(self._store.listen, self._bell)
-        self._jobs += [asyncio.create_task(self._free_known()), asyncio.create_task(self.claimer.run())]
+        self._jobs += [asyncio.create_task(self._kept_going(part)) for part in (self._free_known, self.claimer.run)]
         if self._duties is not None:
             self._duties.start()
             self._dutiful = True
@@ -177,10 +183,23 @@ class Engine:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self.runner.stop, held, why, reason)
 
+    async def _kept_going(self, part: Callable[[], Awaitable[None]]) -> None:
+        """A part that fails begins anew: a worker that lives but claims or writes nothing would be worse than none."""
+        while True:
+            try:
+                await part()
+                return
+            except Exception as error:
+                self._bus.tell("worker.fault", part=part.__qualname__, cause=error)
+                await asyncio.sleep(FAULT_PAUSE)
+
     async def _turn(self) -> None:
-        """Tells the lease thread that this loop turns."""
+        """Tells the lease thread that this loop turns, and sees whether bodies that do not end take too many slots."""
         while True:
             self.renewer.loop_turned()
+            if self.runner.leaked * 4 >= self._plan.concurrency and not self.leaking.is_set():
+                self._bus.tell("worker.leaking", count=self.runner.leaked, name=self._plan.shown_name)
+                self.leaking.set()
             await asyncio.sleep(0.5)
 
     async def _free_known(self) -> None:
@@ -190,8 +209,11 @@ class Engine:
             names = self._tasks.names()
             if names:
                 try:
-                    while await self._store.arun(unblock(names, UNBLOCK_PAGE)) >= UNBLOCK_PAGE:
-                        pass
+                    freed = UNBLOCK_PAGE
+                    while freed >= UNBLOCK_PAGE:
+                        freed = await self._store.arun(unblock(names, UNBLOCK_PAGE))
+                        if freed:
+                            self._store.ring()
                 except HoldfastError as error:
                     self._bus.tell("database.away", what="blocked jobs could not be freed", cause=error)
             await asyncio.sleep(min(self._plan.lease / 3, 1.0 if self._tasks.others_exist else 5.0))
@@ -200,13 +222,13 @@ class Engine:
         job = held.job
         view = JobView(
             job.id, job.task, job.queue, job.tenant, job.priority, job.version, job.attempt, job.max_attempts,
-            job.crashes, json.loads(job.metadata) if job.metadata else {},
+            job.crashes, mapping(job.metadata),
         )  # fmt: skip
         if task.transaction is not None:
             held.effects = Effects(
                 self._store, task.transaction, held, partial(judge, held, task), partial(self.teller.take, held)
             )
-        context = Context[Any](
+        context: Context[Any] = Context(  # not Context[Any](…), which costs as much again
             view, deps=self._deps.value_for(task.name), port=BodyPort(held, self.teller), effects=held.effects
         )
         context.maker = self._deps.maker_for(task.name)
@@ -226,6 +248,15 @@ class Engine:
             running=self.runner.active,
             version=VERSION,
         )
+
+
+def mapping(text: str | None) -> dict[str, Any]:
+    """A job's metadata; what a stranger wrote there that is none counts as nothing."""
+    try:
+        found: Any = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -77,9 +77,14 @@ class Finisher:
             self._work.clear()
             while self._pending:
                 batch, self._pending = self._pending[:MOST], self._pending[MOST:]
-                if self._teller.pending:  # what a body said comes before its end, for its token ends with it
-                    await self._teller.flush()
-                await self._write(batch)
+                try:
+                    if self._teller.pending:  # what a body said comes before its end, for its token ends with it
+                        await self._teller.flush()
+                    await self._write(batch)
+                except BaseException:  # written once more, each answers that it is done
+                    self._pending = batch + self._pending
+                    self._work.set()
+                    raise
             self._idle.set()
 
     async def _write(self, batch: list[Ending]) -> None:
@@ -104,6 +109,7 @@ class Finisher:
     def _settle(self, batch: list[Ending], answers: list[Held]) -> list[Ending]:
         """Let go of what is written or lost; answer what must be tried again."""
         again: list[Ending] = []
+        quiet = self._narrator.quiet()
         for ending, answer in zip(batch, answers, strict=True):
             if answer is Held.LOCKED:
                 again.append(ending)
@@ -113,7 +119,7 @@ class Finisher:
                 queue, task = (None, None) if held is None else (held.job.queue, held.job.task)
                 self._bus.tell("lease.lost", queue=queue, task=task, id=ending.lease.id)
                 self._narrator.lost(ending)
-            else:
+            elif not quiet:
                 self._narrator.ended(ending)
         delays = [one.verdict.delay for one in batch if isinstance(one.verdict, Requeue) and one.verdict.delay > 0]
         self._written(min(delays, default=None))

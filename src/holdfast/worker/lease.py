@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from holdfast.clock import monotonic
-from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.storage.base import Store
 from holdfast.storage.ops import workers
@@ -99,7 +98,7 @@ class Renewer:
                 return
             try:
                 self.run_once()
-            except HoldfastError as error:
+            except Exception as error:  # a thread that ended here would let every lease run out
                 self._bus.tell("database.away", what="leases cannot be renewed", cause=error)
 
     def run_once(self) -> None:

@@ -86,6 +86,10 @@ class Narrator:
         """The record of a job that was removed at its end."""
         self._removed[record.id] = record
 
+    def quiet(self) -> bool:
+        """Whether of endings there is nobody to tell and nothing to forget."""
+        return not self._removed and not self.listens()
+
     def ended(self, ending: Ending) -> None:
         """An ending was written."""
         verdict, lease = ending.verdict, ending.lease

@@ -58,6 +58,8 @@ class Runner:
         self._alarm_at = float("inf")
         self.started: Callable[[Holding], None] = lambda held: None
         """Called when a body begins."""
+        self.settled: Callable[[], None] = lambda: None
+        """Called when the outcome of an attempt is known, though its body may go on."""
         self.mean = SHORT * 2
         """Moving average of bodies' running time, seconds."""
 
@@ -81,8 +83,12 @@ class Runner:
             self.give_back(held, UnknownTask())
             return
         held.fallback = self._fallback
+        try:
+            context = self._context(held, task)
+        except Exception as error:  # of a row that a stranger wrote, say: it must stop no other job
+            self.give_back(held, Raised(error_text(held, error), None))
+            return
         self._active[held] = task
-        context = self._context(held, task)
         if task.cpu:  # it begins when a process is free, and says so
             self._processes.start(held, task, context)
         else:
@@ -111,6 +117,7 @@ class Runner:
         task = self._active[held]
         if held.body is not None:
             held.body.cancel()
+            held.body.add_done_callback(lambda body: self._swept(held))
             if why not in ("lost", "shutdown"):
                 self._loop.call_later(DEAF, self._give_up, held)
         elif task.cpu:
@@ -119,6 +126,19 @@ class Runner:
             self._write(held, ran_over(held, task))
         elif why == "shutdown":
             self._write(held, Released())
+
+    def _swept(self, held: Holding) -> None:
+        """A body that was cancelled before its first step has not come to its end here."""
+        if held in self._active:
+            outcome = (
+                Released() if held.stop == "shutdown" else judge(held, self._active[held], asyncio.CancelledError())
+            )
+            self._ended(held, outcome)
+
+    @property
+    def leaked(self) -> int:
+        """Slots taken by bodies that go on though their job's end is written: a thread cannot be stopped."""
+        return sum(held.written for held in self._active)
 
     def running(self) -> list[Holding]:
         return list(self._active)
@@ -162,8 +182,6 @@ class Runner:
     async def _run(self, held: Holding, task: AnyTask, context: Context[Any]) -> None:
         try:
             outcome = await run_async(held, task, context)
-        except asyncio.CancelledError:  # it came before the body's first step
-            outcome = judge(held, task, asyncio.CancelledError()) if held.stop != "shutdown" else Released()
         except Exception as error:  # a fault of ours must not leave the job hanging
             outcome = Raised(error_text(held, error), None)
         if held.stop == "shutdown" and not isinstance(outcome, Succeeded):
@@ -194,6 +212,7 @@ class Runner:
 
     def _write(self, held: Holding, outcome: Outcome) -> None:
         held.written = True
+        self.settled()
         if isinstance(outcome, Crashed):  # a body raised KeyboardInterrupt: that ends the worker, as Ctrl-C does
             signal.raise_signal(signal.SIGINT)
         verdict = decide(held.job, outcome, held.policy)

@@ -88,7 +88,10 @@ class Teller:
     async def _flush(self) -> None:
         with self._mutex:
             progress, self._progress = self._progress, {}
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        lines: list[tuple[Holding, float, str, str]] = []
+        with contextlib.suppress(IndexError):  # a body's transaction may take its lines at the same time
+            while True:
+                lines.append(self._lines.popleft())
         try:
             await self._store.arun(say([(held.lease, text) for held, text in progress.items()], self._said(lines)))
         except HoldfastError as error:

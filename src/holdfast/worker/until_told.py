@@ -1,10 +1,17 @@
 """A worker alone in its process: it works until a signal says to stop, and stops at once at the second."""
 
 import asyncio
+import logging
+import os
 import signal
 from collections.abc import Callable
 
 from holdfast.worker.worker import Worker
+
+log = logging.getLogger("holdfast")
+
+INSISTED = 5.0
+"""Seconds that a worker told twice to stop gets for its last writes."""
 
 
 def on_loop() -> bool:
@@ -16,8 +23,12 @@ def on_loop() -> bool:
     return True
 
 
-async def work_until_told(worker: Worker, grace: float) -> None:
-    """Start, wait for SIGTERM or SIGINT, stop within `grace` seconds."""
+async def work_until_told(worker: Worker, grace: float) -> int:
+    """Start, wait for SIGTERM or SIGINT, stop within `grace` seconds.
+
+    Answers the exit status: 1 where it stopped by itself, so that its supervisor starts another, because threads that
+    do not end take a quarter of its slots.
+    """
     told = asyncio.Event()
     insisted = asyncio.Event()
 
@@ -30,15 +41,30 @@ async def work_until_told(worker: Worker, grace: float) -> None:
             loop.add_signal_handler(number, hear)
         except NotImplementedError:  # Windows
             signal.signal(number, _handler(loop, hear))
-    await worker.start()
-    await told.wait()
+    hearing = asyncio.create_task(told.wait())
+    starting = asyncio.create_task(worker.start())
+    await asyncio.wait({starting, hearing}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():  # the database is away, say: it need not come back for us to go
+        starting.cancel()
+        await asyncio.wait({starting}, timeout=INSISTED)
+        return 0
+    await starting
+    leaking = asyncio.create_task(worker.leaking())
+    await asyncio.wait({hearing, leaking}, return_when=asyncio.FIRST_COMPLETED)
     stopping = asyncio.create_task(worker.stop(grace))
     insisting = asyncio.create_task(insisted.wait())
     await asyncio.wait({stopping, insisting}, return_when=asyncio.FIRST_COMPLETED)
     if not stopping.done():
         worker.hurry()
+        await asyncio.wait({stopping}, timeout=INSISTED)
+    if not stopping.done():
+        log.warning("the worker could not stop in order; what it holds runs again when its leases run out")
+        logging.shutdown()
+        os._exit(1)  # threads wait for a database that is away, and the end of the loop would wait for them
     await stopping
-    insisting.cancel()
+    for task in (insisting, hearing, leaking):
+        task.cancel()
+    return 0 if told.is_set() else 1
 
 
 def _handler(loop: asyncio.AbstractEventLoop, hear: Callable[[], None]) -> Callable[[int, object], None]:

@@ -78,6 +78,11 @@ class Worker:
         if self._stopping is not None:
             self._stopping.hurry()
 
+    async def leaking(self) -> None:
+        """Wait until a quarter of the slots is taken by threads that were timed out and do not end."""
+        if self._engine is not None:
+            await self._engine.leaking.wait()
+
     def pause(self) -> None:
         """Take and begin nothing more until `resume`; what runs goes on."""
         self._require().claimer.paused = True

@@ -9,7 +9,7 @@ with picked as materialized (
     from "holdfast".jobs
     where state = 'ready' and tenant <> ''
         and ((-priority::int8), due, seq) > (:after_rank::int8, :after_due::timestamptz, :after_seq::int8)
-        and case when crashes <= :suspects::int4 and stop_reason is null
+        and case when (crashes <= :suspects::int4 or policy like '%"max_crashes"_null%') and stop_reason is null
                 and (expires_at is null or expires_at > coalesce(:now::timestamptz, statement_timestamp()))
                 and (deadline_at is null or deadline_at > coalesce(:now::timestamptz, statement_timestamp()))
                 and (:tasks::text[] is null or task = any (:tasks::text[]))

@@ -9,7 +9,7 @@ with picked as materialized (
         from "holdfast".jobs j
         where j.state = 'ready' and j.queue = asked.queue and j.queue <> ''
             and ((-j.priority::int8), j.due, j.seq) > (:after_rank::int8, :after_due::timestamptz, :after_seq::int8)
-            and case when j.crashes <= :suspects::int4 and j.stop_reason is null
+            and case when (j.crashes <= :suspects::int4 or j.policy like '%"max_crashes"_null%') and j.stop_reason is null
                     and (j.expires_at is null or j.expires_at > coalesce(:now::timestamptz, statement_timestamp()))
                     and (j.deadline_at is null or j.deadline_at > coalesce(:now::timestamptz, statement_timestamp()))
                     and (:tasks::text[] is null or j.task = any (:tasks::text[]))

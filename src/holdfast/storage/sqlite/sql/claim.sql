@@ -6,7 +6,7 @@ set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, 
     lease_until = cast(:now + :lease * 1000000 as integer)
 where seq in (
     select seq from holdfast_jobs
-    where state = 'ready' and crashes <= :suspects
+    where state = 'ready' and (crashes <= :suspects or policy like '%"max_crashes"_null%')
         and stop_reason is null
         and (expires_at is null or expires_at > :now)
         and (deadline_at is null or deadline_at > :now)

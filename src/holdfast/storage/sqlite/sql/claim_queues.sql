@@ -10,7 +10,7 @@ where seq in (
     cross join holdfast_jobs found
     where found.seq in (
         select head.seq from holdfast_jobs head
-        where head.state = 'ready' and head.queue = asked.value and head.crashes <= :suspects
+        where head.state = 'ready' and head.queue = asked.value and (head.crashes <= :suspects or head.policy like '%"max_crashes"_null%')
         and head.stop_reason is null
         and (head.expires_at is null or head.expires_at > :now)
         and (head.deadline_at is null or head.deadline_at > :now)
