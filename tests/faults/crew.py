@@ -163,9 +163,8 @@ async def neighbour(ctx: Context, seconds: float) -> int:
 
 
 @tasks.task
-async def plain(value: str, seconds: float = 0.0) -> str:
-    """Says nothing to the journal; for workers in the test's own process."""
-    await asyncio.sleep(seconds)
+async def plain(value: str) -> str:
+    """Says nothing to the journal."""
     return value
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -89,29 +91,31 @@ def test_full_disk_is_a_clear_error_and_work_goes_on_afterwards(
     file: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = Holdfast(file.url, lease=1, poll_interval=0.05)
-    app.include(crew.tasks)
-    with app.worker(tasks=["plain"]):
-        kept = app.enqueue_many([crew.plain.call("before")])[0]
-        assert kept.result(5) == "before"
+    full = threading.Event()
+
+    @app.task
+    async def echo(value: str, wait: bool = False) -> str:
+        while wait and not full.is_set():
+            await asyncio.sleep(0.01)
+        return value
+
+    with app.worker():
+        assert echo.enqueue("before").result(5) == "before"
         connection = lane_connection(app)
+        waits = echo.enqueue("x" * 200_000, wait=True)
+        until(lambda: waits.refresh().state == "running", "a body under way")
         pages = connection.execute("pragma page_count").fetchone()[0]
-        slow = app.enqueue_many([crew.plain.call("x" * 100_000, 0.3)])[0]
-        until(lambda: file.ask("select 1 from {jobs} where state = 'running'"), "a body under way")
-        connection.execute(f"pragma max_page_count = {pages + 40}")
+        connection.execute(f"pragma max_page_count = {pages + 10}")
         with pytest.raises(DatabaseUnavailable, match="full"):
-            fill(app)
+            echo.enqueue("y" * 200_000)
+        full.set()
         until(lambda: "results wait to be written" in caplog.text, "the worker's own trouble told")
         connection.execute("pragma max_page_count = 1073741823")
-        assert slow.result(10) == "x" * 100_000, "its result waited for the disk"
-        assert slow.refresh().crashes == 0
-        assert app.enqueue_many([crew.plain.call("after")])[0].result(10) == "after"
+        assert waits.result(10) == "x" * 200_000, "its result waited for the disk"
+        assert waits.refresh().crashes == 0
+        assert echo.enqueue("after").result(10) == "after"
     until(lambda: file.live() == 0, "nothing left behind")
     app.close()
-
-
-def fill(app: Holdfast) -> None:
-    for _ in range(100):
-        app.enqueue_many([crew.plain.call("y" * 200_000)])
 
 
 def lane_connection(app: Holdfast) -> sqlite3.Connection:
