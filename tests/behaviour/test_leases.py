@@ -105,10 +105,6 @@ def test_a_suspect_that_does_no_harm_ends_like_any_job(app: Holdfast, clock: Clo
     assert (job.result(), job.refresh().crashes, job.record.attempt) == ("innocent", 2, 1)
 
 
-LAST_CRASH = pytest.mark.xfail(reason="the crash that ends a job is not counted in its record", strict=True)
-
-
-@LAST_CRASH
 @pytest.mark.parametrize(("most", "allowed"), [(1, 1), (2, 2), (5, 5)])
 def test_max_crashes(app: Holdfast, clock: Clock, most: int, allowed: int) -> None:
     @app.task(max_crashes=most)

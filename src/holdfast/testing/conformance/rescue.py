@@ -86,7 +86,7 @@ class Rescue(Fixtures):
             assert see(store, id).state is expected
             clock.advance(60)
         found = see(store, id)
-        assert (found.reason, found.crashes, len(found.errors)) == ("crashed", 2, 3)
+        assert (found.reason, found.crashes, len(found.errors)) == ("crashed", 3, 3)
         assert seconds_between(began, found.finished_at) > 3 * LEASE
         assert take(store) == []
 

@@ -2,7 +2,7 @@
 -- Rows locked by somebody's long transaction are skipped and tried again; rows under another token are not ours.
 -- Each row is looked up by itself: as a join the planner once walked the whole table for it. `state` is not asked for,
 -- because with it the planner took the index of leases. Errors are joined as text, for jsonb refuses some valid JSON.
--- An end that comes after a rescue took the attempt back, and before the next claim, counts it again.
+-- The end of a body that comes after a rescue took its attempt back, and before the next claim, counts it again.
 --: rows tenant, id, token, state, reason, result, error, elapsed, keep
 with held as materialized (
     select j.place, e.ord, e.state as end_state, e.reason as end_reason, e.result, e.error, e.elapsed, e.keep
@@ -28,7 +28,8 @@ with held as materialized (
     select g.tenant, g.id, g.version, g.seq, g.task, g.queue, g.end_state, g.end_reason, g.priority, g.due,
         case when g.keep > 0 then g.args end, case when g.keep > 0 then g.result end,
         g.key, g.group_key, g.tags, case when g.keep > 0 then g.metadata end,
-        g.attempt + case when g.state = 'running' then 0 else 1 end, g.max_attempts, g.crashes, g.timeout, g.policy,
+        g.attempt + case when g.state = 'running' or g.elapsed is null then 0 else 1 end, g.max_attempts,
+        g.crashes + case when g.end_reason = 'crashed' then 1 else 0 end, g.timeout, g.policy,
         case when g.keep <= 0 then null when g.error is null then g.errors
             else coalesce(left(nullif(g.errors, '[]'), -1) || ',', '[') || '{"at":'
                 || (extract(epoch from t.moment) * 1000000)::int8 || ',' || substr(g.error, 2) || ']' end,

@@ -1,5 +1,5 @@
 -- Ends running jobs: the row leaves the hot table and enters history, where it is under this token and no other.
--- An end that comes after a rescue took the attempt back, and before the next claim, counts it again.
+-- The end of a body that comes after a rescue took its attempt back, and before the next claim, counts it again.
 --: rows tenant, id, token, state, reason, result, error, elapsed, keep
 insert into holdfast_history (tenant, id, version, seq, task, queue, state, reason, priority, due, args, result,
     key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
@@ -10,7 +10,8 @@ select tenant, id, version, seq, task, queue, :state, :reason, priority, due,
         else args end,
     case when :keep > 0 then :result end,
     key, group_key, tags, case when :keep > 0 then metadata end,
-    attempt + (state <> 'running'), max_attempts, crashes, timeout, policy,
+    attempt + (state <> 'running' and :elapsed is not null), max_attempts,
+    crashes + (coalesce(:reason, '') = 'crashed'), timeout, policy,
     case when :keep <= 0 then null when :error is null then errors
         else coalesce(substr(nullif(errors, '[]'), 1, length(errors) - 1) || ',', '[') || '{"at":' || :now || ','
             || substr(:error, 2) || ']' end,
