@@ -27,7 +27,7 @@ from holdfast.model.url import scrub
 from holdfast.storage.base import Store
 from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
-from holdfast.storage.ops.jobs import unblock
+from holdfast.storage.ops.workers import unblock
 from holdfast.task import Call, Task, TaskMaker, TaskSet
 from holdfast.worker.plan import Plan, Tasks, check_batch
 from holdfast.worker.tally import Report

@@ -292,7 +292,7 @@ def sign(desk: Desk) -> tuple[Callable[[], Any], Check]:
         assert desk.store.run(duties.lead(boot, boot, 5.0)) is not None
         desk.store.run(duties.promote())
         desk.store.run(duties.prune())
-        desk.store.run(jobs.unblock(["count_up"]))
+        desk.store.run(workers.unblock(["count_up"]))
         desk.store.run(duties.abdicate(boot, boot))
         desk.store.run(workers.gone(boot), "lease")
 

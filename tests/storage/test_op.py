@@ -22,7 +22,7 @@ EVERY: dict[str, Op[object]] = {
     "requeue": jobs.end([kit.requeue(LEASE)]),
     "finish and requeue": jobs.end([kit.finish(LEASE), kit.requeue(LEASE)]),
     "renew": jobs.renew([(LEASE, 1.0)], 30.0),
-    "unblock": jobs.unblock(["a"]),
+    "unblock": workers.unblock(["a"]),
     "promote": duties.promote(),
     "prune": duties.prune(),
     "partitions": duties.partitions(),

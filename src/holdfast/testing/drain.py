@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from holdfast.app import Holdfast
 from holdfast.errors import MisuseError
-from holdfast.storage.ops.jobs import unblock
+from holdfast.storage.ops.workers import unblock
 from holdfast.worker.tally import Report
 from holdfast.worker.until_told import on_loop
 
@@ -42,8 +42,8 @@ async def adrain(
     wanted = None if queues is None else tuple(queues)
     names = tuple(name for task in app.tasks for name in (task.name, *task.aliases))
     await asyncio.to_thread(app.promote)
-    if names:
-        await app.store.arun(unblock(names))
+    if names and await app.store.arun(unblock(names)):
+        app.store.ring()
     total = Report()
     while True:
         # Every pass ends with all its results written, so that the next one sees what they made ready.

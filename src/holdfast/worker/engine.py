@@ -20,7 +20,7 @@ from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.storage.base import Listener
 from holdfast.storage.ops import workers
-from holdfast.storage.ops.jobs import unblock
+from holdfast.storage.ops.workers import unblock
 from holdfast.worker.attempt import AnyTask, judge
 from holdfast.worker.claimer import Claimer
 from holdfast.worker.deps import Deps

@@ -19,6 +19,7 @@ from holdfast.worker.bodies import Threads
 from holdfast.worker.effects import Committed
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Stop
+from holdfast.worker.limits import TimeLimits
 from holdfast.worker.processes import Limits, Processes
 from holdfast.worker.tally import Tally
 
@@ -54,8 +55,7 @@ class Runner:
         self._threads = Threads(self._loop, self._ended)
         self._processes = Processes(self._loop, self._begun, self._ended, limits)
         self._active: dict[Holding, AnyTask] = {}
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = float("inf")
+        self._limits = TimeLimits(self._loop, self.running, self.stop)
         self.started: Callable[[Holding], None] = lambda held: None
         """Called when a body begins."""
         self.settled: Callable[[], None] = lambda: None
@@ -99,7 +99,7 @@ class Runner:
             else:
                 self._threads.start(held, task, context)
             self.started(held)
-        self._watch(held)
+        self._limits.watch(held)
 
     def give_back(self, held: Holding, outcome: Outcome) -> None:
         """A job whose body was not begun, or is given up: write that, and be done with it."""
@@ -176,8 +176,7 @@ class Runner:
     def close(self) -> None:
         self._threads.close()
         self._processes.close()
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._limits.close()
 
     async def _run(self, held: Holding, task: AnyTask, context: Context[Any]) -> None:
         try:
@@ -191,11 +190,7 @@ class Runner:
     def _begun(self, held: Holding) -> None:
         """A process began."""
         self.started(held)
-        self._watch(held)
-
-    def _watch(self, held: Holding) -> None:
-        if held.overdue_at() < self._alarm_at:
-            self._set_alarm(held.overdue_at())
+        self._limits.watch(held)
 
     def _ended(self, held: Holding, outcome: Outcome | None) -> None:
         del self._active[held]
@@ -238,23 +233,6 @@ class Runner:
             kind=_kind(verdict.error),
             what=what,
         )
-
-    def _set_alarm(self, at: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm_at = at
-        self._alarm = self._loop.call_later(max(0.0, at - monotonic()), self._ring_alarm)
-
-    def _ring_alarm(self) -> None:
-        """Stop what is over its limit and set the alarm for the next: one timer for all, not one a job."""
-        now = monotonic()
-        self._alarm_at, self._alarm = float("inf"), None
-        for held in self.running():
-            if held.stop is None and held.overdue_at() <= now:
-                self.stop(held, "deadline" if held.deadline_at <= now else "timeout")
-        following = min((held.overdue_at() for held in self._active if held.stop is None), default=float("inf"))
-        if following < float("inf"):
-            self._set_alarm(following)
 
 
 def _kind(error: str | None) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdfast.model.job import AttemptError, JobRecord
+from holdfast.model.job import JobRecord
 from holdfast.model.lifecycle import Verdict
-from holdfast.storage.op import Op, Statement, Steps, one
+from holdfast.storage.op import Op, Steps, one
 from holdfast.storage.ops.inspect import read_removed
 from holdfast.storage.ops.jobs import Ending, Held, Lease, end
 
@@ -118,28 +118,3 @@ def abdicate(role: str, boot: str) -> Op[None]:
         yield one("abdicate", role, boot)
 
     return Op("abdicate", steps, single=True)
-
-
-def crash_error(lapsed: Lapsed) -> AttemptError:
-    """The entry that a crash leaves in the job's error history."""
-    return AttemptError(
-        attempt=lapsed.attempt,
-        kind="crashed",
-        message="the worker vanished while it ran this job: its lease ran out",
-        worker=lapsed.worker,
-    )
-
-
-__all__ = [
-    "Lapsed",
-    "Promoted",
-    "Statement",
-    "abdicate",
-    "crash_error",
-    "lead",
-    "partitions",
-    "promote",
-    "prune",
-    "prune_workers",
-    "rescue",
-]

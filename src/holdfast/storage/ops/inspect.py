@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
-from holdfast.model.job import JobRecord
+from holdfast.model.job import JobRecord, NewJob
 from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
@@ -33,6 +33,12 @@ def get(ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
         return found
 
     return Op("get", steps, scope, single=True)
+
+
+def get_new(jobs: Sequence[NewJob]) -> list[Op[list[JobRecord | Gone | None]]]:
+    """What reads jobs that were just stored: an op for each of their tenants."""
+    tenants = dict.fromkeys(job.tenant for job in jobs)
+    return [get([job.id for job in jobs if job.tenant == tenant], Scope(tenant)) for tenant in tenants]
 
 
 def read_removed(endings: Sequence[Ending], records: dict[str, JobRecord]) -> Steps[None]:

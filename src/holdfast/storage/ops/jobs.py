@@ -214,13 +214,3 @@ def renew(leases: Sequence[tuple[Lease, float | None]], length: float) -> Op[lis
         return answers
 
     return Op("renew", steps)
-
-
-def unblock(tasks: Sequence[str], batch: int = 1000) -> Op[int]:
-    """Make jobs ready that waited for a worker that knows one of `tasks`: one page. Repeating it is harmless."""
-    statement = one("unblock", tuple(tasks), batch)
-
-    def steps(again: bool) -> Steps[int]:
-        return len((yield statement))
-
-    return Op("unblock", steps, single=True, wakes=True)

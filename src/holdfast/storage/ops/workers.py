@@ -1,7 +1,8 @@
-"""Workers' signs of life."""
+"""Workers' signs of life, and the jobs that waited for one that knows their task."""
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.storage.op import Op, Steps, one
@@ -42,3 +43,15 @@ def gone(boot: str) -> Op[None]:
         yield one("worker_gone", boot)
 
     return Op("worker_gone", steps, single=True)
+
+
+def unblock(tasks: Sequence[str], batch: int = 1000) -> Op[int]:
+    """Make jobs ready that waited for a worker that knows one of `tasks`: one page. Repeating it is harmless.
+
+    It wakes nobody, for most often there are none: who is answered more than 0 rings."""
+    statement = one("unblock", tuple(tasks), batch)
+
+    def steps(again: bool) -> Steps[int]:
+        return len((yield statement))
+
+    return Op("unblock", steps, single=True)

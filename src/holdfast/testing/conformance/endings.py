@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.model.job import JobState
 from holdfast.storage.base import Store
-from holdfast.storage.ops import jobs
+from holdfast.storage.ops import workers
 from holdfast.storage.ops.jobs import Held
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import (
@@ -140,17 +140,17 @@ class Endings(Fixtures):
         back = [requeue(each, JobState.BLOCKED, reason="unknown_task", uncounted=True) for each in take(store)]
         end(store, *back)
         assert states(store, ids) == ["blocked"] * 3
-        assert store.run(jobs.unblock(["c"])) == 0
-        assert store.run(jobs.unblock([])) == 0
-        assert store.run(jobs.unblock(["a", "c"], batch=1)) == 1
-        assert store.run(jobs.unblock(["a", "c"])) == 1
+        assert store.run(workers.unblock(["c"])) == 0
+        assert store.run(workers.unblock([])) == 0
+        assert store.run(workers.unblock(["a", "c"], batch=1)) == 1
+        assert store.run(workers.unblock(["a", "c"])) == 1
         assert states(store, ids) == ["ready", "blocked", "ready"]
         assert [(each.id, each.attempt) for each in take(store)] == [(ids[0], 1), (ids[2], 1)]
 
     def test_other_blocked_jobs_stay_blocked(self, store: Store) -> None:
         claimed = running(store, task="a")
         end_one(store, requeue(claimed, JobState.BLOCKED, reason="something else", uncounted=True))
-        assert store.run(jobs.unblock(["a"])) == 0
+        assert store.run(workers.unblock(["a"])) == 0
 
     def test_hundreds_at_once(self, store: Store) -> None:
         ids = add(store, *(job() for _ in range(500)))

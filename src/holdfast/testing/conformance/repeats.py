@@ -184,7 +184,7 @@ class Repeats(Fixtures):
     def test_unblock(self, store: Store, committed: bool) -> None:
         claimed = running(store, task="a")
         end_one(store, requeue(claimed, JobState.BLOCKED, reason="unknown_task", uncounted=True))
-        try_twice(store, jobs.unblock(["a"]), committed)
+        try_twice(store, workers.unblock(["a"]), committed)
         assert see(store, claimed.id).state is JobState.READY
 
     @committed
