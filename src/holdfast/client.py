@@ -22,11 +22,12 @@ from holdfast.model.job import JobRecord, JobState, NewJob
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
 from holdfast.storage.ops import jobs, telling
-from holdfast.storage.ops.inspect import Gone, get
+from holdfast.storage.ops.inspect import Gone, get, get_new
 from holdfast.storage.ops.telling import LogEntry
 from holdfast.waiting import Waiter, Watch, refuse_inside_body
 
 R = TypeVar("R")
+
 
 class Client:
     """What an app and its jobs' handles share: a store, and one watch over the jobs that are waited for.
@@ -60,14 +61,16 @@ class Client:
             self.store.run(jobs.enqueue(new, scope))
             if self.bus.wanted("job.enqueued"):
                 with self._stored_anyway():
-                    self._tell_enqueued(self.store.run(get([one.id for one in new], scope), "read"))
+                    for op in get_new(new):
+                        self._tell_enqueued(self.store.run(op, "read"))
 
     async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
         if new:
             await self.store.arun(jobs.enqueue(new, scope))
             if self.bus.wanted("job.enqueued"):
                 with self._stored_anyway():
-                    self._tell_enqueued(await self.store.arun(get([one.id for one in new], scope), "read"))
+                    for op in get_new(new):
+                        self._tell_enqueued(await self.store.arun(op, "read"))
 
     def _tell_enqueued(self, found: list[JobRecord | Gone | None]) -> None:
         for record in found:

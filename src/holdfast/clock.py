@@ -36,6 +36,12 @@ def machine_micros() -> int:
 monotonic: Callable[[], float] = time.monotonic
 
 
+def instant(clock: Clock) -> datetime:
+    """About what the store's statements see now, without asking them."""
+    fixed = clock.fixed()
+    return from_micros(machine_micros() if fixed is None else fixed)
+
+
 def from_micros(micros: int) -> datetime:
     """An aware UTC datetime, exact to the microsecond."""
     return EPOCH + micros * MICROSECOND

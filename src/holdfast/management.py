@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, overload
 
 from holdfast.client import Client
@@ -85,7 +85,7 @@ class Jobs:
     ) -> Page:
         """Jobs, newest first, each of their versions: a page of at most `limit` (1 to 1,000), after the cursor `after`.
 
-        Raises InvalidOption for a state that does not exist, a bad limit or cursor.
+        Raises InvalidOption for a state that does not exist, what is no name, a bad limit or cursor.
 
         >>> page = app.jobs.list(state="failed", limit=50)
         >>> older = app.jobs.list(state="failed", limit=50, after=page.next)
@@ -134,13 +134,14 @@ class Jobs:
         """
         before = self.get(id)
         answer = self._persist(manage.cancel([check_id(id)], self._scope))[0]
-        return self._done(id, "cancel", answer, _cancelled(before) if answer is Answer.DONE else before)
+        return self._done(id, "cancel", answer, self._ended(before, CANCELLED) if answer is Answer.DONE else before)
 
     async def acancel(self, id: str) -> JobRecord:
         """`cancel` for event loops."""
         before = await self.aget(id)
         answer = (await self._apersist(manage.cancel([check_id(id)], self._scope)))[0]
-        return await self._adone(id, "cancel", answer, _cancelled(before) if answer is Answer.DONE else before)
+        ended = self._ended(before, CANCELLED) if answer is Answer.DONE else before
+        return await self._adone(id, "cancel", answer, ended)
 
     def retry(self, id: str, *, delay: Duration = 0, force: bool = False) -> JobRecord:
         """Run a failed, cancelled or stalled job again, as a new version with its full number of attempts.
@@ -223,12 +224,15 @@ class Jobs:
     def _settle(self, id: str, verb: str, verdict: Finish) -> JobRecord:
         before = self.get(id)
         answer = self._persist(manage.settle(check_id(id), self._scope, verdict))[0]
-        return self._done(id, verb, answer, _after(before, verdict))
+        return self._done(id, verb, answer, self._ended(before, verdict))
 
     async def _asettle(self, id: str, verb: str, verdict: Finish) -> JobRecord:
         before = await self.aget(id)
         answer = (await self._apersist(manage.settle(check_id(id), self._scope, verdict)))[0]
-        return await self._adone(id, verb, answer, _after(before, verdict))
+        return await self._adone(id, verb, answer, self._ended(before, verdict))
+
+    def _ended(self, before: JobRecord | None, verdict: Finish) -> JobRecord | None:
+        return _after(before, verdict, self._client.bus.now())
 
     def _done(self, id: str, verb: str, answer: Answer, removed: JobRecord | None = None) -> JobRecord:
         """`removed`: what to answer for a job that ended and is kept for no time."""
@@ -279,18 +283,17 @@ def _resolved(result: Any) -> Finish:
     return Finish(JobState.SUCCEEDED, 0.0, "resolved", dump_json(result, "result"))
 
 
-def _cancelled(before: JobRecord | None) -> JobRecord | None:
-    return _after(before, Finish(JobState.CANCELLED, 0.0, "explicit"))
+CANCELLED = Finish(JobState.CANCELLED, 0.0, "explicit")
 
 
-def _after(before: JobRecord | None, verdict: Finish) -> JobRecord | None:
+def _after(before: JobRecord | None, verdict: Finish, at: datetime) -> JobRecord | None:
     """The record that a job has which is removed at its end."""
     if before is None:
         return None
     text = verdict.result
     return replace(
         before, state=verdict.state, reason=verdict.reason, result=None if text is None else json.loads(text),
-        result_text=text, finished_at=datetime.now(UTC),
+        result_text=text, finished_at=at,
     )  # fmt: skip
 
 
@@ -311,9 +314,14 @@ def _page(
     after: str | None,
 ) -> "Op[list[JobRecord]]":
     _checked(limit)
-    which = inspect.Filter(_state(state), queue, task.name if isinstance(task, Task) else task, tag)
+    name = task.name if isinstance(task, Task) else task
+    which = inspect.Filter(_state(state), _name(queue, "queue"), _name(name, "task"), _name(tag, "tag"))
     id, version = (None, 0) if after is None else _cursor(after)
     return inspect.page(which, scope, limit + 1, id, version)
+
+
+def _name(value: str | None, what: str) -> str | None:
+    return None if value is None else check_name(value, what)
 
 
 def _checked(limit: int) -> int:

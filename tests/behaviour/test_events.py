@@ -587,3 +587,15 @@ def test_every_event_is_tested_here() -> None:
     source = Path(__file__).read_text("utf-8")
     assert not {name for name in EVENTS if f'"{name}"' not in source}
     assert set(JOB_EVENTS) < set(EVENTS)
+
+
+async def test_jobs_of_every_tenant_are_told_when_they_are_enqueued(app: Holdfast) -> None:
+    @app.task
+    def body() -> None: ...
+
+    heard = Heard(app)
+    tenants = ["default", "red", "blue", "red"]
+    jobs = app.enqueue_many([body.using(tenant=tenant).call() for tenant in tenants])
+    jobs += await app.aenqueue_many([body.using(tenant=tenant).call() for tenant in tenants])
+    told = [(event.job.id, event.job.tenant) for event in heard.events if event.name == "job.enqueued"]
+    assert sorted(told) == sorted((job.id, tenant) for job, tenant in zip(jobs, tenants * 2, strict=True))

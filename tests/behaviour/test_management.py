@@ -133,6 +133,15 @@ def test_list_filters(app: Holdfast, tasks: Any) -> None:
             app.jobs.list(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("which", ["queue", "task", "tag"])
+@pytest.mark.parametrize("wrong", ["a\ud800", "a\x00", "", "x" * 256, ["a"], 7, b"a"])
+async def test_a_filter_that_can_name_nothing_is_refused(app: Holdfast, which: str, wrong: Any) -> None:
+    with pytest.raises(InvalidOption, match=which):
+        app.jobs.list(**{which: wrong})
+    with pytest.raises(InvalidOption, match=which):
+        await app.jobs.alist(**{which: wrong})
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
 def test_pages_give_every_version_once(app: Holdfast, tasks: Any, limit: int) -> None:
     jobs = [tasks.bad.enqueue(n) for n in range(5)]
@@ -382,7 +391,8 @@ def test_resolve_refuses_what_json_cannot_hold(app: Holdfast, tasks: Any) -> Non
     assert job.refresh() == before
 
 
-def test_what_is_kept_for_no_time_is_still_answered(app: Holdfast, tasks: Any) -> None:
+def test_what_is_kept_for_no_time_is_still_answered(app: Holdfast, tasks: Any, clock: Clock) -> None:
+    clock.advance("1h")
     task = tasks.good.using(keep_succeeded=0, keep_failed=0)
     told: list[Any] = []
     app.on("job.finished", told.append)
@@ -391,6 +401,7 @@ def test_what_is_kept_for_no_time_is_still_answered(app: Holdfast, tasks: Any) -
     assert app.jobs.fail(task.enqueue().id).state is JobState.FAILED
     assert app.jobs.cancel(task.enqueue().id).state is JobState.CANCELLED
     assert [event.job.state for event in told] == ["succeeded", "failed", "cancelled"]
+    assert {event.at for event in told} == {resolved.finished_at} == {clock.now()}, "by the app's clock"
     assert len(app.jobs.list()) == 0
 
 

@@ -3,10 +3,12 @@
 import inspect
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, TypeAlias
 
+from holdfast.clock import DatabaseClock, instant
 from holdfast.errors import InvalidOption
 from holdfast.model.event import EVENTS, Event
 from holdfast.model.job import AttemptError, JobRecord
@@ -23,6 +25,8 @@ class Bus:
     def __init__(self) -> None:
         self._subscribers: dict[str, tuple[Subscriber, ...]] = {}
         self._chosen: dict[tuple[str, Subscriber], list[Subscriber]] = {}
+        self.now: Callable[[], datetime] = partial(instant, DatabaseClock())
+        """When an event is said to have happened."""
         self.drained: set[str] = set()
         """Queues of which it was told that they ran dry, and nothing was claimed since."""
 
@@ -75,7 +79,7 @@ class Bus:
             hearers = (*hearers, *self._subscribers.get(EVERYTHING, ()))
         if not hearers:
             return
-        event = Event(name, datetime.now(UTC), job, queue, task, error, will_retry, count, details)
+        event = Event(name, self.now(), job, queue, task, error, will_retry, count, details)
         for subscriber in hearers:
             try:
                 subscriber(event)
