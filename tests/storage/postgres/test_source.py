@@ -249,3 +249,74 @@ def test_a_function_that_cannot_connect_is_a_database_that_is_away() -> None:
     store = PostgresStore(CallableSource(lambda: psycopg.connect(AWAY, connect_timeout=1)), DatabaseClock())
     with pytest.raises(DatabaseUnavailable, match=r"connect\(\) gave no connection"):
         kit.add(store, kit.job())
+
+
+def test_an_engine_in_autocommit_stays_so(url: str) -> None:
+    engine = sqlalchemy.create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://"),
+        isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0,
+    )  # fmt: skip
+    store = PostgresStore(EngineSource(engine), DatabaseClock())
+    kit.add(store, kit.job())
+    store.close()
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("create table mine (n int)"))
+        connection.execute(sqlalchemy.text("insert into mine values (1)"))
+    with psycopg.connect(url) as other:
+        assert other.execute("select n from mine").fetchall() == [(1,)]
+    engine.dispose()
+
+
+def test_a_hook_that_runs_sql_at_checkout_is_no_trouble(url: str) -> None:
+    engine = sqlalchemy.create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://"), pool_size=1, max_overflow=0, pool_timeout=0.5
+    )
+
+    def says(raw: Any, *_: object) -> None:
+        raw.cursor().execute("select 1")
+
+    sqlalchemy.event.listen(engine, "checkout", says)
+    store = PostgresStore(EngineSource(engine), DatabaseClock())
+    for _ in range(3):
+        kit.add(store, kit.job())
+    store.close()
+    assert engine.pool.status().endswith("Current Checked out connections: 0")
+    engine.dispose()
+
+
+def test_a_dead_connection_of_an_engine_is_not_kept(url: str) -> None:
+    engine = sqlalchemy.create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://"), pool_size=1, max_overflow=0, pool_timeout=0.5
+    )
+    source, broken = EngineSource(engine), [True]
+
+    def dies(raw: Any, *_: object) -> None:
+        if broken:
+            broken.pop()
+            raw.close()
+
+    sqlalchemy.event.listen(engine, "checkout", dies)
+    with pytest.raises(DatabaseUnavailable, match="does not work"):
+        source.acquire()
+    connection = source.acquire()
+    assert connection.execute("select 1").fetchone() == (1,)
+    source.release(connection, broken=False)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("size", "listens"), [(1, False), (2, False), (3, True)])
+def test_a_listener_does_not_take_the_last_connection(
+    url: str, size: int, listens: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg_pool.ConnectionPool(url, min_size=1, max_size=size, timeout=5) as pool:
+        store = PostgresStore(PoolSource(pool), DatabaseClock())
+        listeners = [store.listen(lambda: None) for _ in range(2 if size < 3 else 1)]
+        kit.add(store, kit.job())
+        for listener in listeners:
+            listener.close()
+        store.close()
+    assert caplog.text.count("too few connections") == (0 if listens else 1)
+    engine = sqlalchemy.create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://"), pool_size=size, max_overflow=0
+    )
+    assert EngineSource(engine).listens is listens

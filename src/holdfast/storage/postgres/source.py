@@ -28,6 +28,11 @@ class Source(Protocol):
 
     pooled: bool
 
+    @property
+    def listens(self) -> bool:
+        """Whether a connection can be spared that only waits for notifications."""
+        return True
+
     def acquire(self) -> "psycopg.Connection[Any]": ...
     def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None: ...
 
@@ -117,6 +122,29 @@ class CallableSource(Source):
         connection.close()
 
 
+FEWEST = 3
+"""Connections that a pool must be able to give for one of them to be kept by a listener."""
+
+
+def _to_autocommit(connection: "psycopg.Connection[Any]") -> bool:
+    """Make it one in autocommit, and answer whether it was. What a hook of the pool began is rolled back."""
+    connection.rollback()
+    before = connection.autocommit
+    connection.autocommit = True
+    return before
+
+
+def _back(connection: "psycopg.Connection[Any]", autocommit: bool) -> None:
+    """Make it as it was; one that cannot be is closed, and its pool sees that."""
+    if connection.closed or connection.autocommit == autocommit:
+        return
+    try:
+        connection.autocommit = autocommit
+    except psycopg.Error as error:
+        log.debug("a connection is given back closed: %s", error)
+        connection.close()
+
+
 class PoolSource(Source):
     """Connections of a psycopg pool, borrowed for one batch each and never closed by us."""
 
@@ -130,7 +158,12 @@ class PoolSource(Source):
                 "connections can be given one by one with .using(connection=…)"
             )
         self._pool = pool
-        self._turned: set[int] = set()
+        self._before: dict[int, bool] = {}
+
+    @property
+    def listens(self) -> bool:
+        most = getattr(self._pool, "max_size", None)
+        return not isinstance(most, int) or most >= FEWEST
 
     @property
     def where(self) -> str:
@@ -141,18 +174,20 @@ class PoolSource(Source):
             connection: psycopg.Connection[Any] = self._pool.getconn()
         except psycopg.Error as error:
             raise DatabaseUnavailable(f"the pool gave no connection: {scrub(' '.join(str(error).split()))}") from error
-        if not connection.autocommit:
-            connection.autocommit = True
-            self._turned.add(id(connection))
+        try:
+            self._before[id(connection)] = _to_autocommit(connection)
+        except psycopg.Error as error:
+            self.release(connection, broken=True)
+            raise DatabaseUnavailable(
+                f"the pool gave a connection that does not work: {scrub(' '.join(str(error).split()))}"
+            ) from error
         return connection
 
     def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
-        turned = id(connection) in self._turned
-        self._turned.discard(id(connection))
+        before = self._before.pop(id(connection), False)
         if broken:
             connection.close()
-        elif turned and not connection.closed:
-            connection.autocommit = False
+        _back(connection, before)
         self._pool.putconn(connection)
 
 
@@ -168,7 +203,16 @@ class EngineSource(Source):
                 f"engine= takes a synchronous SQLAlchemy engine made with postgresql+psycopg://, not {driver!r}"
             )
         self._engine = engine
-        self._proxies: dict[int, Any] = {}
+        self._proxies: dict[int, tuple[Any, bool]] = {}
+
+    @property
+    def listens(self) -> bool:
+        pool: Any = self._engine.pool
+        more = getattr(pool, "_max_overflow", -1)
+        if not hasattr(pool, "size") or more < 0:  # no pool of a fixed size
+            return True
+        size: int = pool.size()
+        return size == 0 or size + more >= FEWEST
 
     @property
     def where(self) -> str:
@@ -182,14 +226,20 @@ class EngineSource(Source):
                 f"the engine gave no connection: {scrub(' '.join(str(error).split()))}"
             ) from error
         connection: psycopg.Connection[Any] = proxy.driver_connection
-        connection.autocommit = True
-        self._proxies[id(connection)] = proxy
+        try:
+            self._proxies[id(connection)] = proxy, _to_autocommit(connection)
+        except psycopg.Error as error:
+            proxy.invalidate()
+            proxy.close()
+            raise DatabaseUnavailable(
+                f"the engine gave a connection that does not work: {scrub(' '.join(str(error).split()))}"
+            ) from error
         return connection
 
     def release(self, connection: "psycopg.Connection[Any]", broken: bool) -> None:
-        proxy = self._proxies.pop(id(connection))
-        if broken:
+        proxy, before = self._proxies.pop(id(connection))
+        if not broken:
+            _back(connection, before)
+        if broken or connection.closed:
             proxy.invalidate()
-        elif not connection.closed:
-            connection.autocommit = False
         proxy.close()

@@ -1,5 +1,6 @@
 """Jobs in PostgreSQL 14 or later."""
 
+import logging
 import os
 import weakref
 from collections.abc import Callable, Generator
@@ -25,6 +26,7 @@ from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translat
 from holdfast.storage.postgres.source import Source
 
 R = TypeVar("R")
+log = logging.getLogger("holdfast.storage")
 LANES = ("write", "claim", "keys", "lease", "read")
 OLDEST = 140000
 
@@ -38,6 +40,7 @@ class PostgresStore:
         self._schema = schema
         self._migrates = migrate
         self._checked = False
+        self._told = False
         self._channel = channel_of(schema)
         self._listeners: list[Callable[[], None]] = []
         self._start()
@@ -74,7 +77,12 @@ class PostgresStore:
 
     def listen(self, wake: Callable[[], None]) -> Listener:
         self._listeners.append(wake)
-        return _Listening(self._listeners, wake, NotifyListener(self._source, self._channel, wake))
+        if self._source.listens:
+            return _Listening(self._listeners, wake, NotifyListener(self._source, self._channel, wake))
+        if not self._told:
+            self._told = True
+            log.warning("%s has too few connections to keep one for wake-ups: new work is polled for", self.where)
+        return _Listening(self._listeners, wake, None)
 
     def migrate(self) -> list[str]:
         connection = self._source.acquire()
@@ -153,7 +161,7 @@ def _notifying(channel: str) -> Generator[Statement, list[Row], None]:
 
 
 class _Listening:
-    def __init__(self, listeners: list[Callable[[], None]], wake: Callable[[], None], remote: Listener) -> None:
+    def __init__(self, listeners: list[Callable[[], None]], wake: Callable[[], None], remote: Listener | None) -> None:
         self._listeners = listeners
         self._wake = wake
         self._remote = remote
@@ -161,7 +169,8 @@ class _Listening:
     def close(self) -> None:
         if self._wake in self._listeners:
             self._listeners.remove(self._wake)
-        self._remote.close()
+        if self._remote is not None:
+            self._remote.close()
 
 
 def _applied(connection: "psycopg.Connection[Any]", schema: str) -> int | None:
