@@ -263,6 +263,15 @@ def test_an_error_while_waking_does_not_make_the_op_fail() -> None:
     lane.close()
 
 
+def test_a_connection_that_cannot_be_given_back_changes_no_answer(bench: Bench) -> None:
+    assert bench.lane.run(ask("a")) == [[(1, "t", "a")]]
+    bench.sessions.opened[0].rest = lambda: 1 // 0  # type: ignore[assignment, method-assign, return-value]
+    assert bench.lane.run(ask("b")) == [[(1, "t", "b")]]
+    assert bench.sessions.opened[0].closed
+    assert bench.lane.run(ask("c")) == [[(1, "t", "c")]]
+    assert len(bench.sessions.opened) == 2
+
+
 def test_a_keyboard_interrupt_leaves_a_lane_that_works() -> None:
     strokes = [KeyboardInterrupt()]
     bench = Bench(trouble=lambda name, rows: strokes.pop() if strokes else None)

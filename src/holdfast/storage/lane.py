@@ -253,7 +253,7 @@ class Lane:
                 if self._session is None:
                     self._session = self._connect()
                 answers = run_batch(self._session, rest, again=in_doubt)
-                self._session.rest()
+                self._rest(self._session)
                 return settled + (_doubted(answers) if in_doubt else answers)
             except ConnectionLost as lost:
                 settled += _doubted(lost.answered) if in_doubt else lost.answered
@@ -270,6 +270,14 @@ class Lane:
             log.debug("lane %s: %s; trying again", self.name, reason)
             time.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, 1.0)
+
+    def _rest(self, session: Session) -> None:
+        """What the batch did is done: that its connection cannot be given back changes no answer."""
+        try:
+            session.rest()
+        except Exception as error:
+            log.warning("lane %s: a connection could not be given back (%s); another one is taken", self.name, error)
+            self._drop_session()
 
     def _drop_session(self) -> None:
         session, self._session = self._session, None
