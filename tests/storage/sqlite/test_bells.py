@@ -225,3 +225,17 @@ def test_a_path_too_long_for_a_socket_is_cut_nowhere(database: Path) -> None:
     with pytest.raises(OSError, match="too long"):
         bell.bind(str(database.parent / ("x" * 120)))
     bell.close()
+
+
+@pytest.mark.parametrize(("mode", "folder"), [(0o600, 0o700), (0o660, 0o770), (0o666, 0o777)])
+def test_bells_are_open_to_whom_the_database_is_open(database: Path, mode: int, folder: int) -> None:
+    database.touch()
+    database.chmod(mode)
+    before = os.umask(0o077)
+    try:
+        listener = BellListener(database, "one", lambda: None, never)
+        assert bell_folder(database).stat().st_mode & folder == folder
+        assert (bell_folder(database) / "one").stat().st_mode & mode == mode
+        listener.close()
+    finally:
+        os.umask(before)

@@ -145,7 +145,7 @@ def test_an_error_inside_leaves_it_open(database: Path) -> None:
 
 
 def test_a_side_file_that_cannot_be_opened_leaves_it_usable(tmp_path: Path) -> None:
-    gate = Gate(tmp_path / "absent" / "x-gate")
+    gate = Gate(tmp_path / "absent" / "x-gate", tmp_path / "x")
     for _ in range(2):
         with pytest.raises(FileNotFoundError), gate:
             pass
@@ -264,3 +264,16 @@ def test_a_dead_child_holds_nothing(database: Path) -> None:
     assert in_a_fork(die_inside) == -signal.SIGKILL
     with gate_for(database):
         pass
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o660, 0o666])
+def test_it_is_open_to_whom_the_database_is_open(tmp_path: Path, mode: int) -> None:
+    database = tmp_path / "x"
+    database.touch()
+    database.chmod(mode)
+    before = os.umask(0o077)
+    try:
+        with gate_for(database):
+            assert (tmp_path / "x-gate").stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.storage.base import wake_all
+from holdfast.storage.sqlite.gate import rights_of, widen
 
 log = logging.getLogger("holdfast.storage")
 
@@ -74,6 +75,7 @@ class BellListener:
     """Calls `wake` when a bell rings or `changed()` says that another connection committed."""
 
     def __init__(self, database: Path, name: str, wake: Callable[[], None], changed: Callable[[], bool]) -> None:
+        self._database = database
         self._folder = bell_folder(database)
         self._name = name
         self._wake = wake
@@ -87,11 +89,15 @@ class BellListener:
         if not hasattr(socket, "AF_UNIX"):
             return None
         try:
+            rights = rights_of(self._database)
             self._folder.mkdir(exist_ok=True)
+            widen(self._folder, rights | (rights & 0o444) >> 2)
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 bell = _datagram()
-                bell.bind(_reach(folder, self._folder, self._name))
+                place = _reach(folder, self._folder, self._name)
+                bell.bind(place)
+                widen(Path(place), rights)
                 bell.setblocking(True)
                 bell.settimeout(BEHIND)
                 return bell

@@ -6,8 +6,10 @@ and keep shut after its parent's death. POSIX locks belong to the process and va
 file is closed, so a process opens the side file once and keeps it; threads take turns at an ordinary lock first.
 """
 
+import contextlib
 import errno
 import os
+import stat
 import sys
 import threading
 import time
@@ -35,11 +37,28 @@ else:
         lockf(descriptor, LOCK_UN)
 
 
+def rights_of(database: Path) -> int:
+    """Who may read and write the database: the same must have what lies beside it."""
+    try:
+        return database.stat().st_mode & 0o666
+    except OSError:
+        return 0o644
+
+
+def widen(place: int | Path, rights: int) -> None:
+    """Give it these rights as well, whatever the umask; what is another user's stays as it is."""
+    with contextlib.suppress(OSError):
+        had = stat.S_IMODE(os.stat(place).st_mode)
+        if had | rights != had:
+            os.chmod(place, had | rights)
+
+
 class Gate:
     """Held while one write transaction runs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, database: Path) -> None:
         self._path = path
+        self._database = database
         self._turn = threading.Lock()
         self._descriptor: int | None = None
 
@@ -47,7 +66,7 @@ class Gate:
         self._turn.acquire()
         try:
             if self._descriptor is None:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                self._descriptor = self._open()
             lock(self._descriptor)
         except BaseException:
             self._turn.release()
@@ -59,6 +78,13 @@ class Gate:
                 unlock(self._descriptor)
         finally:
             self._turn.release()
+
+    def _open(self) -> int:
+        rights = rights_of(self._database)
+        found = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), rights)
+        if sys.platform != "win32":
+            widen(found, rights)
+        return found
 
     def forget(self) -> None:
         """In a forked child: the descriptor is the parent's, and so is the turn."""
@@ -74,7 +100,7 @@ def gate_for(database: Path) -> Gate:
     """The one gate of this process for this file; it lives as long as the process."""
     path = database.with_name(database.name + "-gate")
     with _registry:
-        return _gates.setdefault(os.path.realpath(path), Gate(path))
+        return _gates.setdefault(os.path.realpath(path), Gate(path, database))
 
 
 def forget_gates() -> None:
