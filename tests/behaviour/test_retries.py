@@ -304,6 +304,22 @@ def test_a_thousand_errors_do_not_grow_without_end(app: Holdfast) -> None:
     assert len(record.errors) == 60
 
 
+def test_a_long_history_of_errors_keeps_its_ends(app: Holdfast) -> None:
+    @app.task(retry=Retry(80, base=0))
+    def loud() -> None:
+        raise Unlucky('"\\\x00é,[' * 3000)
+
+    job = loud.enqueue()
+    drain(app)
+    errors = job.refresh().errors
+    attempts = [error.attempt for error in errors]
+    assert attempts[:5] == [1, 2, 3, 4, 5]
+    assert attempts[-45:] == list(range(36, 81))
+    assert len(attempts) <= 51
+    assert len({error.message for error in errors}) == 1
+    assert all(error.at is not None and error.traceback for error in errors)
+
+
 def test_events_of_failing_attempts(app: Holdfast, facts: Callable[[str], list[Any]]) -> None:
     job = failing(app, retry=Retry(2, base=0)).enqueue()
     drain(app)

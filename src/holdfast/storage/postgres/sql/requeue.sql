@@ -1,5 +1,5 @@
 -- Gives running jobs back: for another try, later, or to whoever can run them. Same guard as finish.sql, on running
--- jobs only: an attempt is counted once.
+-- jobs only: an attempt is counted once. An error history of over 256 KiB keeps its first 5 and its newest 45 entries.
 --: rows tenant, id, token, state, reason, delay, error, elapsed, uncounted, crashed
 with held as materialized (
     select j.place, b.ord, b.state, b.reason, b.delay, b.error, b.elapsed, b.uncounted, b.crashed
@@ -20,7 +20,11 @@ set state = h.state, reason = h.reason, attempt = j.attempt - h.uncounted, crash
     due = case when h.delay > 0 then t.moment + h.delay * interval '1 second' else j.due end,
     started_at = coalesce(t.moment - h.elapsed * interval '1 second', case when h.crashed > 0 then j.started_at end),
     errors = case when h.error is null then j.errors
-        else coalesce(left(nullif(j.errors, '[]'), -1) || ',', '[') || '{"at":'
+        else coalesce(case when octet_length(j.errors) > 262144
+            then (select '[' || string_agg(e.entry::text, ',' order by e.ord)
+                from json_array_elements(j.errors::json) with ordinality as e (entry, ord)
+                where e.ord <= 5 or e.ord > json_array_length(j.errors::json) - 44)
+            else left(nullif(j.errors, '[]'), -1) end || ',', '[') || '{"at":'
             || (extract(epoch from t.moment) * 1000000)::int8 || ',' || substr(h.error, 2) || ']' end,
     expires_at = case when h.uncounted = 0 or h.crashed > 0 or h.elapsed is not null then null else j.expires_at end,
     worker = null, claim_id = null, lease_until = null, updated_at = t.moment
