@@ -35,7 +35,3 @@ def utc(moment: datetime) -> str:
 def exact(moment: datetime) -> str:
     """For machines: ISO 8601 in UTC with microseconds, `2026-01-01T09:30:00.000000Z`."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
-
-
-def exact_or_none(moment: datetime | None) -> str | None:
-    return None if moment is None else exact(moment)

@@ -1,4 +1,5 @@
--- A job that ended begins a new version: everything it carried, a full number of attempts, a token past all its old ones.
+-- A job that ended begins a new version: what it was to do, a full number of attempts, a token past all its old ones.
+-- Left behind: its errors and progress, its key, and when it was to have started (expires) or ended (deadline).
 --: rows tenant, id, version, delay
 with asked as (
     select r.tenant, r.id, r.version, r.delay, r.ord

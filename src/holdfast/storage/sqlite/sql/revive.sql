@@ -1,4 +1,5 @@
--- A job that ended begins a new version: everything it carried, a full number of attempts, a token past all its old ones.
+-- A job that ended begins a new version: what it was to do, a full number of attempts, a token past all its old ones.
+-- Left behind: its errors and progress, its key, and when it was to have started (expires) or ended (deadline).
 --: rows tenant, id, version, delay
 insert into holdfast_jobs (tenant, id, version, task, queue, state, priority, due, args, group_key, tags, metadata,
     max_attempts, timeout, policy, schedule_id, token, created_at, updated_at)
