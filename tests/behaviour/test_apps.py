@@ -78,6 +78,20 @@ def test_configure_comes_before_the_first_use(make_app: MakeApp, database_url: s
     app.close()
 
 
+def test_showing_an_app_opens_nothing(tmp_path: Path) -> None:
+    app = Holdfast("postgresql://ann:secret@127.0.0.1:1/nowhere")
+    assert "127.0.0.1:1/nowhere" in repr(app)
+    assert "secret" not in repr(app)
+    app.configure(lambda: f"sqlite:///{tmp_path / 'x.db'}")
+    assert repr(app) == "<Holdfast on the database of the given url>"
+    app.configure(connect=lambda: None)
+    assert repr(app) == "<Holdfast on the database of the given connect>"
+    app.configure("sqlite:///:memory:")
+    assert app.jobs.count() == {}
+    assert repr(app) == "<Holdfast on an in-memory SQLite database>"
+    app.close()
+
+
 def test_close_and_use_again(make_app: MakeApp) -> None:
     app = make_app()
     echo = echo_task(app)
