@@ -69,7 +69,7 @@ def take(app: Holdfast, number: int = 1, lease: float = 30.0) -> list[ClaimedJob
 
 
 def finish(app: Holdfast, taken: ClaimedJob, result: str) -> Held:
-    return app.store.run(end([Ending(lease_of(taken), Finish(JobState.SUCCEEDED, HOUR, result=result))]))[0]
+    return app.store.run(end([Ending(lease_of(taken), Finish(JobState.SUCCEEDED, HOUR, result=result), 0.1)]))[0]
 
 
 def until(true: Callable[[], object], seconds: float = 15.0) -> None:
