@@ -22,7 +22,7 @@ PARTS: dict[str, list[list[str]]] = {
     "mypy": [["mypy"]],
     "ty": [["ty", "check", "--no-progress", "--output-format=concise"]],
     "tests": [[*PYTEST, "-n", "2", "tests", "--ignore=tests/faults"]],
-    "faults": [[*PYTEST, "tests/faults"]],
+    "faults": [[*PYTEST, "-n", "2", "--dist", "worksteal", "tests/faults"]],
 }
 NEEDS = {"faults": "tests/faults"}
 
