@@ -37,7 +37,7 @@ def test_nothing_is_opened_before_the_first_use(tmp_path: Path) -> None:
     echo = echo_task(app)
     echo.call(1)
     app.worker()
-    assert repr(app) == f"<Holdfast on the SQLite database {path}>"
+    assert repr(app) == f"<Holdfast on sqlite:///{path}>"
     assert not path.exists()
     Holdfast("postgresql://nobody@localhost:1/none").worker()
     echo.enqueue(1)
