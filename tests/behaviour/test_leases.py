@@ -83,7 +83,7 @@ def test_a_poison_job_ends_failed_after_three_crashes(app: Holdfast, clock: Cloc
     clock.advance("31s")
     app.do_duties()
     record = job.refresh()
-    assert (record.state, record.reason) == (JobState.FAILED, "crashed")
+    assert (record.state, record.reason, record.crashes) == (JobState.FAILED, "crashed", 3)
     assert [error.kind for error in record.errors] == ["crashed"] * 3
     with pytest.raises(JobFailed) as caught:
         job.result()
