@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
@@ -33,7 +33,7 @@ def tell_ended(store: Store, bus: Bus, ended: Sequence[tuple[Lease, Finish]], re
     for lease, verdict in ended:
         record = records.get(lease.id)
         if record is None and lease.id in removed:
-            record = _after(removed[lease.id], verdict)
+            record = _after(removed[lease.id], verdict, bus.now())
         if record is not None:
             for name in (ENDED[verdict.state], "job.finished"):
                 bus.tell(name, job=record, queue=record.queue, task=record.task)
@@ -49,9 +49,8 @@ def _records(store: Store, leases: Sequence[Lease]) -> dict[str, JobRecord]:
     return found
 
 
-def _after(record: JobRecord, verdict: Finish) -> JobRecord:
+def _after(record: JobRecord, verdict: Finish, now: datetime) -> JobRecord:
     """The record a removed job would have."""
-    now = datetime.now(UTC)
     errors = record.errors
     if verdict.error is not None:
         errors = (*errors, *(replace(error, at=now) for error in attempt_errors(f"[{verdict.error}]")))

@@ -71,7 +71,7 @@ class Engine:
         self.tally = Tally()
         self.holdings = Holdings()
         store = self._store
-        self.narrator = Narrator(store, bus)
+        self.narrator = Narrator(store, bus, self.holdings.holds_earlier)
         self.teller = Teller(store, bus, self.narrator)
         self.finisher = Finisher(store, self.holdings, bus, self.teller, self.narrator, self._written)
         limits = Limits(plan.processes, plan.process_jobs, plan.process_memory)
@@ -129,7 +129,7 @@ class Engine:
         self.renewer.stop()
         self.runner.close()
         await _cancel(self._jobs)
-        await self.narrator.flush()
+        await self.narrator.flush(last=True)
         try:
             await self._deps.close()
         except Exception as error:  # what else is to be left must be left all the same

@@ -79,6 +79,10 @@ class Holdings:
     def find(self, lease: Lease) -> Holding | None:
         return self._held.get((lease.id, lease.token))
 
+    def holds_earlier(self, lease: Lease) -> bool:
+        """Whether an earlier claim of the same job is still in hand: its ending is being written."""
+        return any(id == lease.id and token < lease.token for id, token in list(self._held))
+
     def __len__(self) -> int:
         return len(self._held)
 

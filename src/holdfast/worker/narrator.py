@@ -6,9 +6,9 @@ Where nobody subscribed nothing is asked and nothing is kept.
 import asyncio
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from holdfast.errors import DatabaseUnavailable, HoldfastError
@@ -48,7 +48,9 @@ class _Fact:
 class Narrator:
     """One per worker; everything here happens on its loop."""
 
-    def __init__(self, store: Store, bus: Bus) -> None:
+    def __init__(self, store: Store, bus: Bus, unsettled: Callable[[Lease], bool] = lambda lease: False) -> None:
+        """`unsettled`: whether an earlier claim of the same job has an ending under way."""
+        self._unsettled = unsettled
         self._store = store
         self._bus = bus
         self._facts: deque[_Fact] = deque()
@@ -93,7 +95,7 @@ class Narrator:
     def ended(self, ending: Ending) -> None:
         """An ending was written."""
         verdict, lease = ending.verdict, ending.lease
-        error = None if verdict.error is None else _entry(verdict.error)
+        error = None if verdict.error is None else _entry(verdict.error, self._bus.now())
         then: dict[str, Any] = {**_UNFINISHED, "state": verdict.state, "reason": verdict.reason}
         if error is not None and self._bus.wanted("job.attempt_failed"):
             self._add(_Fact("job.attempt_failed", lease, then, error, isinstance(verdict, Requeue)))
@@ -101,7 +103,7 @@ class Narrator:
             del then["finished_at"]
             if verdict.result is not None:
                 then |= {"result": json.loads(verdict.result), "result_text": verdict.result}
-            now = datetime.now(UTC)
+            now = self._bus.now()
             for name in (ENDED[verdict.state], "job.finished"):
                 if self._bus.wanted(name):
                     self._add(_Fact(name, lease, then, error, at=now))
@@ -109,6 +111,8 @@ class Narrator:
             self._add(_Fact(REQUEUED[verdict.reason], lease, then, error))
         if lease.id in self._removed:
             self._add(_Fact(LAST, lease))
+        if self._facts:  # some may have waited for this
+            self._work.set()
 
     def lost(self, ending: Ending) -> None:
         """An ending was not written, for another has the job."""
@@ -121,12 +125,11 @@ class Narrator:
             await self._work.wait()
             await self.flush()
 
-    async def flush(self) -> None:
-        """Tell everything that has happened so far."""
+    async def flush(self, last: bool = False) -> None:
+        """Tell everything that has happened so far; the `last` time, what waits for its turn too."""
         async with self._telling:
             self._work.clear()
-            while self._facts:
-                facts = [self._facts.popleft() for _ in range(min(len(self._facts), MOST))]
+            while facts := self._next(last):
                 try:
                     await self._tell_all(facts)
                 except asyncio.CancelledError:  # the worker stops: whoever flushes next tells them
@@ -134,6 +137,28 @@ class Narrator:
                     raise
                 except HoldfastError as error:
                     self._bus.tell("database.away", what=f"{len(facts)} events were not told", cause=error)
+
+    def _next(self, last: bool) -> list[_Fact]:
+        """Facts to be told now, in the order of each job's claims.
+
+        A claim's answer can overtake that of the ending before it, for they come by connections of their own: what
+        the next claim of a job began waits until the end of the one before is known.
+        """
+        taken = [self._facts.popleft() for _ in range(min(len(self._facts), MOST))]
+        ready: list[_Fact] = []
+        waiting: list[_Fact] = []
+        for fact in taken:
+            early = not last and fact.lease.token > 1 and self._unsettled(fact.lease)
+            (waiting if early else ready).append(fact)
+        self._facts.extendleft(reversed(waiting))
+        places: dict[str, list[int]] = {}
+        for place, fact in enumerate(ready):
+            places.setdefault(fact.lease.id, []).append(place)
+        for mine in places.values():
+            ordered = sorted((ready[place] for place in mine), key=lambda fact: fact.lease.token)
+            for place, fact in zip(mine, ordered, strict=True):
+                ready[place] = fact
+        return ready
 
     def _add(self, fact: _Fact) -> None:
         self._facts.append(fact)
@@ -168,10 +193,10 @@ class Narrator:
         return [found[lease.id] for lease in leases]
 
 
-def _entry(text: str) -> AttemptError | None:
+def _entry(text: str, at: datetime) -> AttemptError | None:
     """What a verdict says of the error, as it stands in the record."""
     found = attempt_errors(f"[{text}]")
-    return replace(found[0], at=datetime.now(UTC)) if found else None
+    return replace(found[0], at=at) if found else None
 
 
 def _with_error(record: JobRecord, error: AttemptError | None) -> JobRecord:
