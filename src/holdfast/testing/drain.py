@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import fields
 
 from holdfast.app import Holdfast
 from holdfast.errors import MisuseError
@@ -44,21 +43,7 @@ async def adrain(
     await asyncio.to_thread(app.promote)
     if names and await app.store.arun(unblock(names)):
         app.store.ring()
-    total = Report()
-    while True:
-        # Every pass ends with all its results written, so that the next one sees what they made ready.
-        done = await _pass(app, limit + 1 - total.claimed, wanted, concurrency)
-        total = _sum(total, done)
-        if total.claimed > limit:
-            raise DrainLimit(f"more than {limit} jobs ran: does one enqueue itself? {total}")
-        if done.claimed == 0:
-            return total
-
-
-async def _pass(app: Holdfast, batch: int, queues: tuple[str, ...] | None, concurrency: int) -> Report:
-    worker = app.worker(queues, concurrency=concurrency, leader=False)
-    return await worker.once(batch, None)
-
-
-def _sum(one: Report, other: Report) -> Report:
-    return Report(*(getattr(one, each.name) + getattr(other, each.name) for each in fields(Report)))
+    report = await app.worker(wanted, concurrency=concurrency, leader=False).once(limit + 1, None)
+    if report.claimed > limit:
+        raise DrainLimit(f"more than {limit} jobs ran: does one enqueue itself? {report}")
+    return report

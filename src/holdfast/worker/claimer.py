@@ -136,8 +136,10 @@ class Claimer:
                 await self._rest()
 
     async def once(self, most: int) -> None:
-        """Claim up to `most` jobs in all and wait until the last body has ended."""
+        """Claim up to `most` jobs in all and wait until the last body has ended; jobs that these make ready, or that
+        are tried again at once, are among them."""
         left = most
+        complete = True
         while left > 0:
             self.slot_freed.clear()  # before the look, during which the next one may be freed
             room = min(left, self._plan.concurrency - self._runner.active)
@@ -145,7 +147,10 @@ class Claimer:
                 taken = await self._take_once(room)
                 left -= taken
                 if taken == 0 and self._runner.active == 0:
-                    break
+                    if complete:
+                        break
+                    await self._finisher.flushed()  # what ended last may have made one more ready
+                complete = taken == 0
             if self._runner.active:
                 await self.slot_freed.wait()
         while self._runner.active:
