@@ -125,7 +125,7 @@ def test_a_worker_that_knows_the_task_frees_what_waited_for_it(make_app: MakeApp
 
     task = producer.task(work)
     jobs = producer.enqueue_many([task.call() for _ in range(25)])
-    drain(ignorant)
+    drain(ignorant, concurrency=25)
     assert ignorant.jobs.count() == {"blocked": 25}
     knowing.task(work)
     with knowing.worker():
