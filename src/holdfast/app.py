@@ -278,7 +278,8 @@ class Holdfast(Hooks, TaskMaker):
         limit = None if deadline is None else seconds(deadline, "deadline")
         await asyncio.to_thread(self.do_duties)
         names = tuple(name for task in self._tasks for name in (task.name, *task.aliases))
-        if names and await self.store.arun(unblock(names)):
+        freed = await self.store.arun(unblock(names)) if names else 0
+        if freed:
             self.store.ring()
         worker = self.worker(queues, tasks=tasks, concurrency=concurrency, leader=False)
         return await worker.once(batch, limit)

@@ -87,9 +87,7 @@ def said(folder: Path, pid: int) -> bool:
     return (folder / f"{pid}.journal").exists() and b"ack" in (folder / f"{pid}.journal").read_bytes()
 
 
-def test_full_disk_is_a_clear_error_and_work_goes_on_afterwards(
-    file: Database, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_full_disk_is_a_clear_error_and_work_goes_on_afterwards(file: Database) -> None:
     app = Holdfast(file.url, lease=1, poll_interval=0.05)
     full = threading.Event()
 
@@ -99,6 +97,8 @@ def test_full_disk_is_a_clear_error_and_work_goes_on_afterwards(
             await asyncio.sleep(0.01)
         return value
 
+    told: list[str] = []
+    app._bus.on("database.away", lambda event: told.append(event.details["what"]))  # type: ignore[reportPrivateUsage]
     with app.worker():
         assert echo.enqueue("before").result(5) == "before"
         connection = lane_connection(app)
@@ -109,7 +109,7 @@ def test_full_disk_is_a_clear_error_and_work_goes_on_afterwards(
         with pytest.raises(DatabaseUnavailable, match="full"):
             echo.enqueue("y" * 200_000)
         full.set()
-        until(lambda: "results wait to be written" in caplog.text, "the worker's own trouble told")
+        until(lambda: "results wait to be written" in told, "the worker's own trouble told")
         connection.execute("pragma max_page_count = 1073741823")
         assert waits.result(10) == "x" * 200_000, "its result waited for the disk"
         assert waits.refresh().crashes == 0

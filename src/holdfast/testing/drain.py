@@ -41,7 +41,8 @@ async def adrain(
     wanted = None if queues is None else tuple(queues)
     names = tuple(name for task in app.tasks for name in (task.name, *task.aliases))
     await asyncio.to_thread(app.promote)
-    if names and await app.store.arun(unblock(names)):
+    freed = await app.store.arun(unblock(names)) if names else 0
+    if freed:
         app.store.ring()
     report = await app.worker(wanted, concurrency=concurrency, leader=False).once(limit + 1, None)
     if report.claimed > limit:

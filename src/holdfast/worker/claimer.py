@@ -9,6 +9,7 @@ import asyncio
 import random
 from bisect import insort
 from collections.abc import Callable
+from typing import Any
 
 from holdfast.clock import monotonic
 from holdfast.errors import HoldfastError
@@ -234,7 +235,7 @@ class Claimer:
                 self._runner.give_back(held, Released("look_ahead"))
                 continue
             suspect = suspect or held.suspect
-            if self._ahead and held.order < self._ahead[-1].order:
+            if self._ahead and _order(held) < _order(self._ahead[-1]):
                 insort(self._ahead, held, key=_order)
             else:
                 self._ahead.append(held)
@@ -295,5 +296,5 @@ class Claimer:
             self._woken = True
 
 
-def _order(held: Holding) -> tuple[int, object, int]:
+def _order(held: Holding) -> tuple[int, Any, int]:
     return held.order

@@ -190,7 +190,7 @@ class Engine:
                 await part()
                 return
             except Exception as error:
-                self._bus.tell("worker.fault", part=part.__qualname__, cause=error)
+                self._bus.tell("worker.fault", part=getattr(part, "__qualname__", repr(part)), cause=error)
                 await asyncio.sleep(FAULT_PAUSE)
 
     async def _turn(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from holdfast.clock import monotonic
 from holdfast.model.job import ClaimedJob
@@ -46,7 +46,7 @@ class Holding:
         self.suspect = job.crashes >= SUSPECT_CRASHES and self.policy.max_crashes is not None
 
     @property
-    def order(self) -> tuple[int, object, int]:
+    def order(self) -> tuple[int, Any, int]:
         return (-self.job.priority, self.job.due, self.job.seq)
 
     def elapsed(self) -> float | None:
