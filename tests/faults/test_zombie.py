@@ -124,10 +124,17 @@ def stop(child: Child, database: Database) -> None:
     """SIGSTOP, but not inside a write transaction of SQLite: with its lock in a stopped hand nobody can write."""
     while True:
         child.signal(signal.SIGSTOP)
+        until(lambda: stands_still(child.pid), "the worker stopped")
         if database.kind != "sqlite" or not holds_gate(Path(database.url.removeprefix("sqlite:///")), child.pid):
             return
         child.signal(signal.SIGCONT)
         time.sleep(0.01)
+
+
+def stands_still(pid: int) -> bool:
+    """Whether the signal has arrived: until then it may go on into a transaction. True where that cannot be seen."""
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def holds_gate(file: Path, pid: int) -> bool:
