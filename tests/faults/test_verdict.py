@@ -142,7 +142,7 @@ PLANTED: dict[Callable[[Told], None], str] = {
 }
 
 
-def judged(told: Told, folder: Path) -> Any:
+def judged(told: Told, folder: Path, died: int = 100) -> Any:
     for line in told.lines:
         with (folder / f"{line['pid']}.journal").open("a") as file:
             file.write(json.dumps(line) + "\n")
@@ -154,13 +154,23 @@ def judged(told: Told, folder: Path) -> Any:
         def finished(self) -> list[Finished]:
             return told.ends
 
-    return judge(Tables(), folder, {1: 100_000})  # type: ignore[arg-type]
+    return judge(Tables(), folder, {1: died})  # type: ignore[arg-type]
 
 
 def test_a_clean_history_passes(tmp_path: Path) -> None:
     verdict = judged(crashed_once(), tmp_path)
     assert not verdict.complaints, verdict
     assert (verdict.jobs, verdict.runs, verdict.rescues, len(verdict.recoveries)) == (1, 2, 1, 1)
+
+
+def test_each_death_is_recovered_from_once(tmp_path: Path) -> None:
+    told = crashed_once()
+    told.moves[4:] = [
+        move("update", 230, "running", "scheduled", 2, old_worker="b", old_crashes=1, crashes=1),
+        move("update", 900, "ready", "running", 3, old_token=2, worker="b", old_crashes=1, crashes=1, attempt=2),
+        move("delete", 930, "running", None, 3, old_worker="b", old_crashes=1, crashes=1, attempt=2),
+    ]
+    assert judged(told, tmp_path, died=50).recoveries == [160 / 1e6]
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)

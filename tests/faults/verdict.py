@@ -161,6 +161,7 @@ def _measure_recovery(
         for step in steps:
             if held is not None and step.kind == "update" and step.became == "running":
                 verdict.recoveries.append(((step.at or death) - death) / 1e6)
+                held = None
             if step.kind == "update" and step.became == "running" and step.worker in died:
                 held, death = step, died[step.worker]
             elif held is not None and step.crashes == held.crashes and step.kind != "insert":
