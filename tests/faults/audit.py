@@ -168,6 +168,11 @@ class Database:
                 return connection.execute(text.replace("%s", "?"), values).fetchall()
             return connection.execute(text, values or None).fetchall()
 
+    def settled(self) -> bool:
+        """Whether leases may lapse yet: not for three seconds after a server's start."""
+        up = "select statement_timestamp() > pg_postmaster_start_time() + interval '3 seconds'"
+        return self.kind == "sqlite" or self.ask(up)[0][0]
+
     def moves(self) -> list[Move]:
         return [Move(*row) for row in self.ask(READ)]
 

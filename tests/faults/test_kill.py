@@ -88,6 +88,7 @@ class Loop:
 
 def run_loop(loop: Loop, kills: int, share: float | None) -> None:
     loop.start()
+    until(loop.database.settled, "a server up for long enough that leases may lapse")
     began = time.monotonic()
     while len(loop.killed) < kills and (share is None or time.monotonic() - began < share):
         loop.kill_one()
