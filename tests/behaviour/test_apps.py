@@ -236,13 +236,7 @@ def enqueue_in_child(app: Holdfast, echo: Any, write: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_producer_survives_a_fork(
-    make_app: MakeApp, database_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if database_url.startswith("sqlite"):
-        reason = "SQLite's own locks in memory are copied as they are while a thread writes: wait for it before a fork"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
-        monkeypatch.setattr("holdfast.storage.sqlite.store.PATIENCE", 2.0)
+def test_a_producer_survives_a_fork(make_app: MakeApp) -> None:
     app = make_app(clock=None)
     echo = echo_task(app)
     before = [echo.enqueue(n) for n in range(5)]

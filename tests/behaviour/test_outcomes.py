@@ -302,7 +302,7 @@ def test_a_crash_may_stall(app: Holdfast, clock: Clock) -> None:
     clock.advance("31s")
     app.do_duties()
     record = job.refresh()
-    assert (record.state, record.reason, record.crashes) == (JobState.STALLED, "crashed", 0)
+    assert (record.state, record.reason, record.crashes) == (JobState.STALLED, "crashed", 1)
     assert [error.kind for error in record.errors] == ["crashed"]
     clock.advance("1h")
     drain(app)

@@ -53,17 +53,24 @@ def widen(place: int | Path, rights: int) -> None:
             os.chmod(place, had | rights)
 
 
+PATIENCE_BEFORE_FORK = 5.0
+"""Seconds that a fork waits for a transaction under way."""
+
+
 class Gate:
     """Held while one write transaction runs."""
 
     def __init__(self, path: Path, database: Path) -> None:
         self._path = path
         self._database = database
+        self.passes = 0
+        """How many transactions of this process have come through."""
         self._turn = threading.Lock()
         self._descriptor: int | None = None
 
     def __enter__(self) -> None:
         self._turn.acquire()
+        self.passes += 1
         try:
             if self._descriptor is None:
                 self._descriptor = self._open()
@@ -85,6 +92,14 @@ class Gate:
         if sys.platform != "win32":
             widen(found, rights)
         return found
+
+    def hold(self) -> bool:
+        """Before a fork: wait until no transaction runs; False where that takes too long, or the forking thread has
+        one itself."""
+        return self._turn.acquire(timeout=PATIENCE_BEFORE_FORK)
+
+    def let_go(self) -> None:
+        self._turn.release()
 
     def forget(self) -> None:
         """In a forked child: the descriptor is the parent's, and so is the turn."""
@@ -111,5 +126,24 @@ def forget_gates() -> None:
         gate.forget()
 
 
+_held: list[Gate] = []
+
+
+def _before_fork() -> None:
+    """SQLite keeps its locks in this process's memory too: what is locked while a thread forks stays locked for ever
+    in the child's copy, whoever opens the file there."""
+    _held[:] = [gate for gate in tuple(_gates.values()) if gate.hold()]
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().let_go()
+
+
+def _after_fork_in_child() -> None:
+    _held.clear()
+    forget_gates()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forget_gates)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

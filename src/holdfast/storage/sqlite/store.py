@@ -19,7 +19,7 @@ from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Steps, no_statements
 from holdfast.storage.sqlite.bells import BellListener, Bells
 from holdfast.storage.sqlite.drop import drop
-from holdfast.storage.sqlite.gate import gate_for
+from holdfast.storage.sqlite.gate import Gate, gate_for
 from holdfast.storage.sqlite.lent import OwnConnection, SqliteDesk
 from holdfast.storage.sqlite.session import PACKAGE, SqliteSession, translated
 from holdfast.storage.sqlite.turn import refuse_inside
@@ -86,7 +86,7 @@ class SqliteStore:
         self._listeners.append(wake)
         if self._path is None:
             return _LocalListener(self._listeners, wake)
-        watch = _Watch(self._path)
+        watch = _Watch(self._path, gate_for(self._path))
         bell = BellListener(self._path, new_id(), wake, watch.changed)
         return _LocalListener(self._listeners, wake, bell, watch)
 
@@ -260,10 +260,13 @@ class _LocalListener:
 
 
 class _Watch:
-    """Sees by a connection of its own that another one committed."""
+    """Sees by a connection of its own that another process committed: of this one's commits the store tells itself,
+    and an idle worker would wake for its own leader's writes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, gate: Gate) -> None:
         self._path = path
+        self._gate = gate
+        self._passes = -1
         self._connection: sqlite3.Connection | None = None
         self._seen = -1
 
@@ -275,7 +278,8 @@ class _Watch:
         except sqlite3.Error:
             return False
         before, self._seen = self._seen, version
-        return before not in (-1, version)
+        passes, self._passes = self._passes, self._gate.passes
+        return before not in (-1, version) and passes == self._gate.passes
 
     def close(self) -> None:
         if self._connection is not None:
