@@ -21,8 +21,9 @@ PARTS: dict[str, list[list[str]]] = {
     "pyright": [["pyright"]],
     "mypy": [["mypy"]],
     "ty": [["ty", "check", "--no-progress", "--output-format=concise"]],
-    "tests": [[*PYTEST, "-n", "2", "tests", "--ignore=tests/faults"]],
-    "faults": [[*PYTEST, "-n", "2", "--dist", "worksteal", "tests/faults"]],
+    # More at once than processors: most of these wait for leases, signals and fsync most of the time.
+    "tests": [[*PYTEST, "-n", "6", "--dist", "worksteal", "tests", "--ignore=tests/faults"]],
+    "faults": [[*PYTEST, "-n", "3", "--dist", "worksteal", "tests/faults"]],
 }
 NEEDS = {"faults": "tests/faults"}
 
