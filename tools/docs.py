@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from holdfast import config, errors
-from holdfast.model import lifecycle
+from holdfast.model import picture
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PART = re.compile(r"(<!-- generated: (\w+) -->\n)(?:.*?\n)??(<!-- end -->)", re.DOTALL)
@@ -67,7 +67,7 @@ def error_tree() -> Iterator[str]:
 
 def states() -> Iterator[str]:
     yield "```mermaid"
-    yield lifecycle.diagram()
+    yield picture.diagram()
     yield "```"
 
 

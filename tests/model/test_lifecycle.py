@@ -22,7 +22,6 @@ from holdfast.model.lifecycle import (
     Requeue,
     allowed,
     decide,
-    diagram,
 )
 from holdfast.model.outcome import (
     Crashed,
@@ -35,6 +34,7 @@ from holdfast.model.outcome import (
     TimedOut,
     UnknownTask,
 )
+from holdfast.model.picture import diagram
 from holdfast.model.policy import Policy
 from holdfast.storage.ops.duties import Lapsed
 from holdfast.storage.ops.jobs import Lease

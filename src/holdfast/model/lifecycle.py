@@ -1,14 +1,13 @@
 """The life of a job, as data: every legal move, and the one function that judges an attempt's outcome.
 
 All moves live in `MOVES`; statements guard the edges, CHECK constraints repeat what each state requires, and the
-picture in the docs is drawn from this table (`python -m holdfast.model.lifecycle`).
+picture in the docs is drawn from this table (`model/picture.py`).
 """
 
-import sys
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from holdfast.model.job import FINISHED, JobState
+from holdfast.model.job import JobState
 from holdfast.model.outcome import (
     Crashed,
     Outcome,
@@ -179,16 +178,3 @@ def _after_crash(job: Attempted, error: str, rules: Rules) -> Verdict:
         if crashes >= SUSPECT_CRASHES:
             return Requeue(S.SCHEDULED, "suspect", SUSPECT_WAIT, error, uncounted=True, crashed=True)
     return Requeue(S.READY, "rescued", error=error, uncounted=True, crashed=True)
-
-
-def diagram() -> str:
-    """The table as a Mermaid state chart, for the docs."""
-    lines = ["stateDiagram-v2", "    [*] --> ready: enqueue", "    [*] --> scheduled: enqueue later"]
-    for origin, moves in MOVES.items():
-        lines += [f"    {origin} --> {target}: {why}" for target, why in moves.items()]
-    lines += [f"    {state} --> [*]: retention" for state in JobState if state in FINISHED]
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(diagram() + "\n")
