@@ -681,3 +681,26 @@ async def test_a_start_that_is_cancelled_leaves_nothing(live: Holdfast, monkeypa
     monkeypatch.setattr(store, "listen", real)
     async with worker:
         assert worker.running
+
+
+def test_a_quarter_of_the_slots_leaked_is_told(live: Holdfast) -> None:
+    """By this a worker that runs alone stops, for its supervisor to start another."""
+    free = threading.Event()
+
+    @live.task(timeout="0.1s")
+    def hang() -> None:
+        free.wait(30)
+
+    async def work() -> None:
+        async with live.worker(concurrency=4) as worker:
+            told = asyncio.create_task(worker.leaking())
+            await asyncio.sleep(0)
+            assert not told.done()
+            await hang.aenqueue()
+            await asyncio.wait_for(told, 20)
+            free.set()
+
+    try:
+        asyncio.run(work())
+    finally:
+        free.set()

@@ -18,7 +18,7 @@ from tests.faults.nursery import Child, Nursery, until
 LEASE = 1.0
 WORKERS = 3
 RATE = 60.0
-KILLS = int(os.environ.get("HOLDFAST_KILLS") or 50)
+KILLS = int(os.environ.get("HOLDFAST_KILLS") or 100)
 CHAOS_KILLS = int(os.environ.get("HOLDFAST_KILLS") or 2_000)
 SHARE = 45.0
 """Seconds for which one loop may go on killing in an ordinary run; it then says that it did fewer."""
