@@ -14,8 +14,8 @@ FIXED: dict[str, Any] = {
     "after": None, "after_due": None, "after_rank": -(2**31), "after_seq": 0, "ago": 0.5, "args": "{}",
     "attempt": 1, "before": None, "batch": 100, "boot": "boot", "channel": "c", "claim": new_id(), "crashed": 0,
     "deadline": None, "delay": 0.0, "elapsed": 1.0, "error": '{"attempt":1}', "expires": None, "grace": 0.0,
-    "host": "h", "keep": 600.0, "lease": 30.0, "level": "info", "max_attempts": 1, "message": "m", "metadata": None,
-    "name": "n", "pid": 1, "policy": "{}", "priority": 0, "progress": "{}", "queue": "default",
+    "host": "h", "keep": 600.0, "lease": 30.0, "level": "info", "line": 1, "max_attempts": 1, "message": "m",
+    "metadata": None, "name": "n", "pid": 1, "policy": "{}", "priority": 0, "progress": "{}", "queue": "default",
     "queues": ("default", "idle"), "reason": None, "result": "1", "role": "r", "run_at": None, "running": 0,
     "state": "ready", "step": None, "suspects": 2**31 - 1, "tag": None, "tags": None, "task": "t",
     "tasks": ("t", "u"), "tenant": "default", "timeout": 1.0, "token": 1, "uncounted": 0, "version": 1,
@@ -27,7 +27,6 @@ OWN: dict[str, dict[str, Any]] = {
     "claim_queues": {"tasks": None},
     "finish": {"state": "succeeded"},
     "list": {"queue": None, "state": None, "task": None},
-    "logs": {"after": 0},
     "worker_seen": {"queues": None, "tasks": "[]"},
 }
 """Where a name means something else."""

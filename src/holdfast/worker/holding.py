@@ -1,6 +1,7 @@
 """A job in this worker's hands, from claim to acknowledged ending."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -21,8 +22,8 @@ class Holding:
     """What is known of it here. Times are monotonic seconds of this machine."""
 
     __slots__ = (
-        "body", "claimed_at", "deadline_at", "effects", "extension", "fallback", "job", "lease", "leased_at", "lines",
-        "noticed", "policy", "started_at", "stop", "stop_reason", "suspect", "written",
+        "body", "claimed_at", "deadline_at", "effects", "extension", "fallback", "job", "lease", "leased_at",
+        "line_numbers", "noticed", "policy", "started_at", "stop", "stop_reason", "suspect", "written",
     )  # fmt: skip
 
     def __init__(self, job: ClaimedJob) -> None:
@@ -35,7 +36,7 @@ class Holding:
         self.deadline_at = float("inf") if job.deadline_in is None else self.claimed_at + job.deadline_in
         self.extension = 0.0
         self.fallback = NO_RETRY
-        self.lines = 0
+        self.line_numbers = itertools.count(1)
         self.stop: Stop | None = None
         self.stop_reason: str | None = None
         self.noticed = False

@@ -4,11 +4,10 @@ Bodies speak from any thread and wait for nothing. Of progress only the newest c
 """
 
 import asyncio
-import contextlib
 import json
 import threading
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from holdfast.clock import monotonic
@@ -31,6 +30,17 @@ MOST_LINE = 4096
 """Bytes kept of one line."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A log line of a body, `at` in monotonic seconds."""
+
+    held: Holding
+    number: int
+    at: float
+    level: str
+    message: str
+
+
 class Teller:
     """One per worker."""
 
@@ -39,7 +49,9 @@ class Teller:
         self._bus = bus
         self._narrator = narrator
         self._progress: dict[Holding, str] = {}
-        self._lines: deque[tuple[Holding, float, str, str]] = deque()
+        self._lines: list[Said] = []
+        self._progress_under_way: dict[Holding, str] = {}
+        self._lines_under_way: list[Said] = []
         self._mutex = threading.Lock()
         self._writing = asyncio.Lock()
 
@@ -54,24 +66,28 @@ class Teller:
             self._progress[held] = text
 
     def line(self, held: Holding, level: str, message: str) -> None:
-        held.lines += 1
-        if held.lines > MOST_LINES:
+        number = next(held.line_numbers)
+        if number > MOST_LINES:
             return
-        if held.lines == MOST_LINES:
+        if number == MOST_LINES:
             level, message = "WARNING", f"further lines of this attempt are not kept: {MOST_LINES} is the most"
-        self._lines.append((held, monotonic(), level, clean_text(message, MOST_LINE)))
+        said = Said(held, number, monotonic(), level, clean_text(message, MOST_LINE))
+        with self._mutex:
+            self._lines.append(said)
 
     def take(self, held: Holding) -> Op[None] | None:
-        """What one body said and is not written yet, for whoever writes it with the body's end. From any thread."""
+        """What one body said and is not known to be written, for whoever writes it with the body's end. From any thread.
+
+        What is under way is said again, which changes nothing if it arrives. Waiting for it would be no cure: on SQLite
+        it may be waiting for the very transaction that is to end.
+        """
         with self._mutex:
-            progress = self._progress.pop(held, None)
-        mine = [line for line in tuple(self._lines) if line[0] is held]
-        for line in mine:
-            with contextlib.suppress(ValueError):  # written meanwhile
-                self._lines.remove(line)
+            progress = self._progress.pop(held, None) or self._progress_under_way.get(held)
+            mine = [said for said in (*self._lines_under_way, *self._lines) if said.held is held]
+            self._lines = [said for said in self._lines if said.held is not held]
         if progress is None and not mine:
             return None
-        return say([] if progress is None else [(held.lease, progress)], self._said(mine))
+        return say([] if progress is None else [(held.lease, progress)], _lines(mine))
 
     async def run(self) -> None:
         """Write now and then, until cancelled."""
@@ -88,24 +104,29 @@ class Teller:
     async def _flush(self) -> None:
         with self._mutex:
             progress, self._progress = self._progress, {}
-        lines: list[tuple[Holding, float, str, str]] = []
-        with contextlib.suppress(IndexError):  # a body's transaction may take its lines at the same time
-            while True:
-                lines.append(self._lines.popleft())
+            lines, self._lines = self._lines, []
+            self._progress_under_way, self._lines_under_way = progress, lines
         try:
-            await self._store.arun(say([(held.lease, text) for held, text in progress.items()], self._said(lines)))
+            await self._store.arun(say([(held.lease, text) for held, text in progress.items()], _lines(lines)))
         except HoldfastError as error:
             self._bus.tell("database.away", what="progress and log lines were lost", cause=error)
             return
+        finally:
+            with self._mutex:
+                self._progress_under_way, self._lines_under_way = {}, []
         for held, text in progress.items():
             self._narrator.note("job.progress", held.lease, progress=json.loads(text))
 
-    def _said(self, lines: Sequence[tuple[Holding, float, str, str]]) -> list[Line]:
-        now = monotonic()
-        return [
-            Line(held.lease, held.job.attempt, now - at, level, message, None, _keep(held))
-            for held, at, level, message in lines
-        ]
+
+def _lines(lines: Sequence[Said]) -> list[Line]:
+    now = monotonic()
+    return [
+        Line(
+            said.held.lease, said.number, said.held.job.attempt, now - said.at, said.level, said.message, None,
+            _keep(said.held),
+        )
+        for said in lines
+    ]  # fmt: skip
 
 
 def _keep(held: Holding) -> float:

@@ -14,9 +14,11 @@ from holdfast.storage.ops.jobs import Lease
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A log line on its way: `ago` is how many seconds ago it was said, `keep` how long to keep it."""
+    """A log line on its way: `number` counts those of its claim, `ago` is how many seconds ago it was said, `keep` how
+    long to keep it."""
 
     lease: Lease
+    number: int
     attempt: int
     ago: float
     level: str
@@ -37,11 +39,11 @@ class LogEntry:
 
 
 def say(progress: Sequence[tuple[Lease, str]], lines: Sequence[Line]) -> Op[None]:
-    """Store progress (JSON text) and log lines, each under its token. Repeated, lines may stand there twice."""
+    """Store progress (JSON text) and log lines, each under its token. Repeating it changes nothing."""
     progress_rows = [(lease.tenant, lease.id, lease.token, text) for lease, text in progress]
     line_rows = [
-        (said.lease.tenant, said.lease.id, said.lease.token, said.attempt, said.ago, said.level, said.message,
-         said.step, said.keep)
+        (said.lease.tenant, said.lease.id, said.lease.token, said.number, said.attempt, said.ago, said.level,
+         said.message, said.step, said.keep)
         for said in lines
     ]  # fmt: skip
 
@@ -54,13 +56,13 @@ def say(progress: Sequence[tuple[Lease, str]], lines: Sequence[Line]) -> Op[None
     return Op("say", steps, single=not (progress_rows and line_rows))
 
 
-def logs(id: str, scope: Scope, after: int = 0, limit: int = 1000) -> Op[list[LogEntry]]:
+def logs(id: str, scope: Scope, limit: int = 1000) -> Op[list[LogEntry]]:
     """The log lines of one job, oldest first."""
 
     def steps(again: bool) -> Steps[list[LogEntry]]:
         return [
             LogEntry(decode.moment(at), level, message, attempt, step)
-            for _, attempt, at, level, message, step in (yield one("logs", scope.tenant, id, after, limit))
+            for attempt, at, level, message, step in (yield one("logs", scope.tenant, id, limit))
         ]
 
     return Op("logs", steps, scope, single=True)

@@ -8,7 +8,7 @@ from holdfast.ids import new_id
 from holdfast.model.job import ClaimedJob, JobState
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops import duties, inspect, jobs, workers
+from holdfast.storage.ops import duties, inspect, jobs, telling, workers
 from holdfast.storage.ops.jobs import Ending, Held, lease_of
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import (
@@ -55,6 +55,17 @@ ENDINGS: dict[str, Callable[[ClaimedJob], Ending]] = {
 
 
 class Repeats(Fixtures):
+    @committed
+    def test_say(self, store: Store, committed: bool) -> None:
+        held = running(store)
+        lines = [
+            telling.Line(lease_of(held), number, held.attempt, 1.0, "INFO", f"line {number}", None, 60.0)
+            for number in (1, 2)
+        ]
+        try_twice(store, telling.say([(lease_of(held), '{"done":1}')], lines), committed)
+        assert [entry.message for entry in store.run(telling.logs(held.id, OURS))] == ["line 1", "line 2"]
+        assert see(store, held.id).progress == {"done": 1}
+
     @committed
     def test_enqueue(self, store: Store, committed: bool) -> None:
         asked = [job(), job(priority=1)]

@@ -199,14 +199,15 @@ select "holdfast".ensure_history(now());
 create table "holdfast".job_logs (
     tenant text not null,
     id uuid not null,
-    seq bigint generated always as identity,
+    token bigint not null,
+    line int not null,
     attempt int not null,
     at timestamptz not null,
     level text not null,
     message text not null,
     step text,
     keep_until timestamptz not null,
-    primary key (tenant, id, seq)
+    primary key (tenant, id, token, line)
 );
 
 create index job_logs_until on "holdfast".job_logs (keep_until);

@@ -1,7 +1,7 @@
 -- The log lines of one job, oldest first.
---: read one tenant, id, after, batch
-select seq, attempt, at, level, message, step
+--: read one tenant, id, batch
+select attempt, at, level, message, step
 from "holdfast".job_logs
-where tenant = :tenant::text and id = :id::uuid and seq > :after::int8
-order by tenant, id, seq
+where tenant = :tenant::text and id = :id::uuid
+order by tenant, id, token, line
 limit (select :batch::int4)

@@ -120,18 +120,19 @@ create index holdfast_history_until on holdfast_history (keep_until);
 
 -- What bodies said while they ran; bounded per job, gone with it.
 create table holdfast_job_logs (
-    seq integer primary key autoincrement,
     tenant text not null,
     id text not null,
+    token integer not null,
+    line integer not null,
     attempt integer not null,
     at integer not null,
     level text not null,
     message text not null,
     step text,
-    keep_until integer not null
+    keep_until integer not null,
+    primary key (tenant, id, token, line)
 );
 
-create index holdfast_job_logs_job on holdfast_job_logs (tenant, id, seq);
 create index holdfast_job_logs_until on holdfast_job_logs (keep_until);
 
 create table holdfast_queues (

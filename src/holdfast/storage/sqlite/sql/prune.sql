@@ -1,7 +1,7 @@
 -- Removes finished jobs past their time, a slice at a time.
 --: one batch
 delete from holdfast_job_logs
-where seq in (select seq from holdfast_job_logs where keep_until <= :now limit :batch);
+where rowid in (select rowid from holdfast_job_logs where keep_until <= :now limit :batch);
 delete from holdfast_history
 where rowid in (select rowid from holdfast_history where keep_until <= :now limit :batch);
 select changes()
