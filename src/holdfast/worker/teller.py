@@ -78,8 +78,8 @@ class Teller:
     def take(self, held: Holding) -> Op[None] | None:
         """What one body said and is not known to be written, for whoever writes it with the body's end.
 
-        From any thread. What is under way is said again, which changes nothing if it arrives. Waiting for it would be no cure: on SQLite
-        it may be waiting for the very transaction that is to end.
+        From any thread. What is under way is said again, which changes nothing if it arrives. Waiting for it would be
+        no cure: on SQLite it may be waiting for the very transaction that is to end.
         """
         with self._mutex:
             progress = self._progress.pop(held, None) or self._progress_under_way.get(held)
