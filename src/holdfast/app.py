@@ -190,7 +190,7 @@ class Holdfast(Hooks, TaskMaker):
         batch: int | None = None,
         lease: Duration | None = None,
         name: str | None = None,
-        processes: int | None = None,
+        cpu_slots: int | None = None,
         leader: bool = True,
     ) -> Worker:
         """A worker, to be entered with `with` or `async with`: it claims by then, and stops gracefully at the end.
@@ -202,7 +202,7 @@ class Holdfast(Hooks, TaskMaker):
         batch: the most jobs in one claim; it adapts by itself.
         lease: how long a claim lasts when its worker is not heard of, 30 s, 1 s at least.
         name: shown to people; it identifies nothing.
-        processes: `cpu=True` bodies at once, the number of processors.
+        cpu_slots: `cpu=True` bodies at once, the number of processors.
         leader: whether it stands for election as leader.
 
         Raises ConfigError.
@@ -214,7 +214,7 @@ class Holdfast(Hooks, TaskMaker):
             "poll_interval": poll_interval,
             "lease": lease,
             "name": name,
-            "processes": processes,
+            "cpu_slots": cpu_slots,
         }
         given.update({key: value for key, value in asked.items() if value is not None})
         settings = _before_use(given)

@@ -43,9 +43,9 @@ class _Arguments(TypedDict, total=False):
     poll_interval: Duration | None
     lease: Duration | None
     name: str | None
-    processes: int | None
-    process_jobs: int | None
-    process_memory: int | str | None
+    cpu_slots: int | None
+    cpu_jobs: int | None
+    cpu_memory: int | str | None
 
 
 class SettingArguments(_Arguments, total=False, closed=True):
@@ -71,9 +71,9 @@ class Settings:
     poll_interval: the longest time between two looks for jobs, from 10 ms, 1 s.
     lease: how long a claim lasts when its worker is not heard of, from 1 s, 30 s.
     name: what people see the worker called; it identifies nothing.
-    processes: `cpu=True` bodies a worker runs at once, each in a process; None: as many as the machine has processors.
-    process_jobs: jobs after which such a process is replaced, 1000.
-    process_memory: memory it may allocate, "2GB" or bytes, from 64 MB; None: no limit.
+    cpu_slots: `cpu=True` bodies a worker runs at once, each in a process; None: as many as the machine has processors.
+    cpu_jobs: jobs after which such a process is replaced, 1000.
+    cpu_memory: memory it may allocate, "2GB" or bytes, from 64 MB; None: no limit.
     """
 
     url: str = field(default=DEFAULT_URL, repr=False)
@@ -85,9 +85,9 @@ class Settings:
     poll_interval: float = 1.0
     lease: float = 30.0
     name: str | None = None
-    processes: int | None = None
-    process_jobs: int = 1000
-    process_memory: int | None = None
+    cpu_slots: int | None = None
+    cpu_jobs: int = 1000
+    cpu_memory: int | None = None
 
     @classmethod
     def load(
@@ -260,7 +260,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "poll_interval": _at_least(SHORTEST_POLL),
     "lease": _at_least(SHORTEST_LEASE),
     "name": _check_worker,
-    "processes": _check_slots,
-    "process_jobs": _check_jobs,
-    "process_memory": _check_memory,
+    "cpu_slots": _check_slots,
+    "cpu_jobs": _check_jobs,
+    "cpu_memory": _check_memory,
 }

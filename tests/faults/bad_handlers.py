@@ -509,6 +509,6 @@ for each in CATALOGUE:
 def work(url: str) -> None:
     """The worker that all bad handlers run in; it ends with the tests, and so does all it started."""
     threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
-    app = Holdfast(url, process_memory=MEMORY)
+    app = Holdfast(url, cpu_memory=MEMORY)
     app.include(tasks)
-    app.run_worker(concurrency=40, processes=2, lease="3s", poll_interval="200ms")
+    app.run_worker(concurrency=40, cpu_slots=2, lease="3s", poll_interval="200ms")

@@ -16,7 +16,7 @@ def where() -> list[str]:
 
 
 if __name__ == "__main__":
-    with app.worker(concurrency=2, processes=1):
+    with app.worker(concurrency=2, cpu_slots=1):
         print(*where.enqueue().result(20))
         print(*where.enqueue().result(20))
     app.close()

@@ -468,7 +468,7 @@ def test_a_script_that_starts_a_worker_when_imported_is_told_so(sqlite_url: str,
         "app = Holdfast(sys.argv[1], log_level='error')\n"
         "@app.task(cpu=True)\n"
         "def body() -> None: ...\n"
-        "with app.worker(processes=1):\n"
+        "with app.worker(cpu_slots=1):\n"
         "    body.enqueue().result(20)\n"
     )
     command = [sys.executable, str(script), sqlite_url]

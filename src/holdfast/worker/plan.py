@@ -25,7 +25,7 @@ class Plan:
     tasks: only these; None: all that are known.
     batch: the most jobs in one claim.
     retry: the app's own rule, whose code counts for tasks that have none.
-    processes: `cpu=True` bodies at once; process_jobs: one process runs so many; process_memory: bytes it may take.
+    cpu_slots: `cpu=True` bodies at once; cpu_jobs: one process runs so many; cpu_memory: bytes it may take.
     """
 
     queues: Mapping[str, int | None] | None = None
@@ -36,9 +36,9 @@ class Plan:
     batch: int | None = None
     name: str = ""
     retry: Retry = NO_RETRY
-    processes: int = field(default_factory=lambda: os.cpu_count() or 1)
-    process_jobs: int = 1000
-    process_memory: int | None = None
+    cpu_slots: int = field(default_factory=lambda: os.cpu_count() or 1)
+    cpu_jobs: int = 1000
+    cpu_memory: int | None = None
     boot: str = field(default_factory=new_id)
     deps: DepsBook = field(default_factory=lambda: DepsBook(None, False))
     wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
@@ -64,9 +64,9 @@ class Plan:
             batch=None if batch is None else check_batch(batch),
             name=settings.name or "",
             retry=NO_RETRY if isinstance(retry, Unset) else retry,
-            processes=settings.processes or os.cpu_count() or 1,
-            process_jobs=settings.process_jobs,
-            process_memory=settings.process_memory,
+            cpu_slots=settings.cpu_slots or os.cpu_count() or 1,
+            cpu_jobs=settings.cpu_jobs,
+            cpu_memory=settings.cpu_memory,
             deps=deps,
             wraps=wraps,
         )
