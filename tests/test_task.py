@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from holdfast.context import Context, JobView
 from holdfast.errors import ConfigError, DuplicateTask, InvalidArguments, InvalidOption, MisuseError
 from holdfast.model.job import NewJob
 from holdfast.model.options import JobOptions
 from holdfast.model.policy import Policy
 from holdfast.model.retry import Retry
-from holdfast.task import Call, Context, JobView, TaskSet, to_new_job
+from holdfast.task import Call, to_new_job
+from holdfast.taskset import TaskSet
 
 
 class Recorder:

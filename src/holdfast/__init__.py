@@ -22,7 +22,8 @@ from holdfast.model.job import JobRecord, JobState, NewJob
 from holdfast.model.retry import Retry
 from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
 from holdfast.storage.open import migration_sql
-from holdfast.task import Call, Task, TaskSet
+from holdfast.task import Call, Task
+from holdfast.taskset import TaskSet
 from holdfast.worker.tally import Report
 
 __version__ = "0.1.0"

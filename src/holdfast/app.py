@@ -28,7 +28,8 @@ from holdfast.storage.base import Store
 from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
 from holdfast.storage.ops.workers import unblock
-from holdfast.task import Call, Task, TaskMaker, TaskSet
+from holdfast.task import Call, Task
+from holdfast.taskset import TaskMaker, TaskSet
 from holdfast.worker.plan import Plan, Tasks, check_batch
 from holdfast.worker.tally import Report
 from holdfast.worker.until_told import on_loop, work_until_told

@@ -8,7 +8,8 @@ from holdfast.context import Context
 from holdfast.events import log as event_log
 from holdfast.events.bus import Bus, Subscriber
 from holdfast.model.job import NewJob
-from holdfast.task import Task, TaskSet
+from holdfast.task import Task
+from holdfast.taskset import TaskSet
 from holdfast.worker.deps import DepsBook
 
 S = TypeVar("S", bound=Subscriber)

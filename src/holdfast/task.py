@@ -1,28 +1,27 @@
 """Tasks: functions that can be run as jobs.
 
-A `TaskSet` (or an app) decorates a function into a `Task`, which has the function's own signature four times over:
-called, it is the function; `enqueue` and `aenqueue` store a job; `call` is that job as a value, for many at once.
-A task reaches a database through its `Binding`, which an app is.
+A `TaskSet` or an app (see taskset.py) decorates a function into a `Task`, which has the function's own signature four
+times over: called, it is the function; `enqueue` and `aenqueue` store a job; `call` is that job as a value, for many
+at once. A task reaches a database through its `Binding`, which an app is.
 """
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeAlias
 
 from typing_extensions import TypeVar, Unpack
 
 from holdfast.context import Context, JobView
-from holdfast.errors import ConfigError, DuplicateTask, InvalidOption, MisuseError
+from holdfast.errors import InvalidOption, MisuseError
 from holdfast.ids import new_id
 from holdfast.model.codec import Signature
 from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
 from holdfast.model.policy import Policy
 from holdfast.model.retry import NO_RETRY, Retry
-from holdfast.model.text import check_name, shown
 from holdfast.storage.lenders import recognise
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
-X = TypeVar("X")
 Later: TypeAlias = Coroutine[Any, Any, R]
 Transaction: TypeAlias = Callable[[], Any] | bool | None
 """A function that opens a connection or session for one attempt, or True: one of our own."""
@@ -89,7 +87,7 @@ class Task(Generic[P, R, C]):
         self.aliases = aliases
         self.body = body
         self.signature = Signature(body, name)
-        self.is_async = _is_async(body)
+        self.is_async = is_async(body)
         self.cpu = cpu
         self.options = options
         self.retry = options.retry
@@ -102,6 +100,10 @@ class Task(Generic[P, R, C]):
         if self.signature.takes_context:
             return self.body(Context[Any](JobView(id=new_id(), task=self.name)), *args, **kwargs)
         return self.body(*args, **kwargs)
+
+    def run(self, context: Context[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Begin the body as a worker does, with the arguments that its signature loaded."""
+        return self.body(context, *args, **kwargs) if self.signature.takes_context else self.body(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
@@ -127,13 +129,13 @@ class Task(Generic[P, R, C]):
         self._home.several |= self._home.binding not in (None, binding)
         self._home.binding = binding
 
-    def via(self, binding: Binding) -> "Task[P, R, C]":
+    def via(self, binding: Binding) -> Self:
         """The same task, its jobs stored by `binding`; this one stays as it is."""
         other = copy(self)
         other._home = _Home(binding)
         return other
 
-    def using(self, *, connection: Any = None, **options: Unpack[OptionArguments]) -> "Task[P, R, C]":
+    def using(self, *, connection: Any = None, **options: Unpack[OptionArguments]) -> Self:
         """The same task with other options for the jobs it enqueues; this one stays as it is.
 
         Takes queue, priority, delay or run_at, retry, timeout, on_timeout, on_crash, max_crashes, keep_succeeded,
@@ -210,188 +212,6 @@ def to_new_job(call: Call[Any], defaults: JobOptions = NO_OPTIONS) -> NewJob:
     return NewJob(new_id(), call.task.name, call.args, **options.columns())
 
 
-class _Anything:
-    """What only a first parameter of type `object` or Any takes, which is an argument and no context.
-
-    Type checkers cannot tell such a function's other parameters apart, so its calls are checked when they run.
-    """
-
-
-class TaskDecorator(Protocol):
-    """What `task(...)` with options answers."""
-
-    @overload
-    def __call__(self, function: Callable[Concatenate[_Anything, ...], Later[R]], /) -> Task[..., R, Later[R]]: ...
-    @overload
-    def __call__(self, function: Callable[Concatenate[_Anything, ...], R], /) -> Task[..., R, R]: ...
-    @overload
-    def __call__(self, function: Callable[Concatenate[Context[X], P], Later[R]], /) -> Task[P, R, Later[R]]: ...
-    @overload
-    def __call__(self, function: Callable[Concatenate[Context[X], P], R], /) -> Task[P, R, R]: ...
-    @overload
-    def __call__(self, function: Callable[P, Later[R]], /) -> Task[P, R, Later[R]]: ...
-    @overload
-    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
-
-
-class TaskMaker:
-    """The decorator `task`, for whoever keeps tasks: a TaskSet, an app."""
-
-    def add(self, task: Task[Any, Any, Any]) -> None:
-        """Keep a task that was just defined; DuplicateTask where its name is taken."""
-        raise NotImplementedError
-
-    @overload
-    def task(self, function: Callable[Concatenate[_Anything, ...], Later[R]], /) -> Task[..., R, Later[R]]: ...
-    @overload
-    def task(self, function: Callable[Concatenate[_Anything, ...], R], /) -> Task[..., R, R]: ...
-    @overload
-    def task(self, function: Callable[Concatenate[Context[X], P], Later[R]], /) -> Task[P, R, Later[R]]: ...
-    @overload
-    def task(self, function: Callable[Concatenate[Context[X], P], R], /) -> Task[P, R, R]: ...
-    @overload
-    def task(self, function: Callable[P, Later[R]], /) -> Task[P, R, Later[R]]: ...
-    @overload
-    def task(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
-    @overload
-    def task(
-        self,
-        *,
-        name: str | None = None,
-        aliases: Iterable[str] = (),
-        cpu: bool = False,
-        transaction: Transaction = None,
-        **options: Unpack[OptionArguments],
-    ) -> TaskDecorator: ...
-    def task(
-        self,
-        function: Callable[..., Any] | None = None,
-        *,
-        name: str | None = None,
-        aliases: Iterable[str] = (),
-        cpu: bool = False,
-        transaction: Transaction = None,
-        **options: Unpack[OptionArguments],
-    ) -> Any:
-        """Make a task of a function: `@task`, or `@task(queue="mail", timeout="30s")`.
-
-        name: what jobs are stored under; the function's own name if not given.
-        aliases: old names under which jobs may still be waiting.
-        cpu: run the body, which must be a plain function, in a process of its own.
-        transaction: a function that opens a connection or session (True: one of our own), which the body finds as
-            `ctx.connection`: what it writes there and the end of its job are one commit.
-        options: defaults for the task's jobs, as `Task.using` takes them.
-
-        Raises DuplicateTask, ConfigError and InvalidOption.
-
-        >>> @tasks.task(queue="mail", retry=5)
-        ... def send_mail(to: str, subject: str) -> None: ...
-        """
-
-        def decorate(body: Callable[..., Any]) -> Task[Any, Any, Any]:
-            made = _define(body, name, aliases, cpu, JobOptions.of(options), transaction)
-            self.add(made)
-            return made
-
-        return decorate if function is None else decorate(function)
-
-
-class TaskSet(TaskMaker):
-    """Tasks defined apart from any app; `app.include(tasks)` takes them in.
-
-    >>> tasks = TaskSet()
-    >>> @tasks.task
-    ... def greet(name: str) -> str: ...
-    """
-
-    def __init__(self) -> None:
-        self._tasks: dict[str, Task[Any, Any, Any]] = {}
-        self._names: dict[str, Task[Any, Any, Any]] = {}
-
-    def __iter__(self) -> Iterator[Task[Any, Any, Any]]:
-        return iter(self._tasks.values())
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    def get(self, name: str) -> Task[Any, Any, Any] | None:
-        """The task of this name or alias, or None."""
-        return self._names.get(name)
-
-    def name_of(self, task: "Task[Any, Any, Any] | str") -> str:
-        """The name of a task given by itself, its name or an alias; ConfigError where the set has no such task."""
-        found = self.get(task.name if isinstance(task, Task) else task)
-        if found is None:
-            known = ", ".join(sorted(one.name for one in self)) or "none"
-            raise ConfigError(f"the app has no task {task!r}; it has {known}")
-        return found.name
-
-    def add(self, task: Task[Any, Any, Any]) -> None:
-        """Keep a task; DuplicateTask where its name or an alias belongs to another one."""
-        names = (task.name, *task.aliases)
-        for name in names:
-            there = self._names.get(name)
-            if there is not None and there is not task:
-                raise DuplicateTask(f"two tasks are named {shown(name)}: {_place(there)} and {_place(task)}")
-        self._names.update(dict.fromkeys(names, task))
-        self._tasks[task.name] = task
-
-    def include(self, tasks: "TaskSet") -> None:
-        """Take in all tasks of another set; DuplicateTask (and nothing is taken in) where a name is taken."""
-        trial = TaskSet()
-        for task in (*self, *tasks):
-            trial.add(task)
-        self._tasks, self._names = trial._tasks, trial._names
-
-
-def _define(
-    body: Callable[..., Any],
-    name: str | None,
-    aliases: Iterable[str],
-    cpu: bool,
-    options: JobOptions,
-    transaction: Transaction,
-) -> Task[Any, Any, Any]:
-    name = _check_body(body, name, cpu)
-    _check_transaction(body, name, cpu, transaction)
-    others = tuple(check_name(alias, "an alias") for alias in ((aliases,) if isinstance(aliases, str) else aliases))
-    return Task(body, name, others, cpu, options, transaction or None)
-
-
-def _check_transaction(body: Callable[..., Any], name: str, cpu: bool, transaction: object) -> None:
-    if not transaction:
-        return
-    if transaction is not True and not callable(transaction):
-        raise ConfigError(
-            f"transaction of task {name} must be True, or a function that opens a connection or session; "
-            f"not {shown(transaction)}"
-        )
-    if cpu:
-        raise ConfigError(f"task {name} runs in a process of its own, where it can have no transaction=")
-    if inspect.iscoroutinefunction(transaction) and not _is_async(body):
-        raise ConfigError(f"task {name} is a plain function, and its transaction= must be awaited")
-
-
-def _check_body(body: object, name: str | None, cpu: bool) -> str:
-    given = shown(body)
-    if isinstance(body, Task):
-        raise ConfigError(f"{given} is a task already; app.include takes in the set it is in")
-    if not callable(body) or isinstance(body, type):
-        raise ConfigError(f"a task is made of a function, not of {given}")
-    if name is None:
-        name = str(getattr(body, "__name__", "<unnamed>"))
-        if name.startswith("<"):
-            raise ConfigError(f"a task is named after its function; give {given} a name= of its own")
-    if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
-        raise ConfigError(f"task {name} is a generator function; a task returns its value")
-    if cpu and _is_async(body):
-        raise ConfigError(f"task {name} is a coroutine function; cpu=True needs a plain one")
-    return check_name(name, "a task's name")
-
-
-def _is_async(body: Callable[..., Any]) -> bool:
+def is_async(body: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine."""
     return inspect.iscoroutinefunction(body) or inspect.iscoroutinefunction(type(body).__call__)
-
-
-def _place(task: Task[Any, Any, Any]) -> str:
-    return f"{getattr(task.body, '__module__', '?')}.{getattr(task.body, '__qualname__', task.name)}"

@@ -8,7 +8,8 @@ from typing import Any, assert_type
 from holdfast.client import Job
 from holdfast.context import Context
 from holdfast.model.retry import Retry
-from holdfast.task import Call, Task, TaskSet
+from holdfast.task import Call, Task
+from holdfast.taskset import TaskSet
 
 tasks = TaskSet()
 

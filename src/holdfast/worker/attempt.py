@@ -55,10 +55,10 @@ async def _run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Out
         if held.effects is not None:
             await held.effects.prepare()
         if context.maker is None and not context.wraps:
-            value = await _called(task, context, args, kwargs)
+            value = await task.run(context, args, kwargs)
         else:
             async with surrounded(context):
-                value = await _called(task, context, args, kwargs)
+                value = await task.run(context, args, kwargs)
         return _returned(held, task, value)
     except BaseException as error:
         return judge(held, task, error)
@@ -78,20 +78,16 @@ def _run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | 
     value: Any = UNSET
     try:
         if context.maker is None and not context.wraps:
-            value = _called(task, context, args, kwargs)
+            value = task.run(context, args, kwargs)
         else:
             with surrounded_sync(context):
-                value = _called(task, context, args, kwargs)
+                value = task.run(context, args, kwargs)
         return _returned(held, task, value)
     except BaseException as error:
         return judge(held, task, error)
     finally:
         _end_copy(forks)
         running_job.set(None)
-
-
-def _called(task: AnyTask, context: Context[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return task.body(context, *args, **kwargs) if task.signature.takes_context else task.body(*args, **kwargs)
 
 
 _forks = 0

@@ -1,0 +1,200 @@
+"""Where tasks are defined and kept: the decorator `task`, and sets of tasks, of which every app has one."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Concatenate, ParamSpec, Protocol, overload
+
+from typing_extensions import TypeVar, Unpack
+
+from holdfast.context import Context
+from holdfast.errors import ConfigError, DuplicateTask
+from holdfast.model.options import JobOptions, OptionArguments
+from holdfast.model.text import check_name, shown
+from holdfast.task import Later, Task, Transaction, is_async
+
+P = ParamSpec("P")
+R = TypeVar("R")
+X = TypeVar("X")
+
+
+class _Anything:
+    """What only a first parameter of type `object` or Any takes, which is an argument and no context.
+
+    Type checkers cannot tell such a function's other parameters apart, so its calls are checked when they run.
+    """
+
+
+class TaskDecorator(Protocol):
+    """What `task(...)` with options answers."""
+
+    @overload
+    def __call__(self, function: Callable[Concatenate[_Anything, ...], Later[R]], /) -> Task[..., R, Later[R]]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[_Anything, ...], R], /) -> Task[..., R, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Context[X], P], Later[R]], /) -> Task[P, R, Later[R]]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Context[X], P], R], /) -> Task[P, R, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, Later[R]], /) -> Task[P, R, Later[R]]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+
+
+class TaskMaker:
+    """The decorator `task`, for whoever keeps tasks: a TaskSet, an app."""
+
+    def add(self, task: Task[Any, Any, Any]) -> None:
+        """Keep a task that was just defined; DuplicateTask where its name is taken."""
+        raise NotImplementedError
+
+    @overload
+    def task(self, function: Callable[Concatenate[_Anything, ...], Later[R]], /) -> Task[..., R, Later[R]]: ...
+    @overload
+    def task(self, function: Callable[Concatenate[_Anything, ...], R], /) -> Task[..., R, R]: ...
+    @overload
+    def task(self, function: Callable[Concatenate[Context[X], P], Later[R]], /) -> Task[P, R, Later[R]]: ...
+    @overload
+    def task(self, function: Callable[Concatenate[Context[X], P], R], /) -> Task[P, R, R]: ...
+    @overload
+    def task(self, function: Callable[P, Later[R]], /) -> Task[P, R, Later[R]]: ...
+    @overload
+    def task(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        aliases: Iterable[str] = (),
+        cpu: bool = False,
+        transaction: Transaction = None,
+        **options: Unpack[OptionArguments],
+    ) -> TaskDecorator: ...
+    def task(
+        self,
+        function: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        aliases: Iterable[str] = (),
+        cpu: bool = False,
+        transaction: Transaction = None,
+        **options: Unpack[OptionArguments],
+    ) -> Any:
+        """Make a task of a function: `@task`, or `@task(queue="mail", timeout="30s")`.
+
+        name: what jobs are stored under; the function's own name if not given.
+        aliases: old names under which jobs may still be waiting.
+        cpu: run the body, which must be a plain function, in a process of its own.
+        transaction: a function that opens a connection or session (True: one of our own), which the body finds as
+            `ctx.connection`: what it writes there and the end of its job are one commit.
+        options: defaults for the task's jobs, as `Task.using` takes them.
+
+        Raises DuplicateTask, ConfigError and InvalidOption.
+
+        >>> @tasks.task(queue="mail", retry=5)
+        ... def send_mail(to: str, subject: str) -> None: ...
+        """
+
+        def decorate(body: Callable[..., Any]) -> Task[Any, Any, Any]:
+            made = _define(body, name, aliases, cpu, JobOptions.of(options), transaction)
+            self.add(made)
+            return made
+
+        return decorate if function is None else decorate(function)
+
+
+class TaskSet(TaskMaker):
+    """Tasks defined apart from any app; `app.include(tasks)` takes them in.
+
+    >>> tasks = TaskSet()
+    >>> @tasks.task
+    ... def greet(name: str) -> str: ...
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task[Any, Any, Any]] = {}
+        self._names: dict[str, Task[Any, Any, Any]] = {}
+
+    def __iter__(self) -> Iterator[Task[Any, Any, Any]]:
+        return iter(self._tasks.values())
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def get(self, name: str) -> Task[Any, Any, Any] | None:
+        """The task of this name or alias, or None."""
+        return self._names.get(name)
+
+    def name_of(self, task: "Task[Any, Any, Any] | str") -> str:
+        """The name of a task given by itself, its name or an alias; ConfigError where the set has no such task."""
+        found = self.get(task.name if isinstance(task, Task) else task)
+        if found is None:
+            known = ", ".join(sorted(one.name for one in self)) or "none"
+            raise ConfigError(f"the app has no task {task!r}; it has {known}")
+        return found.name
+
+    def add(self, task: Task[Any, Any, Any]) -> None:
+        """Keep a task; DuplicateTask where its name or an alias belongs to another one."""
+        names = (task.name, *task.aliases)
+        for name in names:
+            there = self._names.get(name)
+            if there is not None and there is not task:
+                raise DuplicateTask(f"two tasks are named {shown(name)}: {_place(there)} and {_place(task)}")
+        self._names.update(dict.fromkeys(names, task))
+        self._tasks[task.name] = task
+
+    def include(self, tasks: "TaskSet") -> None:
+        """Take in all tasks of another set; DuplicateTask (and nothing is taken in) where a name is taken."""
+        trial = TaskSet()
+        for task in (*self, *tasks):
+            trial.add(task)
+        self._tasks, self._names = trial._tasks, trial._names
+
+
+def _define(
+    body: Callable[..., Any],
+    name: str | None,
+    aliases: Iterable[str],
+    cpu: bool,
+    options: JobOptions,
+    transaction: Transaction,
+) -> Task[Any, Any, Any]:
+    name = _check_body(body, name, cpu)
+    _check_transaction(body, name, cpu, transaction)
+    others = tuple(check_name(alias, "an alias") for alias in ((aliases,) if isinstance(aliases, str) else aliases))
+    return Task(body, name, others, cpu, options, transaction or None)
+
+
+def _check_transaction(body: Callable[..., Any], name: str, cpu: bool, transaction: object) -> None:
+    if not transaction:
+        return
+    if transaction is not True and not callable(transaction):
+        raise ConfigError(
+            f"transaction of task {name} must be True, or a function that opens a connection or session; "
+            f"not {shown(transaction)}"
+        )
+    if cpu:
+        raise ConfigError(f"task {name} runs in a process of its own, where it can have no transaction=")
+    if inspect.iscoroutinefunction(transaction) and not is_async(body):
+        raise ConfigError(f"task {name} is a plain function, and its transaction= must be awaited")
+
+
+def _check_body(body: object, name: str | None, cpu: bool) -> str:
+    given = shown(body)
+    if isinstance(body, Task):
+        raise ConfigError(f"{given} is a task already; app.include takes in the set it is in")
+    if not callable(body) or isinstance(body, type):
+        raise ConfigError(f"a task is made of a function, not of {given}")
+    if name is None:
+        name = str(getattr(body, "__name__", "<unnamed>"))
+        if name.startswith("<"):
+            raise ConfigError(f"a task is named after its function; give {given} a name= of its own")
+    if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+        raise ConfigError(f"task {name} is a generator function; a task returns its value")
+    if cpu and is_async(body):
+        raise ConfigError(f"task {name} is a coroutine function; cpu=True needs a plain one")
+    return check_name(name, "a task's name")
+
+
+def _place(task: Task[Any, Any, Any]) -> str:
+    return f"{getattr(task.body, '__module__', '?')}.{getattr(task.body, '__qualname__', task.name)}"
