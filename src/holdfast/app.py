@@ -2,43 +2,40 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from typing_extensions import Unpack
 
-from holdfast.bound import Bound
-from holdfast.client import Client, Job
+from holdfast.bound import Surface
+from holdfast.client import Client
 from holdfast.clock import Clock, DatabaseClock, instant
 from holdfast.config import DEFAULT_URL, SettingArguments, Settings
 from holdfast.errors import MisuseError
+from holdfast.executor import OwnTransactions
 from holdfast.hooks import Hooks
 from holdfast.ids import new_id
 from holdfast.leader.caretaker import Caretaker
 from holdfast.leader.duties import every
 from holdfast.leader.duties.every import Round
-from holdfast.management import Jobs
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
-from holdfast.model.tenant import Scope
 from holdfast.model.url import scrub
 from holdfast.storage.base import Store
 from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
 from holdfast.storage.ops.workers import unblock
-from holdfast.task import Call, Task
+from holdfast.task import Task
 from holdfast.taskset import TaskMaker, TaskSet
 from holdfast.worker.plan import Plan, Tasks, check_batch
 from holdfast.worker.tally import Report
 from holdfast.worker.until_told import on_loop, work_until_told
 from holdfast.worker.worker import DEFAULT_GRACE, Worker
 
-R = TypeVar("R")
 
-
-class Holdfast(Hooks, TaskMaker):
+class Holdfast(Surface, Hooks, TaskMaker):
     """Background jobs in one database.
 
     url: `sqlite:///app.db`, `sqlite:///:memory:` or `postgresql://…`, or a function that answers it; else
@@ -78,6 +75,7 @@ class Holdfast(Hooks, TaskMaker):
         self._settings = _before_use(self._given)
         self._bus.now = partial(instant, self._clock)
         self._client = Client(self._make_store, self._bus)
+        self._executor = OwnTransactions(self._client)
         self._set_log_level()
 
     def __repr__(self) -> str:
@@ -127,36 +125,7 @@ class Holdfast(Hooks, TaskMaker):
         """All tasks of this app."""
         return iter(tuple(self._tasks))
 
-    # Enqueueing
-
-    def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
-        """Store many jobs in one transaction, all or none; answers their handles in the same order.
-
-        >>> app.enqueue_many([send_mail.call(to, subject="news") for to in addresses])
-        """
-        return self.enqueue(tuple(calls))
-
-    async def aenqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
-        """`enqueue_many` for event loops."""
-        return await self.aenqueue(tuple(calls))
-
-    def enqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
-        """What `task.enqueue` comes to: store these calls, all or none."""
-        return Bound(self._open(), self._defaults, self._enqueue_wraps).enqueue(calls)
-
-    async def aenqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
-        """What `task.aenqueue` comes to."""
-        return await Bound(self._open(), self._defaults, self._enqueue_wraps).aenqueue(calls)
-
-    def bind(self, connection: Any) -> Bound:
-        """This app within the transaction that is open on `connection`, which stays the caller's to commit.
-
-        connection: a sqlite3, psycopg, asyncpg or aiosqlite connection, a SQLAlchemy Session, AsyncSession,
-            Connection or AsyncConnection on one of these, or Django's. InvalidOption for anything else.
-
-        >>> app.bind(session).enqueue_many([send_mail.call(to, subject="news") for to in addresses])
-        """
-        return Bound(self._open(), self._defaults, self._enqueue_wraps).bind(connection)
+    # Transactions of our own
 
     def transaction(self) -> AbstractContextManager[Any]:
         """A transaction on a connection of our own (psycopg's or sqlite3's), for SQL of yours and jobs beside it:
@@ -173,11 +142,6 @@ class Holdfast(Hooks, TaskMaker):
     def atransaction(self) -> AbstractAsyncContextManager[Any]:
         """`transaction` for event loops: an asynchronous psycopg connection, or on SQLite the same one as there."""
         return atransaction(self.store.desk)
-
-    @property
-    def jobs(self) -> Jobs:
-        """Reading jobs: `app.jobs.get(id)`, `app.jobs.list(state="failed")`."""
-        return Jobs(self._open(), Scope())
 
     # Working
 

@@ -1,44 +1,50 @@
-"""Enqueueing: what an app does with calls, in a transaction of its own or in the caller's."""
+"""What an app does with jobs, in transactions of its own or in the caller's: the same surface over an executor."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from holdfast.client import Client, Job
 from holdfast.errors import InvalidOption, MisuseError
+from holdfast.executor import CallersTransaction, Executor
+from holdfast.management import Jobs
 from holdfast.model.job import NewJob
-from holdfast.model.options import JobOptions
+from holdfast.model.options import NO_OPTIONS, JobOptions
 from holdfast.model.tenant import Scope
 from holdfast.model.text import shown
-from holdfast.storage.borrow import Borrowed
-from holdfast.storage.ops.jobs import enqueue
 from holdfast.task import Call, to_new_job
 
 R = TypeVar("R")
 
 
-class Bound:
-    """Stores jobs, each call in a transaction of its own, or after `bind` all in the caller's."""
+class Surface:
+    """Enqueueing and managing: what an app and `app.bind(connection)` have in common.
 
-    def __init__(
-        self, client: Client, defaults: JobOptions, wraps: tuple[Callable[[NewJob], NewJob], ...] = ()
-    ) -> None:
-        self._client = client
-        self._defaults = defaults
-        self._wraps = wraps
-        self._connection: Any = None
-        self._borrowed: Borrowed | None = None
+    A property or verb that is written here, over `_executor`, is had by both.
+    """
+
+    _executor: Executor
+    _defaults: JobOptions = NO_OPTIONS
+    _enqueue_wraps: tuple[Callable[[NewJob], NewJob], ...] = ()
+    _connection: Any = None
+    """The caller's, where all is done in its transaction."""
 
     def bind(self, connection: Any) -> "Bound":
-        """The same within the transaction on `connection`; InvalidOption where that is nothing we know."""
-        other = Bound(self._client, self._defaults, self._wraps)
-        other._connection = connection
-        other._borrowed = self._client.store.borrow(connection)
-        return other
+        """This app within the transaction that is open on `connection`, which stays the caller's to commit: it
+        enqueues and manages there, `app.bind(connection).jobs.cancel(id)`.
 
-    def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
-        """Store many jobs, all or none; answers their handles in the same order.
+        connection: a sqlite3, psycopg, asyncpg or aiosqlite connection, a SQLAlchemy Session, AsyncSession,
+            Connection or AsyncConnection on one of these, or Django's. InvalidOption for anything else.
 
         >>> app.bind(session).enqueue_many([send_mail.call(to, subject="news") for to in addresses])
+        """
+        return Bound(self._executor.client, connection, self._defaults, self._enqueue_wraps)
+
+    # Enqueueing
+
+    def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
+        """Store many jobs in one transaction, all or none; answers their handles in the same order.
+
+        >>> app.enqueue_many([send_mail.call(to, subject="news") for to in addresses])
         """
         return self.enqueue(tuple(calls))
 
@@ -49,20 +55,23 @@ class Bound:
     def enqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.enqueue` comes to: store these calls, all or none."""
         new = self._new(calls)
-        if self._borrowed is None:
-            self._client.enqueue(new, Scope())
-        elif new:
-            self._borrowed.run(enqueue(new, Scope()))
+        self._executor.enqueue(new, Scope())
         return self._handles(new, calls)
 
     async def aenqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.aenqueue` comes to."""
         new = self._new(calls)
-        if self._borrowed is None:
-            await self._client.aenqueue(new, Scope())
-        elif new:
-            await self._borrowed.arun(enqueue(new, Scope()))
+        await self._executor.aenqueue(new, Scope())
         return self._handles(new, calls)
+
+    # Managing
+
+    @property
+    def jobs(self) -> Jobs:
+        """Jobs one by one and in pages: `app.jobs.get(id)`, `app.jobs.list(state="failed")`, `app.jobs.cancel(id)`."""
+        return Jobs(self._executor, Scope())
+
+    # How
 
     def _new(self, calls: Sequence[Call[Any]]) -> list[NewJob]:
         for call in calls:
@@ -72,15 +81,36 @@ class Bound:
                     "stores many jobs in one transaction of yours"
                 )
         new = [to_new_job(call, self._defaults) for call in calls]
-        for wrap in self._wraps:
+        for wrap in self._enqueue_wraps:
             new = [_kept(wrap(one), wrap) for one in new]
         return new
 
     def _handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
+        client = self._executor.client
         return [
-            Job(self._client, job.id, call.task.signature.load_result, Scope(job.tenant))
+            Job(client, job.id, call.task.signature.load_result, Scope(job.tenant))
             for job, call in zip(new, calls, strict=True)
         ]
+
+
+class Bound(Surface):
+    """An app within the transaction of a caller's connection: what `app.bind(connection)` answers.
+
+    Nothing is begun, committed or rolled back for you, nobody is woken before your commit, and no events are told.
+    Handles of jobs read by themselves, and find a job once it is committed; `jobs` here sees what the transaction sees.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        connection: Any,
+        defaults: JobOptions = NO_OPTIONS,
+        wraps: tuple[Callable[[NewJob], NewJob], ...] = (),
+    ) -> None:
+        self._executor = CallersTransaction(client, connection)
+        self._connection = connection
+        self._defaults = defaults
+        self._enqueue_wraps = wraps
 
 
 def _kept(new: object, wrap: Callable[[NewJob], NewJob]) -> NewJob:

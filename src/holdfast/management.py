@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, overload
 
-from holdfast.client import Client
 from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, WrongState
+from holdfast.executor import Executor
 from holdfast.ids import check_id
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.job import JobRecord, JobState
@@ -26,6 +26,7 @@ from holdfast.task import Task
 R = TypeVar("R")
 Answers: TypeAlias = list[Answer]  # named out here: in the class, `list` is a verb
 Entries: TypeAlias = list[LogEntry]
+Answered: TypeAlias = list[JobRecord | inspect.Gone | None]
 MOST_LISTED = 1000
 BUSY_FOR = 5.0
 """Seconds a verb waits for a row that somebody's transaction has locked."""
@@ -55,8 +56,8 @@ class Page(Sequence[JobRecord]):
 class Jobs:
     """The jobs of one app. Each verb has a twin for event loops: `cancel` and `acancel`."""
 
-    def __init__(self, client: Client, scope: Scope) -> None:
-        self._client = client
+    def __init__(self, executor: Executor, scope: Scope) -> None:
+        self._executor = executor
         self._scope = scope
 
     # Reading
@@ -67,11 +68,11 @@ class Jobs:
         >>> app.jobs.get(job.id).state
         <JobState.SUCCEEDED: 'succeeded'>
         """
-        return self._client.get(check_id(id), self._scope)
+        return _there(self._run(inspect.get([check_id(id)], self._scope), "read"))
 
     async def aget(self, id: str) -> JobRecord | None:
         """`get` for event loops."""
-        return await self._client.aget(check_id(id), self._scope)
+        return _there(await self._arun(inspect.get([check_id(id)], self._scope), "read"))
 
     def list(
         self,
@@ -132,13 +133,13 @@ class Jobs:
         >>> app.jobs.cancel(job.id).state
         <JobState.CANCELLED: 'cancelled'>
         """
-        before = self.get(id)
+        before = self._before(id)
         answer = self._persist(manage.cancel([check_id(id)], self._scope))[0]
         return self._done(id, "cancel", answer, self._ended(before, CANCELLED) if answer is Answer.DONE else before)
 
     async def acancel(self, id: str) -> JobRecord:
         """`cancel` for event loops."""
-        before = await self.aget(id)
+        before = await self._abefore(id)
         answer = (await self._apersist(manage.cancel([check_id(id)], self._scope)))[0]
         ended = self._ended(before, CANCELLED) if answer is Answer.DONE else before
         return await self._adone(id, "cancel", answer, ended)
@@ -163,16 +164,16 @@ class Jobs:
         Answers what was removed.
         Raises JobNotFound.
         """
-        record = self._known(id, self.get(id))
+        record = self._known(id, self._before(id))
         self._judge(id, "delete", record, self._persist(manage.delete([record.id], self._scope))[0])
-        self._client.bus.tell("job.deleted", job=record, queue=record.queue, task=record.task)
+        self._executor.tell("job.deleted", record)
         return record
 
     async def adelete(self, id: str) -> JobRecord:
         """`delete` for event loops."""
-        record = self._known(id, await self.aget(id))
+        record = self._known(id, await self._abefore(id))
         self._judge(id, "delete", record, (await self._apersist(manage.delete([record.id], self._scope)))[0])
-        self._client.bus.tell("job.deleted", job=record, queue=record.queue, task=record.task)
+        self._executor.tell("job.deleted", record)
         return record
 
     def resolve(self, id: str, result: Any = None) -> JobRecord:
@@ -197,10 +198,16 @@ class Jobs:
     # How
 
     def _run(self, op: Op[R], lane: str = "write") -> R:
-        return self._client.store.run(op, lane)
+        return self._executor.run(op, lane)
 
     async def _arun(self, op: Op[R], lane: str = "write") -> R:
-        return await self._client.store.arun(op, lane)
+        return await self._executor.arun(op, lane)
+
+    def _before(self, id: str) -> JobRecord | None:
+        return _there(self._executor.before(inspect.get([check_id(id)], self._scope)))
+
+    async def _abefore(self, id: str) -> JobRecord | None:
+        return _there(await self._executor.abefore(inspect.get([check_id(id)], self._scope)))
 
     def _persist(self, op: Op[Answers]) -> Answers:
         """Run it until no row is locked by somebody else."""
@@ -222,17 +229,17 @@ class Jobs:
             await asyncio.sleep(0.02)
 
     def _settle(self, id: str, verb: str, verdict: Finish) -> JobRecord:
-        before = self.get(id)
+        before = self._before(id)
         answer = self._persist(manage.settle(check_id(id), self._scope, verdict))[0]
         return self._done(id, verb, answer, self._ended(before, verdict))
 
     async def _asettle(self, id: str, verb: str, verdict: Finish) -> JobRecord:
-        before = await self.aget(id)
+        before = await self._abefore(id)
         answer = (await self._apersist(manage.settle(check_id(id), self._scope, verdict)))[0]
         return await self._adone(id, verb, answer, self._ended(before, verdict))
 
     def _ended(self, before: JobRecord | None, verdict: Finish) -> JobRecord | None:
-        return _after(before, verdict, self._client.bus.now())
+        return _after(before, verdict, self._executor.now())
 
     def _done(self, id: str, verb: str, answer: Answer, removed: JobRecord | None = None) -> JobRecord:
         """`removed`: what to answer for a job that ended and is kept for no time."""
@@ -259,9 +266,9 @@ class Jobs:
     def _tell(self, verb: str, record: JobRecord) -> None:
         names = TOLD.get(verb, ())
         for name in names:
-            self._client.bus.tell(name, job=record, queue=record.queue, task=record.task)
+            self._executor.tell(name, record)
         if "job.finished" in names:
-            self._client.ended()
+            self._executor.ended()
 
 
 TAKES = {
@@ -277,6 +284,10 @@ TOLD = {
     "resolve": ("job.succeeded", "job.finished"),
     "fail": ("job.failed", "job.finished"),
 }
+
+
+def _there(found: Answered) -> JobRecord | None:
+    return found[0] if isinstance(found[0], JobRecord) else None
 
 
 def _resolved(result: Any) -> Finish:

@@ -7,7 +7,7 @@ from typing import Any
 from holdfast.errors import MisuseError
 from holdfast.storage.announce import Ring, ring_all, session_committed, tell
 from holdfast.storage.drivers import driver_connection
-from holdfast.storage.lender import ENDED, AsyncLender, Lender, Lent
+from holdfast.storage.lender import AWAIT, ENDED, AsyncLender, Lender, Lent
 
 
 class Lasting:
@@ -91,7 +91,10 @@ class AlchemyConnection(Lender):
 
     def lend(self) -> Lent:
         if self.given.dialect.is_async:
-            raise MisuseError("this session or connection belongs to an async engine: await aenqueue with that one")
+            raise MisuseError(
+                "this session or connection belongs to an async engine: give the AsyncSession or AsyncConnection that "
+                f"it is the inner part of, and {AWAIT}"
+            )
         if not self.given.in_transaction():
             self.given.begin()
         return driver_connection(self.given.connection.driver_connection)

@@ -5,13 +5,20 @@ committed or rolled back here, and nobody is woken before its commit.
 """
 
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from typing import Any, Protocol, TypeVar
 
 from holdfast.errors import ConfigError, MisuseError
 from holdfast.storage.announce import announced, announcing
 from holdfast.storage.base import drive
-from holdfast.storage.lender import Lender, Lent
+from holdfast.storage.lender import AWAIT, Lender, Lent
 from holdfast.storage.lenders import recognise
 from holdfast.storage.looks import Looks
 from holdfast.storage.op import Op, Row, Statement
@@ -26,6 +33,16 @@ class Account(Protocol):
         """Refuse a connection that is closed, or to another database than the app's."""
         ...
 
+    def whole(self) -> AbstractContextManager[object]:
+        """What is executed meanwhile is in one transaction: the open one, the one that such a connection begins by
+        itself, or else one for this alone."""
+        ...
+
+    def reserve(self) -> None:
+        """What is read from here on stays true until it is written: a transaction of SQLite's that reads first may
+        be refused its write."""
+        ...
+
     def execute(self, name: str, rows: Sequence[Row]) -> list[Row]: ...
     def inside(self) -> bool:
         """Whether a transaction is open on it."""
@@ -36,6 +53,8 @@ class AsyncAccount(Protocol):
     """The same for a connection that is awaited."""
 
     async def check(self) -> None: ...
+    def whole(self) -> AbstractAsyncContextManager[object]: ...
+    async def reserve(self) -> None: ...
     async def execute(self, name: str, rows: Sequence[Row]) -> list[Row]: ...
     async def inside(self) -> bool: ...
 
@@ -77,30 +96,39 @@ class Borrowed:
         self._desk = desk
         self._lender = given if isinstance(given, Lender) else recognise(given)
 
-    def run(self, op: Op[R]) -> R:
-        """Do it in the transaction that is open there; without one it is committed at once."""
-        return self._run(self._lender.lend(), op)
+    def run(self, op: Op[R], changes_follow: bool = False) -> R:
+        """Do it in the transaction that is open there; without one it is committed at once.
 
-    def _run(self, lent: Lent, op: Op[R]) -> R:
+        changes_follow: it reads, and in the same transaction, where there is one, there will be written.
+        """
+        return self._run(self._lender.lend(), op, changes_follow)
+
+    def _run(self, lent: Lent, op: Op[R], changes_follow: bool) -> R:
         account = self._desk.account(lent)
         if account is None:
             raise _refusal(lent)
         account.check()
-        answer = drive(account, op.steps(False))
+        if changes_follow:
+            account.reserve()
+        with nullcontext() if op.single else account.whole():
+            answer = drive(account, op.steps(False))
         if op.wakes:
             self._announce(account.inside())
         return answer
 
-    async def arun(self, op: Op[R]) -> R:
+    async def arun(self, op: Op[R], changes_follow: bool = False) -> R:
         """The same where the connection is awaited; a synchronous one is used here and now."""
         if not self._lender.awaits:
-            return self.run(op)
+            return self.run(op, changes_follow)
         lent = await self._lender.alend()
         account = self._desk.async_account(lent)
         if account is None:
-            return self._run(lent, op)
+            return self._run(lent, op, changes_follow)
         await account.check()
-        answer = await adrive(account, op.steps(False))
+        if changes_follow:
+            await account.reserve()
+        async with nullcontext() if op.single else account.whole():
+            answer = await adrive(account, op.steps(False))
         if op.wakes:
             self._announce(await account.inside())
         return answer
@@ -120,7 +148,7 @@ class Borrowed:
 
 def _refusal(lent: Lent) -> Exception:
     if lent.driver in ("psycopg async", "asyncpg", "aiosqlite"):
-        return MisuseError(f"a connection of {lent.driver} is asynchronous: await aenqueue with it")
+        return MisuseError(f"a connection of {lent.driver} is asynchronous: {AWAIT}")
     return ConfigError(f"the connection is one of {lent.driver}, and this app's jobs are in another kind of database")
 
 

@@ -11,6 +11,8 @@ WORKS = (
     "Connection or AsyncConnection on one of these drivers; or Django's django.db.connection"
 )
 
+AWAIT = "await the verb that begins with a, such as aenqueue or jobs.acancel"
+
 ENDED = (
     "the body ended its own transaction, so that its effects and its end are not one commit: leave commit and close "
     "to the worker, and use savepoints within"
@@ -37,7 +39,7 @@ class Lender:
         self.given = given
 
     def lend(self) -> Lent:
-        raise MisuseError(f"{named(self.given)} is asynchronous: await task.using(connection=…).aenqueue(…)")
+        raise MisuseError(f"{named(self.given)} is asynchronous: {AWAIT}")
 
     async def alend(self) -> Lent:
         return self.lend()

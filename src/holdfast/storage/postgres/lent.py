@@ -1,7 +1,7 @@
 """Connections that callers lend: psycopg's, sync and async, and asyncpg's. SQL and its numbered values are the same."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 from weakref import WeakSet
 
@@ -105,6 +105,17 @@ class PsycopgAccount:
         found = self.execute("installation", [()]) if there == (True,) else []
         self._desk.get_to_know(self._raw, found[0][0] if found else None)
 
+    @contextmanager
+    def whole(self) -> Generator[None]:
+        try:
+            with nullcontext() if self.inside() else self._raw.transaction():
+                yield
+        except psycopg.Error as error:
+            raise _plain(error) from error
+
+    def reserve(self) -> None:
+        """Not here: a row that was read is looked at again under its lock."""
+
     def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
         try:
             if len(rows) > CHUNK and not self.inside():
@@ -115,7 +126,7 @@ class PsycopgAccount:
             raise _plain(lost.cause) from lost.cause
 
     def inside(self) -> bool:
-        return not self._raw.autocommit or self._raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+        return _inside(self._raw)
 
 
 class AsyncPsycopgAccount:
@@ -131,6 +142,17 @@ class AsyncPsycopgAccount:
         found = await self.execute("installation", [()]) if there == [(True,)] else []
         self._desk.get_to_know(self._raw, found[0][0] if found else None)
 
+    @asynccontextmanager
+    async def whole(self) -> AsyncGenerator[None]:
+        try:
+            async with nullcontext() if _inside(self._raw) else self._raw.transaction():
+                yield
+        except psycopg.Error as error:
+            raise _plain(error) from error
+
+    async def reserve(self) -> None:
+        """Not here."""
+
     async def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
         statement = self._desk.statements[name]
         if len(rows) > CHUNK and not await self.inside():
@@ -139,7 +161,7 @@ class AsyncPsycopgAccount:
         return await _run_chunks(statement, rows, self._desk.now(), self._fetch, literal)
 
     async def inside(self) -> bool:
-        return not self._raw.autocommit or self._raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+        return _inside(self._raw)
 
     async def _fetch(self, text: str, values: list[Any]) -> list[Row]:
         cursor = psycopg.AsyncRawCursor(self._raw, row_factory=tuple_row)
@@ -168,6 +190,19 @@ class AsyncpgAccount:
         found = await self.execute("installation", [()]) if there == [(True,)] else []
         self._desk.get_to_know(self._key, found[0][0] if found else None)
 
+    @asynccontextmanager
+    async def whole(self) -> AsyncGenerator[None]:
+        try:
+            async with nullcontext() if self._raw.is_in_transaction() else self._raw.transaction():
+                yield
+        except errors.HoldfastError:
+            raise
+        except Exception as error:
+            raise _from_asyncpg(error) from error
+
+    async def reserve(self) -> None:
+        """Not here."""
+
     async def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
         statement = self._desk.statements[name]
         if len(rows) > CHUNK and not await self.inside():
@@ -183,6 +218,10 @@ class AsyncpgAccount:
             return [tuple(row) for row in await self._raw.fetch(text, *values)]
         except Exception as error:
             raise _from_asyncpg(error) from error
+
+
+def _inside(raw: "psycopg.Connection[Any] | psycopg.AsyncConnection[Any]") -> bool:
+    return not raw.autocommit or raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
 
 
 async def _run_chunks(

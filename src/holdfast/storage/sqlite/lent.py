@@ -4,9 +4,10 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,13 +88,39 @@ class Sqlite3Account:
         elif not file or not os.path.samefile(file, path):
             raise errors.ConfigError(f"the connection is to another database than the app's: {file or 'in memory'}")
 
-    def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
+    @contextmanager
+    def whole(self) -> Generator[None]:
+        """All of it or nothing: a failure leaves the caller's transaction as it was before."""
+        cursor = self._cursor()
+        began = not self._raw.in_transaction
+        with _told():
+            cursor.execute("begin immediate" if began else "savepoint holdfast_whole")
         try:
+            with _told():
+                if not began:
+                    self.reserve()
+                yield
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite has undone all by itself
+                cursor.execute("rollback" if began else "rollback to holdfast_whole")
+                if not began:
+                    cursor.execute("release holdfast_whole")
+            raise
+        with _told():
+            if not began:
+                cursor.execute("release holdfast_whole")
+            elif self._commits():
+                cursor.execute("commit")
+
+    def reserve(self) -> None:
+        """By a write of nothing, which waits for the one writer's place as the connection's timeout says."""
+        if self._raw.in_transaction:
+            with _told():
+                self._cursor().execute("delete from holdfast_meta where name is null")
+
+    def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
+        with _told():
             return self._execute(name, rows)
-        except ConnectionLost as lost:
-            raise _plain(translated(lost.cause)) from lost.cause
-        except sqlite3.Error as error:
-            raise _plain(translated(error)) from error
 
     def inside(self) -> bool:
         return self._raw.in_transaction
@@ -134,9 +161,28 @@ class Sqlite3Account:
         except BaseException:
             cursor.execute("rollback")
             raise
-        if self._raw.isolation_level is None or getattr(self._raw, "autocommit", None) is True:
+        if self._commits():
             cursor.execute("commit")
         return answer
+
+    def _commits(self) -> bool:
+        """Whether the connection is one that begins no transaction by itself."""
+        return self._raw.isolation_level is None or getattr(self._raw, "autocommit", None) is True
+
+
+def _leave(within: ExitStack, error: BaseException, account: Sqlite3Account) -> None:
+    within.__exit__(type(error), error, error.__traceback__)
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Errors of the driver become ours."""
+    try:
+        yield
+    except ConnectionLost as lost:
+        raise _plain(translated(lost.cause)) from lost.cause
+    except sqlite3.Error as error:
+        raise _plain(translated(error)) from error
 
 
 class AiosqliteAccount:
@@ -148,6 +194,20 @@ class AiosqliteAccount:
 
     async def check(self) -> None:
         await self._there(lambda account: account.check())
+
+    @asynccontextmanager
+    async def whole(self) -> AsyncGenerator[None]:
+        within = ExitStack()
+        await self._there(lambda account: within.enter_context(account.whole()))
+        try:
+            yield
+        except BaseException as error:
+            await self._there(partial(_leave, within, error))
+            raise
+        await self._there(lambda _: within.close())
+
+    async def reserve(self) -> None:
+        await self._there(lambda account: account.reserve())
 
     async def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
         return await self._there(lambda account: account.execute(name, rows))

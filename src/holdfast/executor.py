@@ -1,0 +1,122 @@
+"""Where operations are done: each in a transaction of its own, or all in one that belongs to the caller.
+
+Whatever manages jobs, queues and the rest is written once, over an `Executor`, and so serves an app and
+`app.bind(connection)` alike.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from holdfast.client import Client
+from holdfast.model.job import JobRecord, NewJob
+from holdfast.model.tenant import Scope
+from holdfast.storage.borrow import Borrowed
+from holdfast.storage.op import Op
+from holdfast.storage.ops.jobs import enqueue
+
+R = TypeVar("R")
+
+
+class Executor(Protocol):
+    """Runs operations, and tells of what has become true by them."""
+
+    client: Client
+    """What handles on jobs read with, in transactions of their own."""
+
+    def run(self, op: Op[R], lane: str = "write") -> R: ...
+    async def arun(self, op: Op[R], lane: str = "write") -> R: ...
+
+    def before(self, op: Op[R]) -> R:
+        """A read for the sake of a change that follows in the same call."""
+        ...
+
+    async def abefore(self, op: Op[R]) -> R: ...
+    def enqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+        """Store jobs, all or none."""
+        ...
+
+    async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None: ...
+    def tell(self, name: str, job: JobRecord | None = None, **what: Any) -> None:
+        """Give an event, if what it says is committed."""
+        ...
+
+    def ended(self) -> None:
+        """A job ended: whoever waits for one may look at once."""
+        ...
+
+    def now(self) -> datetime: ...
+
+
+class OwnTransactions:
+    """Each operation is committed when its answer comes."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def run(self, op: Op[R], lane: str = "write") -> R:
+        return self.client.store.run(op, lane)
+
+    async def arun(self, op: Op[R], lane: str = "write") -> R:
+        return await self.client.store.arun(op, lane)
+
+    def before(self, op: Op[R]) -> R:
+        return self.client.store.run(op, "read")
+
+    async def abefore(self, op: Op[R]) -> R:
+        return await self.client.store.arun(op, "read")
+
+    def enqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+        self.client.enqueue(new, scope)
+
+    async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+        await self.client.aenqueue(new, scope)
+
+    def tell(self, name: str, job: JobRecord | None = None, **what: Any) -> None:
+        if job is not None:
+            what.update(job=job, queue=job.queue, task=job.task)
+        self.client.bus.tell(name, **what)
+
+    def ended(self) -> None:
+        self.client.ended()
+
+    def now(self) -> datetime:
+        return self.client.bus.now()
+
+
+class CallersTransaction:
+    """All operations are in the transaction that is open on a connection of the caller's. Nothing is told: whether
+    it is committed, and when, is not ours to know."""
+
+    def __init__(self, client: Client, connection: Any) -> None:
+        self.client = client
+        self._borrowed: Borrowed = client.store.borrow(connection)
+
+    def run(self, op: Op[R], lane: str = "write") -> R:
+        return self._borrowed.run(op)
+
+    async def arun(self, op: Op[R], lane: str = "write") -> R:
+        return await self._borrowed.arun(op)
+
+    def before(self, op: Op[R]) -> R:
+        return self._borrowed.run(op, changes_follow=True)
+
+    async def abefore(self, op: Op[R]) -> R:
+        return await self._borrowed.arun(op, changes_follow=True)
+
+    def enqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+        if new:
+            self._borrowed.run(enqueue(new, scope))
+
+    async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+        if new:
+            await self._borrowed.arun(enqueue(new, scope))
+
+    def tell(self, name: str, job: JobRecord | None = None, **what: Any) -> None:
+        """Not here."""
+
+    def ended(self) -> None:
+        """Nor this."""
+
+    def now(self) -> datetime:
+        return self.client.bus.now()
