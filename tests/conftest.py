@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.pooler import Pooler, PoolerUnavailable
 
 from holdfast.testing.cluster import Cluster, Server, obtain_server
 
@@ -19,7 +20,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         backend = getattr(getattr(item, "callspec", None), "params", {}).get("database_url")
-        if backend == "postgres" or {"postgres_url", "cluster", "own_cluster"} & set(fixtures):
+        if backend == "postgres" or {"postgres_url", "cluster", "own_cluster", "pooler"} & set(fixtures):
             item.add_marker("postgres")
         if not CHAOS and item.get_closest_marker("chaos"):
             dropped.append(item)
@@ -35,6 +36,27 @@ def cluster() -> Iterator[Server]:
         pytest.skip("HOLDFAST_SKIP_POSTGRES is set")
     with obtain_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pooler(cluster: Server) -> Iterator[Pooler]:
+    """PgBouncer in transaction mode in front of that server, with two connections to each database."""
+    try:
+        pooler = Pooler(cluster.url())
+    except PoolerUnavailable as error:
+        pytest.skip(f"PGBOUNCER: {error}")
+    with pooler:
+        yield pooler
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What could not be tested for want of a program is said where nobody overlooks it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    missing = [report for report in skipped if "PGBOUNCER: " in str(report.longrepr)]
+    if missing:
+        reason = str(missing[0].longrepr[-1]).partition("PGBOUNCER: ")[2]
+        terminalreporter.section("NOT TESTED: PgBouncer", sep="!", red=True, bold=True)
+        terminalreporter.write_line(f"{len(missing)} tests behind a pooler did not run: {reason}", red=True)
 
 
 @pytest.fixture

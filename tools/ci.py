@@ -38,6 +38,8 @@ def main(names: list[str]) -> int:
         began = time.monotonic()
         results.append((name, run_part(name), time.monotonic() - began))
     print_table(results)
+    if "tests" in (names or PARTS):
+        print_missing()
     return 1 if any(outcome == "FAILED" for _, outcome, _ in results) else 0
 
 
@@ -68,6 +70,14 @@ def print_table(results: list[tuple[str, str, float]]) -> None:
     for name, outcome, seconds in results:
         print(f"  {name:<9} {outcome:<8} {seconds:7.1f}")
     print(f"  {'all':<9} {'':<8} {sum(seconds for *_, seconds in results):7.1f}", flush=True)
+
+
+def print_missing() -> None:
+    """Programs that the tests would have used and did not find."""
+    finder = [sys.executable, "-P", str(ROOT / "tests" / "pooler.py")]
+    found = subprocess.run(finder, capture_output=True, text=True, check=False)
+    if found.returncode:
+        print(f"\n  !! NOT TESTED: PgBouncer. {found.stderr.strip()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def main() -> int:
             installer = make_environment()
             step("dependencies and holdfast (%s)" % installer.name, installer.install_project)
             step("PostgreSQL server programs", lambda: ensure_server(installer))
+            step("PgBouncer", ensure_pooler)
         except StepFailed as failure:
             print("\nmake venv: %s" % failure, file=sys.stderr)
             return 1
@@ -93,7 +94,8 @@ def run(*command, **options) -> str:
     """Run a command; its output is kept and shown only if it fails."""
     command = [str(part) for part in command]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, **options)
+        options = {"cwd": ROOT, **options}
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
     except OSError as error:
         raise StepFailed("%s: %s" % (command[0], error)) from error
     if done.returncode:
@@ -243,6 +245,52 @@ def ensure_server(installer) -> str:
         return run(*finder).strip()
     except StepFailed as failure:
         return "none found: tests on PostgreSQL will fail (%s)" % str(failure).strip().splitlines()[-1]
+
+
+def ensure_pooler() -> str:
+    """The tests behind a pooler need PgBouncer, which PyPI does not ship: the distribution's package is unpacked
+    into .venv, without installing it. A machine where that cannot be goes without, and the test run says so."""
+    finder = [PYTHON, "-P", ROOT / "tests/pooler.py"]
+    with contextlib.suppress(StepFailed):
+        return run(*finder).strip()
+    try:
+        unpack_pooler(VENV / "pgbouncer")
+        return run(*finder).strip()
+    except StepFailed as failure:
+        return "none found: nothing will be tested behind it (%s)" % str(failure).strip().splitlines()[-1]
+
+
+def unpack_pooler(folder: Path) -> None:
+    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
+        raise StepFailed("install pgbouncer: this machine has no apt-get to fetch it with")
+    try:
+        download_packages(folder)
+    except StepFailed:
+        if getattr(os, "geteuid", lambda: 1)() != 0:
+            raise
+        run("apt-get", "update")  # root can make up for lists that are old or not there
+        download_packages(folder)
+
+
+def download_packages(folder: Path) -> None:
+    """PgBouncer and those of its libraries that the machine lacks."""
+    shown = run("apt-cache", "show", "--no-all-versions", "pgbouncer")
+    needs = re.search(r"^Depends: (.*)$", shown, re.MULTILINE)
+    names = [re.split(r"[ :(|]", part.strip())[0] for part in (needs.group(1) if needs else "").split(",")]
+    missing = [name for name in names if name.startswith("lib") and not installed(name)]
+    with tempfile.TemporaryDirectory() as fetched:
+        done = run("apt-get", "download", "pgbouncer", *missing, cwd=fetched)
+        packages = sorted(Path(fetched).glob("*.deb"))
+        if not packages:
+            raise StepFailed("apt-get download brought nothing: %s" % done.strip())
+        for package in packages:
+            run("dpkg", "-x", package, folder)
+
+
+def installed(package: str) -> bool:
+    with contextlib.suppress(StepFailed):
+        return run("dpkg-query", "-W", "-f", "${db:Status-Status}", package).strip() == "installed"
+    return False
 
 
 # ---------------------------------------------------------------- pip's wheel without pip

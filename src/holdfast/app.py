@@ -46,8 +46,8 @@ class Holdfast(Surface, Hooks, TaskMaker):
     deps: a function, coroutine function or context manager that makes `ctx.deps`, once per worker process, or once per
         job with `deps_per_job=True`.
     defaults: options of all its jobs, below those of their tasks: `retry`, `timeout`, `keep_succeeded` …
-    settings: schema, migrate, log_level and the workers' queues, concurrency, poll_interval, lease and name,
-        each also by environment (`HOLDFAST_LEASE`) and pyproject.toml.
+    settings: schema, listen_url, migrate, log_level and the workers' queues, concurrency, poll_interval, lease and
+        name, each also by environment (`HOLDFAST_LEASE`) and pyproject.toml.
 
     Nothing is opened before the first use. Raises ConfigError for settings that cannot work.
 

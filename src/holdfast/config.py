@@ -21,6 +21,7 @@ from typing_extensions import TypedDict, Unpack
 from holdfast.errors import ConfigError, InvalidOption
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.text import check_name, shown
+from holdfast.model.url import SqliteUrl
 from holdfast.model.url import parse_url as parse_url
 
 DEFAULT_URL = "sqlite:///holdfast.db"
@@ -36,6 +37,7 @@ _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
 
 class _Arguments(TypedDict, total=False):
     schema: str | None
+    listen_url: str | Callable[[], str] | None
     migrate: bool | None
     log_level: str | None
     queues: Iterable[str] | Mapping[str, int | None] | None
@@ -64,6 +66,8 @@ class Settings:
 
     url: the database, `sqlite:///holdfast.db`; an argument may be a function that answers it.
     schema: the PostgreSQL schema of Holdfast's tables, a lower-case name of at most 63 bytes, "holdfast".
+    listen_url: where to hear of new work if `url` leads through a pooler: the server's own URL, or a function that
+        answers it; None: `url`.
     migrate: whether opening the database also migrates it; None: SQLite yes, PostgreSQL no.
     log_level: "debug", "info", "warning", "error" or "critical"; None: logging is left as it is.
     queues: the queues a worker serves, each with its share of slots or None; None: all queues.
@@ -78,6 +82,7 @@ class Settings:
 
     url: str = field(default=DEFAULT_URL, repr=False)
     schema: str = "holdfast"
+    listen_url: str | Callable[[], str] | None = field(default=None, repr=False)
     migrate: bool | None = None
     log_level: str | None = None
     queues: Mapping[str, int | None] | None = None
@@ -155,6 +160,18 @@ def _check_url(value: Any) -> str:
         raise ConfigError(f"a database URL must be text, not {type(url).__name__}")
     parse_url(url)
     return url
+
+
+def _check_listen_url(value: Any) -> str | Callable[[], str]:
+    """A function is asked at every opening, for the password may be another one by then."""
+    if callable(value):
+        return cast("Callable[[], str]", value)
+    if not isinstance(value, str):
+        raise ConfigError(f"a database URL must be text, not {type(value).__name__}")
+    url = parse_url(value)
+    if isinstance(url, SqliteUrl):
+        raise ConfigError("wake-ups are heard from PostgreSQL: give a postgresql:// URL")
+    return url.conninfo
 
 
 def _check_schema(value: Any) -> str:
@@ -253,6 +270,7 @@ def _check_memory(value: Any) -> int:
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "url": _check_url,
     "schema": _check_schema,
+    "listen_url": _check_listen_url,
     "migrate": _check_flag,
     "log_level": _check_level,
     "queues": _check_queues,

@@ -45,7 +45,8 @@ def open_store(
         found = source.CallableSource(connect)
     else:
         found = source.UrlSource(conninfo)
-    return PostgresStore(found, clock, settings.schema, bool(settings.migrate))
+    listen = None if settings.listen_url is None else source.UrlSource(settings.listen_url)
+    return PostgresStore(found, clock, settings.schema, bool(settings.migrate), listen)
 
 
 def _require_driver() -> None:

@@ -15,12 +15,14 @@ from psycopg import sql
 
 from holdfast.errors import HoldfastError
 from holdfast.storage.base import wake_all
-from holdfast.storage.postgres.source import Source
+from holdfast.storage.postgres.source import Source, direct
 
 log = logging.getLogger("holdfast.storage")
 
 APART = 0.01
 """Seconds between two notifications of one process: each takes a server-wide lock at its commit."""
+
+POLLED = "new work is polled for, unless listen_url= names a direct way to the server"
 
 
 def channel_of(schema: str) -> str:
@@ -75,10 +77,15 @@ class Notifier:
 
 
 class NotifyListener:
-    """Calls `wake` for each notification and after each new connection, since some may have been missed."""
+    """Calls `wake` for each notification and after each new connection, since some may have been missed.
 
-    def __init__(self, source: Source, channel: str, wake: Callable[[], None]) -> None:
+    trusted: the source was named for listening; any other is left where it turns out to lead through a pooler, which
+    would swallow every notification.
+    """
+
+    def __init__(self, source: Source, channel: str, wake: Callable[[], None], trusted: bool = False) -> None:
         self._source = source
+        self._trusted = trusted
         self._channel = channel
         self._wake = wake
         self._closing = threading.Event()
@@ -102,6 +109,10 @@ class NotifyListener:
     def _hear(self, connection: "psycopg.Connection[Any]") -> None:
         self._connection = connection
         try:
+            if not (self._trusted or direct(connection)):
+                self._closing.set()
+                log.warning("%s is behind a pooler, where wake-ups get lost: %s", self._source.where, POLLED)
+                return
             connection.execute(sql.SQL("listen {}").format(sql.Identifier(self._channel)))
             wake_all((self._wake,))
             while not self._closing.is_set():

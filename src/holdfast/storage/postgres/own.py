@@ -11,7 +11,7 @@ from holdfast import errors
 from holdfast.storage.drivers import AsyncPsycopg, Psycopg
 from holdfast.storage.lender import AsyncLender, Lent
 from holdfast.storage.postgres.session import translated
-from holdfast.storage.postgres.source import Source
+from holdfast.storage.postgres.source import Source, adirect, direct
 
 MOST = 8
 """Idle connections kept for the next transactions."""
@@ -36,6 +36,8 @@ class Spares:
             if self._idle:
                 return self._idle.pop(), True
         made = self._source.acquire()
+        if not (self._source.pooled or direct(made)):
+            made.prepare_threshold = None  # a pooler's next server process knows nothing of what was prepared
         self.made.add(made)
         return made, False
 
@@ -52,6 +54,8 @@ class Spares:
         if idle:
             return idle.pop(), True
         made = await self._source.aacquire()
+        if not await adirect(made):
+            made.prepare_threshold = None
         self.made.add(made)
         return made, False
 

@@ -43,6 +43,9 @@ serve others next, and is left alone."""
 BEGIN = "begin isolation level read committed"
 BEGIN_PINNED = "; ".join([BEGIN, *(f"set local {name} = '{value}'" for name, value in list(PINS.items())[1:])])
 """For connections that are not ours alone: the same for one transaction, in the same trip."""
+_EACH_LOCAL = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in list(PINS.items())[1:])
+PIN_LOCAL = f"select {_EACH_LOCAL}"
+"""The same as a single command: a pipeline takes no others."""
 
 
 class PostgresSession:
@@ -103,6 +106,8 @@ class PostgresSession:
                 found = self._send(text, values, in_doubt=not self._inside and not reads)
                 answer += [(row[0] + number * CHUNK, *row[1:]) for row in found] if number else found
             return answer
+        if len(runs) == 1 and psycopg.Pipeline.is_supported():
+            return self._send_whole(text, runs[0], reads)
         with guard(self):
             return self._execute(text, runs, reads)
 
@@ -134,6 +139,26 @@ class PostgresSession:
             return self._cursor.fetchall() if self._cursor.description is not None else []
         except psycopg.Error as error:
             raise self._translated(error, in_doubt) from error
+
+    def _send_whole(self, text: str, values: Sequence[Any], reads: bool) -> list[Row]:
+        """A transaction of one statement, with its beginning and its end in one trip instead of three."""
+        assert self._connection is not None
+        assert self._cursor is not None
+        connection, cursor = self._connection, self._cursor
+        self._inside = True
+        try:
+            with connection.pipeline():
+                connection.execute(BEGIN.encode(), prepare=False)
+                connection.execute(PIN_LOCAL.encode(), prepare=False)
+                cursor.execute(text.encode(), values, prepare=False)
+                connection.execute("commit", prepare=False)
+            self._inside = False
+            return cursor.fetchall() if cursor.description is not None else []
+        except psycopg.Error as error:
+            reason = self._translated(error, in_doubt=not reads)
+            if not isinstance(reason, ConnectionLost):
+                self.rollback()
+            raise reason from error
 
     def _command(self, text: str, in_doubt: bool = False) -> None:
         """Run what takes no values and answers nothing; several commands at once need the simple protocol."""

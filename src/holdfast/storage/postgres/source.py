@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from inspect import iscoroutinefunction
-from typing import Any, Protocol, TypeGuard
+from typing import Any, LiteralString, Protocol, TypeGuard
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -21,6 +21,24 @@ DEFAULTS: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
     "application_name": "holdfast",
 }
+
+
+_OWN_PROCESS: LiteralString = "select pg_catalog.pg_backend_pid()"
+
+
+def direct(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether the server process that was told of at the start is the one that serves this connection.
+
+    Behind a pooler it is not: what a session keeps (settings, prepared statements, LISTEN) is lost or left to others.
+    """
+    row = connection.execute(_OWN_PROCESS, prepare=False).fetchone()
+    return row is not None and row[0] == connection.info.backend_pid
+
+
+async def adirect(connection: "psycopg.AsyncConnection[Any]") -> bool:
+    """The same for event loops."""
+    row = await (await connection.execute(_OWN_PROCESS, prepare=False)).fetchone()
+    return row is not None and row[0] == connection.info.backend_pid
 
 
 class Source(Protocol):

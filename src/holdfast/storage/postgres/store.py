@@ -20,7 +20,7 @@ from holdfast.storage.op import Op, Row, Statement, one
 from holdfast.storage.ops.installation import installation
 from holdfast.storage.postgres.drop import drop
 from holdfast.storage.postgres.lent import PostgresDesk
-from holdfast.storage.postgres.listen import Notifier, NotifyListener, channel_of
+from holdfast.storage.postgres.listen import POLLED, Notifier, NotifyListener, channel_of
 from holdfast.storage.postgres.own import Spares
 from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translated
 from holdfast.storage.postgres.source import Source
@@ -32,10 +32,21 @@ OLDEST = 140000
 
 
 class PostgresStore:
-    """A connection per lane, each opened at first use: a producer holds one, a worker three and one to listen."""
+    """A connection per lane, each opened at first use: a producer holds one, a worker three and one to listen.
 
-    def __init__(self, source: Source, clock: Clock, schema: str = "holdfast", migrate: bool = False) -> None:
+    listen: where to listen, if not at `source`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        clock: Clock,
+        schema: str = "holdfast",
+        migrate: bool = False,
+        listen: Source | None = None,
+    ) -> None:
         self._source = source
+        self._listen = listen
         self._clock = clock
         self._schema = schema
         self._migrates = migrate
@@ -77,11 +88,13 @@ class PostgresStore:
 
     def listen(self, wake: Callable[[], None]) -> Listener:
         self._listeners.append(wake)
-        if self._source.listens:
-            return _Listening(self._listeners, wake, NotifyListener(self._source, self._channel, wake))
+        source = self._listen or self._source
+        if source.listens:
+            heard = NotifyListener(source, self._channel, wake, trusted=self._listen is not None)
+            return _Listening(self._listeners, wake, heard)
         if not self._told:
             self._told = True
-            log.warning("%s has too few connections to keep one for wake-ups: new work is polled for", self.where)
+            log.warning("%s has too few connections to keep one for wake-ups: %s", self.where, POLLED)
         return _Listening(self._listeners, wake, None)
 
     def migrate(self) -> list[str]:
@@ -202,14 +215,18 @@ def migrate(connection: "psycopg.Connection[Any]", schema: str) -> list[str]:
 
 @contextmanager
 def steady(connection: "psycopg.Connection[Any]") -> Generator[None, None, None]:
-    """Whatever the database's default: a statement that comes after a lock sees what the lock was waiting for."""
-    before = connection.isolation_level
+    """Whatever the database's default: a statement that comes after a lock sees what the lock was waiting for.
+
+    And nothing is prepared, for behind a pooler that fails."""
+    before, threshold = connection.isolation_level, connection.prepare_threshold
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    connection.prepare_threshold = None
     try:
         yield
     finally:
         if not connection.closed:
             connection.isolation_level = before
+            connection.prepare_threshold = threshold
 
 
 def lock_schema(connection: "psycopg.Connection[Any]", schema: str) -> None:
