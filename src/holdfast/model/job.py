@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from holdfast.model.jsontext import dump_json
 
@@ -31,8 +31,7 @@ class JobState(StrEnum):
 FINISHED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.STALLED})
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     """A validated request to run a task once: what `enqueue` stores. Durations are seconds, texts are JSON."""
 
     id: str
@@ -54,12 +53,14 @@ class NewJob:
     def with_metadata(self, **more: Any) -> "NewJob":
         """The same with these in its metadata as well; InvalidOption for what JSON cannot hold."""
         metadata = {**json.loads(self.metadata or "{}"), **more}
-        return replace(self, metadata=dump_json(metadata, "metadata"))
+        return self._replace(metadata=dump_json(metadata, "metadata"))
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedJob:
-    """A job under this worker's lease. `token` fences every write about it."""
+class ClaimedJob(NamedTuple):
+    """A job under this worker's lease. `token` fences every write about it.
+
+    A tuple like the others that are made once a job: a frozen dataclass of so many fields takes seven times as long.
+    """
 
     tenant: str
     id: str

@@ -5,7 +5,7 @@ picture in the docs is drawn from this table (`model/picture.py`).
 """
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from holdfast.model.job import JobState
 from holdfast.model.outcome import (
@@ -113,8 +113,7 @@ class Rules(Protocol):
     def keep_failed(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """The job ends: its row moves to history and stays there for `keep` seconds (0: only its id and token, 1 h)."""
 
     state: JobState
@@ -142,8 +141,8 @@ Verdict: TypeAlias = Finish | Requeue
 def decide(job: Attempted, outcome: Outcome, rules: Rules) -> Verdict:
     """What becomes of a running job whose attempt ended so."""
     match outcome:
-        case Succeeded(result):
-            return Finish(S.SUCCEEDED, rules.keep_succeeded, result=result)
+        case Succeeded():
+            return Finish(S.SUCCEEDED, rules.keep_succeeded, None, outcome.result)
         case TimedOut(error, _) if rules.on_timeout == "stall":
             return Finish(S.STALLED, rules.keep_failed, "timeout", error=error)
         case TimedOut(error, retry_in):

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Succeeded:
-    """The body returned; `result` is its JSON text."""
+    """The body returned; `result` is its JSON text. Not frozen, for it is made once a job."""
 
     result: str
 

@@ -41,7 +41,7 @@ LOCKED_TRIES = 250
 """How often, and how far apart, the end is tried while somebody else's transaction has the row locked: a renewal."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Committed(Succeeded):
     """The body returned, and `ending` is written already, in one commit with its effects."""
 

@@ -1,7 +1,6 @@
 """A job in this worker's hands, from claim to acknowledged ending."""
 
 import asyncio
-import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -17,34 +16,37 @@ if TYPE_CHECKING:
 
 Stop: TypeAlias = Literal["timeout", "lost", "shutdown", "cancel", "deadline"]
 
+NEVER = float("inf")
+
 
 class Holding:
     """What is known of it here. Times are monotonic seconds of this machine."""
 
-    __slots__ = (
-        "body", "claimed_at", "deadline_at", "effects", "extension", "fallback", "job", "lease", "leased_at",
-        "line_numbers", "noticed", "policy", "started_at", "stop", "stop_reason", "suspect", "written",
-    )  # fmt: skip
+    # Most jobs leave these as they are, and are spared writing them.
+    started_at: float | None = None
+    deadline_at = NEVER
+    extension = 0.0
+    fallback = NO_RETRY
+    lines = 0
+    """How many lines its body has logged."""
+    stop: Stop | None = None
+    stop_reason: str | None = None
+    noticed = False
+    """Its body looked (`ctx.cancelled`) and was told to stop: when it then returns, it has done so."""
+    written = False
+    effects: "Effects | None" = None
+    body: asyncio.Task[None] | None = None
+    suspect = False
 
     def __init__(self, job: ClaimedJob) -> None:
         self.job = job
         self.lease = Lease(job.tenant, job.id, job.token)
         self.policy = Policy.read(job.policy)
-        self.claimed_at = monotonic()
-        self.leased_at = self.claimed_at
-        self.started_at: float | None = None
-        self.deadline_at = float("inf") if job.deadline_in is None else self.claimed_at + job.deadline_in
-        self.extension = 0.0
-        self.fallback = NO_RETRY
-        self.line_numbers = itertools.count(1)
-        self.stop: Stop | None = None
-        self.stop_reason: str | None = None
-        self.noticed = False
-        """Its body looked (`ctx.cancelled`) and was told to stop: when it then returns, it has done so."""
-        self.written = False
-        self.effects: Effects | None = None
-        self.body: asyncio.Task[None] | None = None
-        self.suspect = job.crashes >= SUSPECT_CRASHES and self.policy.max_crashes is not None
+        self.claimed_at = self.leased_at = monotonic()
+        if job.deadline_in is not None:
+            self.deadline_at = self.claimed_at + job.deadline_in
+        if job.crashes >= SUSPECT_CRASHES:
+            self.suspect = self.policy.max_crashes is not None
 
     @property
     def order(self) -> tuple[int, Any, int]:
@@ -57,7 +59,7 @@ class Holding:
     def limit_at(self) -> float:
         """When the time limit of a started body is over; never, without one."""
         if self.job.timeout is None or self.started_at is None:
-            return float("inf")
+            return NEVER
         return self.started_at + self.job.timeout + self.extension
 
     def overdue_at(self) -> float:

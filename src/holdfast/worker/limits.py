@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from holdfast.clock import monotonic
-from holdfast.worker.holding import Holding, Stop
-
-NEVER = float("inf")
+from holdfast.worker.holding import NEVER, Holding, Stop
 
 
 class TimeLimits:
@@ -26,8 +24,9 @@ class TimeLimits:
 
     def watch(self, held: Holding) -> None:
         """A body began."""
-        if held.overdue_at() < self._alarm_at:
-            self._set_alarm(held.overdue_at())
+        overdue_at = held.overdue_at()
+        if overdue_at < self._alarm_at:
+            self._set_alarm(overdue_at)
 
     def close(self) -> None:
         if self._alarm is not None:

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, TypeAlias, get_args
 
@@ -239,7 +239,7 @@ class Child:
         self._runs += 1
         view = {each.name: getattr(context.job, each.name) for each in fields(context.job)}
         view["metadata"] = dict(view["metadata"])
-        job = {**asdict(held.job), "due": 0}  # each database has a type of its own for it
+        job = {**held.job._asdict(), "due": 0}  # each database has a type of its own for it
         self._send({"kind": "run", "run": self._runs, "job": job, "view": view, "place": place_of(task)})
         try:
             return self._follow(hear)

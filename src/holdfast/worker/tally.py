@@ -47,4 +47,4 @@ class Tally:
 def _name(verdict: Finish | Requeue) -> str:
     if isinstance(verdict, Requeue):
         return "left" if verdict.uncounted else "retried"
-    return "failed" if verdict.state in (JobState.FAILED, JobState.STALLED) else verdict.state.value
+    return "failed" if verdict.state is JobState.STALLED else verdict.state._value_

@@ -66,7 +66,8 @@ class Teller:
             self._progress[held] = text
 
     def line(self, held: Holding, level: str, message: str) -> None:
-        number = next(held.line_numbers)
+        with self._mutex:  # a body may speak from several threads
+            held.lines = number = held.lines + 1
         if number > MOST_LINES:
             return
         if number == MOST_LINES:

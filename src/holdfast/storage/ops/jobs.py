@@ -5,7 +5,7 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from holdfast.clock import to_micros
 from holdfast.model.job import ClaimedJob, NewJob
@@ -25,8 +25,7 @@ class Held(Enum):
     """Another claim has the job, or it is gone: nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The name of a claim: a job and the token that fences it."""
 
     tenant: str
@@ -117,8 +116,7 @@ def _order(job: ClaimedJob) -> tuple[int, Any, int]:
     return (-job.priority, job.due, job.seq)
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """A claim, what is to become of its job, and for how long the body ran (None: it never started)."""
 
     lease: Lease
