@@ -18,9 +18,11 @@ from holdfast.app import Holdfast
 from holdfast.client import Job
 from holdfast.context import Context
 from holdfast.model.event import Event
+from holdfast.model.inputs import Cache
 from holdfast.model.job import JobRecord, JobState, NewJob
 from holdfast.model.retry import Retry
 from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
+from holdfast.model.spacing import Spacing
 from holdfast.storage.open import migration_sql
 from holdfast.task import Call, Task
 from holdfast.taskset import TaskSet
@@ -29,6 +31,7 @@ from holdfast.worker.tally import Report
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cache",
     "Call",
     "Cancel",
     "Context",
@@ -43,6 +46,7 @@ __all__ = [
     "Retry",
     "RetryIn",
     "Snooze",
+    "Spacing",
     "Task",
     "TaskSet",
     "__version__",

@@ -71,7 +71,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
         self._given: dict[str, Any] = {**settings, "url": url}
         self._sources: dict[str, Any] = {"pool": pool, "engine": engine, "connect": connect}
         self._clock = clock or DatabaseClock()
-        self._defaults = JobOptions.of(defaults) if defaults else NO_OPTIONS
+        self._defaults = JobOptions.of_app(defaults) if defaults else NO_OPTIONS
         self._settings = _before_use(self._given)
         self._bus.now = partial(instant, self._clock)
         self._client = Client(self._make_store, self._bus)

@@ -9,8 +9,8 @@ import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeAlias
+from functools import partial, update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeAlias, cast
 
 from typing_extensions import TypeVar, Unpack
 
@@ -18,6 +18,7 @@ from holdfast.context import Context, JobView
 from holdfast.errors import InvalidOption, MisuseError
 from holdfast.ids import new_id
 from holdfast.model.codec import Signature
+from holdfast.model.conflict import Merge, merged, newest_wins
 from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
 from holdfast.model.policy import Policy
@@ -158,7 +159,12 @@ class Task(Generic[P, R, C]):
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> "Call[R]":
         """A job of these arguments as a value, for `enqueue_many`; InvalidArguments as from `enqueue`."""
-        return Call(self, self.signature.bind_dump(args, kwargs))
+        text = self.signature.bind_dump(args, kwargs)
+        if not self.options.open:
+            return Call(self, text)
+        return Call(
+            self, text, self.options.told(lambda function: self.signature.ask(function, args, kwargs), self.name)
+        )
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> "Job[R]":
         """Store a job that runs this task with these arguments, and answer its handle.
@@ -198,18 +204,32 @@ class Task(Generic[P, R, C]):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[R]):
-    """One job to be: a task with its options, and arguments as checked JSON text."""
+    """One job to be: a task with its options, and arguments as checked JSON text.
+
+    told: of the options that are functions of the arguments, what they answered.
+    """
 
     task: Task[Any, R, Any]
     args: str
+    told: JobOptions = NO_OPTIONS
 
 
 def to_new_job(call: Call[Any], defaults: JobOptions = NO_OPTIONS) -> NewJob:
     """The request that stores `call`, with a new id; `defaults` are the app's own, below the task's."""
     options = call.task.options
+    if call.told is not NO_OPTIONS:
+        options = call.told.over(options)
     if defaults is not NO_OPTIONS:
         options = options.over(defaults)
-    return NewJob(new_id(), call.task.name, call.args, **options.columns())
+    new = NewJob(new_id(), call.task.name, call.args, **options.columns())
+    return _merging(new, call, options.on_conflict) if new.key is not None else new
+
+
+def _merging(new: NewJob, call: Call[Any], on_conflict: Any) -> NewJob:
+    if not callable(on_conflict) and on_conflict != "merge":
+        return new
+    how = cast(Merge, on_conflict) if callable(on_conflict) else newest_wins
+    return new._replace(on_conflict="merge", merge=partial(merged, how, call.task.signature.dump_arguments))
 
 
 def is_async(body: Callable[..., Any]) -> bool:

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InvalidOption
+from holdfast.model.inputs import Cache
 from holdfast.model.options import MOST_TAGS, NO_OPTIONS, UNSET, JobOptions
 from holdfast.model.policy import Policy
 from holdfast.model.retry import Retry
+from holdfast.model.spacing import Space, Spacing
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -57,6 +59,16 @@ def test_what_is_stored(given: dict[str, Any], columns: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"key": ""}, "key must have 1 to 255 characters, not 0"),
+        ({"key": "x" * 256}, "key must have 1 to 255 characters, not 256"),
+        ({"key": 5}, "key must be text"),
+        ({"key": "a\x00"}, "key must not hold control characters"),
+        ({"on_conflict": "ignore"}, "on_conflict must be 'keep', 'replace', 'merge', 'reject' or a function"),
+        ({"cache": "soon"}, "cache must be a duration"),
+        ({"cache": -1}, "cache must not be negative"),
+        ({"debounce": 0}, "debounce must be a rate"),
+        ({"rate_limit": "0/s"}, "rate_limit must be a rate"),
+        ({"rate_limit": Spacing(1, max_wait=1)}, "max_wait belongs to debounce"),
         ({"queu": "a"}, "there is no option 'queu'; did you mean 'queue'?"),
         ({"x" * 99: 1}, "there is no option .*; there are queue, priority"),
         ({"queue": ""}, "queue must have 1 to 255 characters"),
@@ -138,3 +150,89 @@ def test_any_value_is_taken_or_an_invalid_option(given: dict[str, Any]) -> None:
         options(**given).columns()
     except InvalidOption as error:
         str(error).encode()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"key": "a"}, {"cache": "1d"}),
+        ({"key": "a"}, {"debounce": "1s"}),
+        ({"key": lambda n: n}, {"cache": 5}),
+        ({"cache": "1d"}, {"debounce": "1s"}),
+        ({"delay": 1}, {"debounce": "1s"}),
+        ({"run_at": NOON}, {"debounce": "1s"}),
+        ({"delay": 1}, {"run_at": NOON}),
+    ],
+)
+def test_options_that_contradict_each_other(one: dict[str, Any], other: dict[str, Any]) -> None:
+    names = f"give {next(iter(one))} or {next(iter(other))}, not both"
+    with pytest.raises(InvalidOption, match=names):
+        options(**one, **other)
+    if "run_at" not in other:
+        with pytest.raises(InvalidOption, match=names):
+            options(**other).over(options(**one))
+        assert options(**dict.fromkeys(one), **other).over(options(**one)).columns()
+
+
+def test_functions_of_the_arguments() -> None:
+    given = options(
+        priority=lambda n: n, timeout=lambda n: f"{n}m", key=lambda n: f"k{n}", rate_limit=lambda n: f"{n}/s", queue="q"
+    )
+    assert given.open == ("priority", "timeout", "key", "rate_limit")
+    told = given.told(lambda function: function(4), "t")
+    assert told == JobOptions(priority=4, timeout=240.0, key="k4", rate_limit=Space("task t", 0.25))
+    assert told.over(given).columns() == {
+        "queue": "q", "priority": 4, "timeout": 240.0, "key": "k4", "rate_limit": Space("task t", 0.25)
+    }  # fmt: skip
+    assert options(key=lambda: None).told(lambda function: function(), "t").columns() == {"key": None}
+    assert options(debounce=lambda: None).told(lambda function: function(), "t").columns() == {"debounce": None}
+
+
+def test_a_spacing_is_split_and_shared() -> None:
+    def space(spacing: Any, task: str = "t") -> Space:
+        found = options(debounce=spacing).told(lambda function: function("a@b.c", [1]), task).debounce
+        assert isinstance(found, Space)
+        return found
+
+    assert space("2/s") == Space("task t", 0.5)
+    assert space(Spacing("1m", max_wait="5m")) == Space("task t", 60.0, 300.0)
+    assert space(Spacing("1m", name="mail")) == space(Spacing("1m", name="mail"), "other")
+    assert space(Spacing("1m", by=lambda to, n: to)) == Space('task t by "a@b.c"', 60.0)
+    assert space(lambda to, n: Spacing("1m", by=lambda to, n: n)) == Space("task t by [1]", 60.0)
+    long = [space(Spacing("1m", by=lambda to, n, last=last: "x" * 400 + last)).name for last in "ab"]
+    assert long[0] != long[1]
+    assert all(len(name) <= 255 for name in long)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"key": lambda: 5}, "key must be text"),
+        ({"key": lambda: ""}, "key must have 1 to 255 characters"),
+        ({"priority": lambda: "high"}, "priority must be a whole number"),
+        ({"timeout": lambda: "soon"}, "timeout must be a duration"),
+        ({"rate_limit": lambda: "0/s"}, "rate_limit must be a rate"),
+        ({"rate_limit": lambda: Spacing(1, max_wait=2)}, "max_wait belongs to debounce"),
+        ({"debounce": Spacing(1, by=lambda: object())}, "what by answered cannot be kept"),
+        ({"key": lambda: len}, "answered a function"),
+    ],
+)
+def test_what_a_function_cannot_mean(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOption, match=message):
+        options(**given).told(lambda function: function(), "t")
+
+
+@pytest.mark.parametrize("given", [{"key": "a"}, {"priority": len}, {"debounce": "1s"}, {"rate_limit": "1/s"}])
+def test_what_is_no_default_of_an_app(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOption, match="about the arguments of one task"):
+        JobOptions.of_app(given)
+
+
+def test_a_cache_keeps_what_it_answers_with() -> None:
+    def policy(**given: Any) -> Policy:
+        return Policy.loads(options(**given).columns()["policy"])
+
+    assert policy(cache="1d") == Policy()
+    assert policy(cache="1y").keep_succeeded == 365.25 * 86400
+    assert policy(cache="1d", keep_succeeded=0, keep_failed=0) == Policy(keep_succeeded=86400.0, keep_failed=0.0)
+    assert policy(cache=Cache("1d", failures=True), keep_failed=0).keep_failed == 86400.0

@@ -15,7 +15,7 @@ from typing import Any, Never, NoReturn, NotRequired, cast, get_args, get_origin
 from pydantic import ConfigDict
 from typing_extensions import TypedDict, Unpack
 
-from holdfast.errors import ConfigError, HoldfastError, InvalidArguments, InvalidResult
+from holdfast.errors import ConfigError, HoldfastError, InvalidArguments, InvalidOption, InvalidResult
 from holdfast.model.jsontext import Codec, describe, shown_text
 from holdfast.model.jsontext import dump_json as dump_json
 from holdfast.model.text import clean_text as clean_text
@@ -51,6 +51,26 @@ class Signature:
             raise
         except Exception as error:  # validators and serializers of users may raise anything
             raise self._refused(args, kwargs, error) from error
+
+    def ask(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """What a function of the task's own arguments answers for a call, its defaults filled in."""
+        given = self._call.bind(*args, **kwargs)
+        given.apply_defaults()
+        try:
+            return function(*given.args, **given.kwargs)
+        except Exception as error:
+            raise InvalidOption(
+                f"{self.name}: an option's function raised {type(error).__name__}: {shown_text(str(error))}"
+            ) from error
+
+    def dump_arguments(self, given: Mapping[str, Any]) -> str:
+        """Arguments by parameter name as JSON text; InvalidArguments where the function would not take them."""
+        try:
+            return self._arguments.dump(dict(given)).decode()
+        except HoldfastError:
+            raise
+        except Exception as error:
+            raise InvalidArguments(f"{self.name}: {describe(error)}; it takes {self._takes}") from error
 
     def load_call(self, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments for the body, validated again; InvalidArguments on a mismatch."""

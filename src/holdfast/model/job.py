@@ -1,13 +1,15 @@
 """A job as it is asked for, as it is handed to a worker, and as people read it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from holdfast.model.inputs import Cache
 from holdfast.model.jsontext import dump_json
+from holdfast.model.spacing import Space
 
 
 class JobState(StrEnum):
@@ -32,7 +34,10 @@ FINISHED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, J
 
 
 class NewJob(NamedTuple):
-    """A validated request to run a task once: what `enqueue` stores. Durations are seconds, texts are JSON."""
+    """A validated request to run a task once: what `enqueue` stores. Durations are seconds, texts are JSON.
+
+    merge: of a job with a key and `on_conflict="merge"`: makes one JSON text of the live job's arguments and these.
+    """
 
     id: str
     task: str
@@ -49,6 +54,17 @@ class NewJob(NamedTuple):
     metadata: str | None = None
     expires: float | None = None
     deadline: float | None = None
+    key: str | None = None
+    on_conflict: str = "keep"
+    merge: Callable[[str, str], str] | None = None
+    cache: Cache | None = None
+    debounce: Space | None = None
+    rate_limit: Space | None = None
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it depends on other jobs what becomes of this request."""
+        return not (self.key is None and self.cache is None and self.debounce is None and self.rate_limit is None)
 
     def with_metadata(self, **more: Any) -> "NewJob":
         """The same with these in its metadata as well; InvalidOption for what JSON cannot hold."""

@@ -10,10 +10,13 @@ from typing import Any, Final, cast
 from typing_extensions import TypedDict
 
 from holdfast.errors import InvalidOption
+from holdfast.model.conflict import OnConflict, check_key, check_on_conflict
 from holdfast.model.duration import Duration, seconds
+from holdfast.model.inputs import Cache, short
 from holdfast.model.jsontext import dump_json
 from holdfast.model.policy import OnCrash, OnTimeout, Policy
 from holdfast.model.retry import NO_RETRY, Retry, RetryOption
+from holdfast.model.spacing import Rate, Space, Spacing
 from holdfast.model.text import check_name, shown
 
 MOST_TAGS = 100
@@ -38,16 +41,21 @@ class OptionArguments(TypedDict, total=False, closed=True):
     """The options of one job, as `using` and the decorator take them; JobOptions says what each means."""
 
     queue: str
-    priority: int
+    priority: int | Callable[..., int]
     delay: Duration | None
     run_at: datetime | None
     retry: RetryOption
     expires: Duration | None
     deadline: Duration | None
-    timeout: Duration | None
+    timeout: Duration | Callable[..., Duration | None] | None
     on_timeout: OnTimeout
     on_crash: OnCrash
     max_crashes: int | None
+    key: str | Callable[..., str | None] | None
+    on_conflict: OnConflict
+    cache: Cache | Duration | None
+    debounce: Spacing | Rate | Callable[..., Spacing | Rate | None] | None
+    rate_limit: Spacing | Rate | Callable[..., Spacing | Rate | None] | None
     keep_succeeded: Duration
     keep_failed: Duration
     tags: Iterable[str]
@@ -68,27 +76,40 @@ class JobOptions:
     retry: how often it runs and how long it waits in between, once.
     timeout: seconds one attempt may run, 1 h; None: any time.
     on_timeout, on_crash, max_crashes, keep_succeeded, keep_failed: see Policy.
+    key: text, unique per (tenant, queue, key) among live jobs; None: none.
+    on_conflict: what a second job of a key does: "keep" the live one, "replace" it, "merge" with it (or a function that
+        says how), "reject".
+    cache: the same input joins the live job, or is given its success for so long; None: it runs each time.
+    debounce: it waits so long, and the newest input wins; a Space once the arguments are known.
+    rate_limit: one is accepted in so long, the others are refused.
+    priority, timeout, key, debounce and rate_limit may be functions of the task's arguments until these are known.
     tags, metadata: JSON text of names to find it by, and of a mapping it carries.
     tenant: whose job it is, "default".
     """
 
     queue: str | Unset = UNSET
-    priority: int | Unset = UNSET
+    priority: int | Callable[..., Any] | Unset = UNSET
     delay: float | Unset | None = UNSET
     run_at: datetime | Unset | None = UNSET
     expires: float | Unset | None = UNSET
     deadline: float | Unset | None = UNSET
     retry: Retry | Unset = UNSET
-    timeout: float | Unset | None = UNSET
+    timeout: float | Callable[..., Any] | Unset | None = UNSET
     on_timeout: OnTimeout | Unset = UNSET
     on_crash: OnCrash | Unset = UNSET
     max_crashes: int | Unset | None = UNSET
+    key: str | Callable[..., Any] | Unset | None = UNSET
+    on_conflict: OnConflict | Unset = UNSET
+    cache: Cache | Unset | None = UNSET
+    debounce: Spacing | Space | Callable[..., Any] | Unset | None = UNSET
+    rate_limit: Spacing | Space | Callable[..., Any] | Unset | None = UNSET
     keep_succeeded: float | Unset = UNSET
     keep_failed: float | Unset = UNSET
     tags: str | Unset | None = UNSET
     metadata: str | Unset | None = UNSET
     tenant: str | Unset = UNSET
     _columns: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
+    _open: tuple[str, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "JobOptions":
@@ -99,9 +120,17 @@ class JobOptions:
             if check is None:
                 raise InvalidOption(_unknown(name))
             checked[name] = check(value)
-        if checked.get("delay") is not None and checked.get("run_at") is not None:
-            raise InvalidOption("give delay or run_at, not both")
+        _refuse_conflicts(checked)
         return cls(**checked)
+
+    @classmethod
+    def of_app(cls, given: Mapping[str, Any]) -> "JobOptions":
+        """Defaults for all tasks of an app: nothing that asks for the arguments of one task."""
+        options = cls.of(given)
+        for name in ("key", *options.open):
+            if name in given and given[name] is not None:
+                raise InvalidOption(f"{name} is about the arguments of one task: give it to that task, not to the app")
+        return options
 
     def over(self, below: "JobOptions") -> "JobOptions":
         """These options, and those of `below` where nothing is said here."""
@@ -109,7 +138,33 @@ class JobOptions:
         # One says when the job is due: who gives the one takes back the other.
         if "delay" in given or "run_at" in given:
             given = {"delay": UNSET, "run_at": UNSET} | given
-        return replace(below, **given)
+        both = replace(below, **given)
+        if not (both.key is both.cache is both.debounce is UNSET):
+            _refuse_conflicts({name: getattr(both, name) for name in _CHECKS})
+        return both
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Names of the options that can only be told once the task's arguments are known."""
+        if self._open is None:
+            found = (name for name in ASKED if callable(getattr(self, name)) or _is_spacing(getattr(self, name)))
+            object.__setattr__(self, "_open", tuple(found))
+        return self._open or ()
+
+    def told(self, ask: Callable[[Callable[..., Any]], Any], task: str) -> "JobOptions":
+        """The options that were open, as they are for one call of `task`, and nothing else.
+
+        ask: calls a function with the arguments of that call. Raises InvalidOption for what a function cannot mean.
+        """
+        found: dict[str, Any] = {}
+        for name in self.open:
+            value = getattr(self, name)
+            if callable(value):
+                value = _CHECKS[name](ask(value))
+            if callable(value):
+                raise InvalidOption(f"the function given as {name} answered a function, not {name}")
+            found[name] = _space(value, ask, task) if _is_spacing(value) else value
+        return JobOptions(**found)
 
     def columns(self) -> Mapping[str, Any]:
         """What these options make of a NewJob, by field name; its own defaults are left out."""
@@ -119,17 +174,58 @@ class JobOptions:
 
 
 NO_OPTIONS = JobOptions()
-_OWN_COLUMNS = ("queue", "priority", "delay", "run_at", "expires", "deadline", "timeout", "tags", "metadata", "tenant")
+ASKED = ("priority", "timeout", "key", "debounce", "rate_limit")
+"""Options that may be functions of the task's arguments, or split by one."""
+
+_OWN_COLUMNS = (
+    "queue", "priority", "delay", "run_at", "expires", "deadline", "timeout", "tags", "metadata", "tenant",
+    "key", "cache", "debounce", "rate_limit",
+)  # fmt: skip
 _POLICY = tuple(each.name for each in fields(Policy))
 
 
 def _columns(options: JobOptions) -> dict[str, Any]:
     found = {name: value for name in _OWN_COLUMNS if (value := getattr(options, name)) is not UNSET}
     policy = {name: value for name in _POLICY if (value := getattr(options, name)) is not UNSET}
+    if isinstance(options.cache, Cache):
+        policy.update(options.cache.keeps(Policy(**policy)))
+    if isinstance(options.on_conflict, str):
+        found["on_conflict"] = options.on_conflict
     if policy:
         found["max_attempts"] = policy.get("retry", NO_RETRY).attempts
         found["policy"] = Policy(**policy).dumps()
     return found
+
+
+_EXCLUSIVE = (
+    ("delay", "run_at", "one of them says when it is due"),
+    ("key", "cache", "a cached job is known by its input"),
+    ("key", "debounce", "the newest input wins; key=…, on_conflict='replace' lets the newest win without waiting"),
+    ("cache", "debounce", "the newest input wins, and joins no other"),
+    ("delay", "debounce", "debounce says how long it waits"),
+    ("run_at", "debounce", "debounce says how long it waits"),
+)
+
+
+def _refuse_conflicts(given: Mapping[str, Any]) -> None:
+    def is_given(name: str) -> bool:
+        return given.get(name) not in (None, UNSET)
+
+    for one, other, why in _EXCLUSIVE:
+        if is_given(one) and is_given(other):
+            raise InvalidOption(f"give {one} or {other}, not both: {why}")
+
+
+def _is_spacing(value: object) -> bool:
+    return isinstance(value, Spacing)
+
+
+def _space(spacing: Spacing, ask: Callable[[Callable[..., Any]], Any], task: str) -> Space:
+    whose = f"task {task}" if spacing.name is None else f"name {spacing.name}"
+    if spacing.by is not None:
+        whose += f" by {dump_json(ask(spacing.by), 'what by answered')}"
+    wait = None if spacing.max_wait is None else seconds(spacing.max_wait)
+    return Space(short(whose), spacing.seconds, wait)
 
 
 _ELSEWHERE = {"connection": "task.using(…)", "transaction": "the decorator"}
@@ -169,6 +265,20 @@ def _check_name(what: str) -> Callable[[Any], str]:
 
 def _check_duration(what: str) -> Callable[[Any], float]:
     return lambda value: seconds(value, what)
+
+
+def _or_function(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: value if callable(value) else check(value)
+
+
+def _check_spacing(what: str, waits: bool = False) -> Callable[[Any], Spacing]:
+    def check(value: Any) -> Spacing:
+        spacing = Spacing.of(value, what)
+        if spacing.max_wait is not None and not waits:
+            raise InvalidOption(f"max_wait belongs to debounce: {what} puts nothing off for a newer one")
+        return spacing
+
+    return check
 
 
 def _or_none(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -216,16 +326,21 @@ def _check_metadata(value: object) -> str | None:
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "queue": _check_name("queue"),
-    "priority": _check_number("priority", -_HIGHEST_PRIORITY - 1, _HIGHEST_PRIORITY),
+    "priority": _or_function(_check_number("priority", -_HIGHEST_PRIORITY - 1, _HIGHEST_PRIORITY)),
     "delay": _or_none(_check_duration("delay")),
     "run_at": _or_none(lambda value: check_moment(value, "run_at")),
     "expires": _or_none(_check_duration("expires")),
     "deadline": _or_none(_check_duration("deadline")),
     "retry": _check_retry,
-    "timeout": _or_none(_check_duration("timeout")),
+    "timeout": _or_function(_or_none(_check_duration("timeout"))),
     "on_timeout": _check_choice("on_timeout", "fail", "stall"),
     "on_crash": _check_choice("on_crash", "retry", "stall"),
     "max_crashes": _or_none(_check_number("max_crashes", 1, _MOST_CRASHES)),
+    "key": _or_function(_or_none(check_key)),
+    "on_conflict": check_on_conflict,
+    "cache": _or_none(Cache.of),
+    "debounce": _or_function(_or_none(_check_spacing("debounce", waits=True))),
+    "rate_limit": _or_function(_or_none(_check_spacing("rate_limit"))),
     "keep_succeeded": _check_duration("keep_succeeded"),
     "keep_failed": _check_duration("keep_failed"),
     "tags": _check_tags,
