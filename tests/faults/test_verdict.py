@@ -87,7 +87,9 @@ def accept_a_stale_end(told: Told) -> None:
 
 
 def rescue_too_early(told: Told) -> None:
+    """The worker lives, for it writes in its journal afterwards."""
     told.moves[2] = replace(told.moves[2], at=100)
+    told.lines.append({"kind": "end", "pid": 1, "at": 110, "job": JOB, "token": 1, "how": "returned"})
 
 
 def claim_what_is_held(told: Told) -> None:
@@ -179,3 +181,10 @@ def test_a_planted_fault_is_complained_of(plant: Callable[[Told], None], tmp_pat
     plant(told)
     verdict = judged(told, tmp_path)
     assert verdict.count(PLANTED[plant]), verdict
+
+
+def test_the_dead_may_lose_a_lease_that_would_last(tmp_path: Path) -> None:
+    told = crashed_once()
+    told.moves[2] = replace(told.moves[2], at=100)
+    verdict = judged(told, tmp_path)
+    assert not verdict.complaints, verdict

@@ -63,8 +63,9 @@ def judge(
     verdict.jobs = len(acked)
     for job in acked | set(history):
         _check_end(verdict, job, history[job], tasks)
+    spoke = _last_words(folder)
     for job, steps in moves.items():
-        _check_moves(verdict, job, steps)
+        _check_moves(verdict, job, steps, spoke)
     for job, executions in runs.items():
         _check_runs(verdict, job, executions, moves[job], history[job])
     _measure_recovery(verdict, moves, folder, killed or {})
@@ -88,8 +89,19 @@ def _check_end(verdict: Verdict, job: str, ends: list[Finished], tasks: Mapping[
         verdict.complain("stale", f"{job}: the result of token {end.result} was stored under {end.token}")
 
 
-def _check_moves(verdict: Verdict, job: str, steps: list[Move]) -> None:
-    """Each claim takes what nobody holds, under the next token; only a lapsed lease is taken from its holder."""
+def _last_words(folder: Path) -> dict[str, int]:
+    """When (microseconds) each worker's process wrote its last line, by the worker's identity."""
+    boots = {line["pid"]: line["boot"] for line in journal.lines(folder, "boot")}
+    spoke: dict[str, int] = {}
+    for line in journal.lines(folder):
+        if (boot := boots.get(line["pid"])) is not None:
+            spoke[boot] = max(line["at"], spoke.get(boot, 0))
+    return spoke
+
+
+def _check_moves(verdict: Verdict, job: str, steps: list[Move], spoke: Mapping[str, int]) -> None:
+    """Each claim takes what nobody holds, under the next token; a lease that did not lapse is taken from the dead
+    alone, who have written nothing in their journals since (`spoke`)."""
     token = 0
     holder: str | None = None
     ended = False
@@ -110,7 +122,9 @@ def _check_moves(verdict: Verdict, job: str, steps: list[Move]) -> None:
                 verdict.complain("stale", f"{job}: {step}, while {holder} has token {token}")
             if step.crashes > (step.old_crashes or 0):
                 verdict.rescues += 1
-                if step.lease_until is None or step.at is None or step.at < step.lease_until:
+                lapsed = step.lease_until is not None and step.at is not None and step.at >= step.lease_until
+                died = step.at is not None and spoke.get(step.old_worker or "", step.at + 1) <= step.at
+                if not lapsed and not died:
                     verdict.complain("two leases", f"{job}: a live lease was taken away: {step}")
             elif step.became == "scheduled":
                 spent += 1

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from holdfast.clock import machine_micros, monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import overdue, promote, prune, rescue, upkeep
+from holdfast.leader.duties import bury, overdue, promote, prune, rescue, upkeep
+from holdfast.leader.duties.bury import CARETAKER as ROLE
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties
 
-ROLE = "caretaker"
+MOURN_EVERY = 0.5
+"""Seconds between two looks for workers of this machine that died, where the store can know."""
+
 TERM = 5.0
 """Seconds for which leadership is held at most; renewed at half. With short leases it is shorter: a leader's successor
 must be there before the jobs that died with it lapse."""
@@ -49,6 +52,7 @@ class Caretaker:
         self._leads_until = float("-inf")
         self._turned_at, self._turned_wall = monotonic(), machine_micros() / 1e6
         self._calm_until = float("-inf")
+        self._anybodys = Duty("release what dead workers held", MOURN_EVERY, self._mourn)
         self._duties = [
             Duty("promote", most_idle, self._promote),
             Duty("rescue", min(5.0, lease / 3), self._rescue),
@@ -100,15 +104,17 @@ class Caretaker:
 
     def run_once(self) -> float:
         """Stand for election if it is time, do what is due, and answer how many seconds to wait."""
+        if self._anybodys.due_at <= monotonic():
+            self._do(self._anybodys)
         now = monotonic()
         if now > self._leads_until - self._length / 2:
             self._stand(now)
         if not self.leads:
-            return self._length / 2 * random.uniform(0.9, 1.1)
+            return min(self._length / 2 * random.uniform(0.9, 1.1), max(0.0, self._anybodys.due_at - monotonic()))
         for duty in self._duties:
             if duty.due_at <= monotonic() and not self._stop.is_set():
                 self._do(duty)
-        soonest = min(duty.due_at for duty in self._duties)
+        soonest = min(duty.due_at for duty in (self._anybodys, *self._duties))
         return max(0.0, min(soonest, self._leads_until - self._length / 2) - monotonic())
 
     def _do(self, duty: Duty) -> None:
@@ -140,6 +146,16 @@ class Caretaker:
         if term != self._term:
             self._term = term
             self._bus.tell("leader.elected", term=term)
+
+    def _mourn(self) -> float | None:
+        """Leader or not: whoever sees first that a worker is dead releases what it held."""
+
+        def release(boot: str) -> None:
+            bury.run_once(self._store, self._bus, boot)
+
+        if self._store.mourn(release) is None:
+            self._anybodys.every = float("inf")
+        return None
 
     def _promote(self) -> float | None:
         promoted = promote.run_once(self._store)

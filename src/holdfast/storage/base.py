@@ -62,6 +62,12 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
+class Silence:
+    """Where there is nothing to hear."""
+
+    def close(self) -> None: ...
+
+
 def wake_all(wakes: Iterable[Callable[[], None]]) -> None:
     """Tell all who listen; one that raises keeps nobody else from hearing."""
     for wake in wakes:
@@ -97,6 +103,15 @@ class Store(Protocol):
 
     def ring(self) -> None:
         """Wake the listeners of all processes, soon and coalesced."""
+        ...
+
+    def live(self, boot: str) -> Listener:
+        """Show other processes of this machine that worker `boot` lives, until closed or this process ends."""
+        ...
+
+    def mourn(self, bury: Callable[[str], None]) -> int | None:
+        """Call `bury` with each worker of this machine whose process is dead for sure; answers how many. None where
+        nobody can know: then leases run out."""
         ...
 
     def migrate(self) -> list[str]:

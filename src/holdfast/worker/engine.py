@@ -93,11 +93,13 @@ class Engine:
         self._duties = duties
         self._dutiful = False
         self._listener: Listener | None = None
+        self._life: Listener | None = None
         self._jobs: list[asyncio.Task[None]] = []
 
     async def start(self, claiming: bool = True) -> None:
         """Begin; returns once the database has been reached and, where `claiming`, the first claim was made."""
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
+        self._life = await asyncio.to_thread(self._store.live, self._plan.boot)
         await self._deps.open()
         parts = (self.finisher.run, self.teller.run, self.narrator.run, self._turn)
         self._jobs = [asyncio.create_task(self._kept_going(part)) for part in parts]
@@ -147,6 +149,8 @@ class Engine:
             await self._store.arun(workers.gone(self._plan.boot), "lease")
         except HoldfastError as error:
             self._bus.tell("database.away", what="the worker could not sign off", cause=error)
+        if self._life is not None:
+            await asyncio.to_thread(self._life.close)
 
     async def _drained(self, seconds: float, left: Callable[[], bool]) -> None:
         """Until nothing is left to wait for, `seconds` at most."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import overdue, promote, prune, rescue, upkeep
+from holdfast.leader.duties import bury, overdue, promote, prune, rescue, upkeep
 from holdfast.leader.duties.rescue import Rescued
 from holdfast.leader.duties.upkeep import Upkeep
 from holdfast.storage.base import Store
@@ -24,11 +24,23 @@ class Round:
 def run_once(store: Store, bus: Bus, lease: float) -> Round:
     """Do every duty once. `lease`: seconds that workers' claims last, for which an outage is waited out."""
     promoted, cancelled = keep_time(store, bus)
-    rescued = rescue.run_settled(store, bus, lease)
+    rescued = mourn(store, bus) + rescue.run_settled(store, bus, lease)
     pruned = prune.run_once(store, pages=1)
     if pruned:
         bus.tell("history.pruned", count=pruned)
     return Round(promoted, cancelled, rescued, pruned, upkeep.run_once(store))
+
+
+def mourn(store: Store, bus: Bus) -> Rescued:
+    """Release what workers held that are dead for sure, where the store can know."""
+    rescued = Rescued()
+
+    def release(boot: str) -> None:
+        nonlocal rescued
+        rescued += bury.run_once(store, bus, boot)
+
+    store.mourn(release)
+    return rescued
 
 
 def keep_time(store: Store, bus: Bus) -> tuple[int, int]:

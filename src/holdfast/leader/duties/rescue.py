@@ -1,7 +1,9 @@
 """Jobs whose worker vanished run again, or end where they crash their workers."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from holdfast.clock import monotonic
 from holdfast.events.bus import Bus
@@ -11,6 +13,7 @@ from holdfast.model.lifecycle import Finish, Verdict, decide
 from holdfast.model.outcome import Crashed, Stopped
 from holdfast.model.policy import Policy
 from holdfast.storage.base import Store
+from holdfast.storage.op import Op
 from holdfast.storage.ops.duties import Lapsed, rescue
 from holdfast.storage.ops.jobs import Held, Lease
 
@@ -28,6 +31,9 @@ class Rescued:
     back: int = 0
     ended: int = 0
 
+    def __add__(self, other: "Rescued") -> "Rescued":
+        return Rescued(self.back + other.back, self.ended + other.ended)
+
 
 def run_settled(store: Store, bus: Bus, lease: float) -> Rescued:
     """`run_once`, but not within a lease of an outage, for as long as workers may not have renewed yet."""
@@ -42,17 +48,25 @@ def run_once(store: Store, bus: Bus, grace: float = 0.0, pages: int = MOST_PAGES
 
     grace: seconds for which a database server must have been up, so that its own outage is no crash of anybody.
     """
+    return put_back(store, bus, judged, lambda judge, removed: rescue(judge, PAGE, grace, removed), pages)
+
+
+Find: TypeAlias = Callable[[Callable[[Lapsed], Verdict], dict[str, JobRecord] | None], Op[list[tuple[Lapsed, Held]]]]
+
+
+def put_back(store: Store, bus: Bus, judge: Callable[[Lapsed], Verdict], find: Find, pages: int) -> Rescued:
+    """Write what `judge` makes of the jobs that `find` finds, page by page, tell of them, and wake workers."""
     back = ended = 0
     for _ in range(pages):
         verdicts: dict[str, Verdict] = {}
 
-        def judge(lapsed: Lapsed, verdicts: dict[str, Verdict] = verdicts) -> Verdict:
-            verdicts[lapsed.lease.id] = verdict = judged(lapsed)
+        def noted(lapsed: Lapsed, verdicts: dict[str, Verdict] = verdicts) -> Verdict:
+            verdicts[lapsed.lease.id] = verdict = judge(lapsed)
             return verdict
 
         removed: dict[str, JobRecord] = {}
         over: list[tuple[Lease, Finish]] = []
-        found = store.run(rescue(judge, PAGE, grace, removed if wanted(bus) else None))
+        found = store.run(find(noted, removed if wanted(bus) else None))
         for lapsed, answer in found:
             if answer is Held.DONE:
                 verdict = verdicts[lapsed.lease.id]
@@ -69,14 +83,14 @@ def run_once(store: Store, bus: Bus, grace: float = 0.0, pages: int = MOST_PAGES
     return Rescued(back, ended)
 
 
-def judged(lapsed: Lapsed) -> Verdict:
+def judged(lapsed: Lapsed, why: str = "the lease ran out") -> Verdict:
     """What becomes of a job whose worker vanished."""
     if lapsed.stop_reason is not None:
         return decide(lapsed, Stopped(lapsed.stop_reason), Policy.read(lapsed.policy))
     entry = {
         "attempt": lapsed.attempt,
         "kind": "crashed",
-        "message": "its worker vanished while it held this job: the lease ran out",
+        "message": f"its worker vanished while it held this job: {why}",
         "traceback": "",
         "worker": lapsed.worker,
     }
@@ -85,12 +99,13 @@ def judged(lapsed: Lapsed) -> Verdict:
 
 def _tell(bus: Bus, lapsed: Lapsed, verdict: Verdict) -> None:
     what = f"it is {verdict.state} now ({verdict.reason})" if isinstance(verdict, Finish) else "it runs again"
+    counted = isinstance(verdict, Finish) or verdict.crashed
     bus.tell(
         "job.rescued",
         queue=lapsed.queue,
         task=lapsed.task,
         id=lapsed.lease.id,
         worker=lapsed.worker,
-        crashes=lapsed.crashes + 1,
+        crashes=lapsed.crashes + counted,
         what=what,
     )

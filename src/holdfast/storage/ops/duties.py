@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.model.job import JobRecord
 from holdfast.model.lifecycle import Verdict
-from holdfast.storage.op import Op, Steps, one
+from holdfast.storage.op import Op, Statement, Steps, one
 from holdfast.storage.ops.inspect import read_removed
 from holdfast.storage.ops.jobs import Ending, Held, Lease, end
 
@@ -34,7 +34,7 @@ def promote(batch: int = 1000) -> Op[Promoted]:
 
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """A running job whose lease ran out."""
+    """A running job whose lease ran out, or whose worker is dead."""
 
     lease: Lease
     attempt: int
@@ -57,9 +57,21 @@ def rescue(
 
     removed: filled with the records, as they were before, of jobs that are removed at their end; None: not asked for.
     """
+    return _put_back("rescue", one("expired", batch, grace), judge, removed)
 
+
+def bury(
+    boot: str, judge: Callable[[Lapsed], Verdict], batch: int = 200, removed: dict[str, JobRecord] | None = None
+) -> Op[list[tuple[Lapsed, Held]]]:
+    """The same for the jobs of one worker which is dead for sure, however long their leases would last."""
+    return _put_back("bury", one("orphaned", boot, batch), judge, removed)
+
+
+def _put_back(
+    name: str, wanted: Statement, judge: Callable[[Lapsed], Verdict], removed: dict[str, JobRecord] | None
+) -> Op[list[tuple[Lapsed, Held]]]:
     def steps(again: bool) -> Steps[list[tuple[Lapsed, Held]]]:
-        found = yield one("expired", batch, grace)
+        found = yield wanted
         lapsed = [Lapsed(Lease(*row[:3]), *row[3:]) for row in found]
         if not lapsed:
             return []
@@ -69,7 +81,7 @@ def rescue(
         answers = yield from end(endings).steps(again)
         return list(zip(lapsed, answers, strict=True))
 
-    return Op("rescue", steps, wakes=False)
+    return Op(name, steps, wakes=False)
 
 
 def prune(batch: int = 1000) -> Op[int]:

@@ -12,7 +12,7 @@ from psycopg.rows import tuple_row
 
 from holdfast import errors
 from holdfast.clock import Clock
-from holdfast.storage.base import Listener, Session, wake_all
+from holdfast.storage.base import Listener, Session, Silence, wake_all
 from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
@@ -96,6 +96,12 @@ class PostgresStore:
             self._told = True
             log.warning("%s has too few connections to keep one for wake-ups: %s", self.where, POLLED)
         return _Listening(self._listeners, wake, None)
+
+    def live(self, boot: str) -> Listener:
+        return Silence()  # the lease alone: a connection that broke says nothing of the process behind it
+
+    def mourn(self, bury: Callable[[str], None]) -> int | None:
+        return None
 
     def migrate(self) -> list[str]:
         connection = self._source.acquire()

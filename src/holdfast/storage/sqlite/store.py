@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 from holdfast import errors
 from holdfast.clock import Clock, machine_micros
 from holdfast.ids import new_id
-from holdfast.storage.base import ConnectionLost, Listener, wake_all
+from holdfast.storage.base import ConnectionLost, Listener, Silence, wake_all
 from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.op import Op, Steps, no_statements
+from holdfast.storage.sqlite.alive import Life, sweep
 from holdfast.storage.sqlite.bells import BellListener, Bells
 from holdfast.storage.sqlite.drop import drop
 from holdfast.storage.sqlite.gate import Gate, gate_for
@@ -89,6 +90,12 @@ class SqliteStore:
         watch = _Watch(self._path, gate_for(self._path))
         bell = BellListener(self._path, new_id(), wake, watch.changed)
         return _LocalListener(self._listeners, wake, bell, watch)
+
+    def live(self, boot: str) -> Listener:
+        return Silence() if self._path is None else Life(self._path, boot)
+
+    def mourn(self, bury: Callable[[str], None]) -> int | None:
+        return None if self._path is None else sweep(self._path, bury)
 
     def migrate(self) -> list[str]:
         if self._path is None:

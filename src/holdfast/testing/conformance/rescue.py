@@ -106,3 +106,22 @@ class Rescue(Fixtures):
     def test_nothing_to_rescue(self, store: Store) -> None:
         add(store, job())
         assert store.run(duties.rescue(judged)) == []
+
+    def test_a_dead_workers_jobs_come_back_at_once(self, store: Store) -> None:
+        ids = add(store, *(job() for _ in range(5)))
+        mine = [each.id for each in take(store, 3, worker="dead")]
+        others = [each.id for each in take(store, 2, worker="alive")]
+        first = store.run(duties.bury("dead", judged, 2))
+        assert [(lapsed.worker, answer) for lapsed, answer in first] == [("dead", Held.DONE)] * 2
+        rest = store.run(duties.bury("dead", judged))
+        assert {lapsed.lease.id for lapsed, _ in (*first, *rest)} == set(mine)
+        assert store.run(duties.bury("dead", judged)) == []
+        assert states(store, others) == ["running", "running"]
+        assert {(each, see(store, each).crashes) for each in ids if each in mine} == {(each, 1) for each in mine}
+
+    def test_a_dead_workers_late_write_is_refused(self, store: Store) -> None:
+        claimed = running(store)
+        store.run(duties.bury("worker", judged))
+        take_one(store, worker="another")
+        assert end_one(store, finish(claimed)) is Held.LOST
+        assert see(store, claimed.id).state == JobState.RUNNING
