@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from typing_extensions import Unpack
 
@@ -76,6 +77,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
         self._bus.now = partial(instant, self._clock)
         self._client = Client(self._make_store, self._bus)
         self._executor = OwnTransactions(self._client)
+        self._workers: WeakSet[Worker] = WeakSet()
         self._set_log_level()
 
     def __repr__(self) -> str:
@@ -192,7 +194,9 @@ class Holdfast(Surface, Hooks, TaskMaker):
             wraps=self._wraps,
         )
         known = Tasks(lambda: self._tasks, self._tasks.get, plan)
-        return Worker(self._open, self._bus, known, plan, self._caretaker_for if leader else None)
+        made = Worker(self._open, self._bus, known, plan, self._caretaker_for if leader else None)
+        self._workers.add(made)
+        return made
 
     def run_worker(self, *, grace: Duration = DEFAULT_GRACE, **options: Any) -> None:
         """Work until SIGTERM or SIGINT (Ctrl-C), then stop gracefully; a second signal stops at once.
@@ -285,7 +289,14 @@ class Holdfast(Surface, Hooks, TaskMaker):
         self.store.check()
 
     def close(self) -> None:
-        """Finish pending writes and close all connections; the next use opens them anew."""
+        """Finish pending writes and close all connections; the next use opens them anew.
+
+        Raises MisuseError, and changes nothing, while a worker of this app runs: stop it first.
+        """
+        if any(worker.at_work for worker in tuple(self._workers)):
+            raise MisuseError(
+                "a worker of this app runs, and needs its connections: stop the worker before app.close()"
+            )
         self._client.close()
 
     async def aclose(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from holdfast import Holdfast, JobState, TaskSet
-from holdfast.errors import ConfigError, MisuseError
+from holdfast.errors import ConfigError, DatabaseUnavailable, MisuseError
 from holdfast.testing import drain
 
 from .conftest import MakeApp
@@ -114,6 +114,51 @@ async def test_aclose(make_app: MakeApp) -> None:
     await app.aclose()
     assert (await job.arefresh()).state is JobState.SUCCEEDED
     await app.aclose()
+
+
+async def test_closing_beside_a_running_worker_is_refused_and_changes_nothing(make_app: MakeApp) -> None:
+    app = make_app(clock=None)
+    echo = echo_task(app)
+    asked: list[str] = []
+
+    @app.task
+    async def closes() -> None:
+        try:
+            await app.aclose()
+        except MisuseError as error:
+            asked.append(str(error))
+
+    worker = app.worker()
+    async with worker:
+        for close in (app.aclose(), asyncio.to_thread(app.close)):
+            with pytest.raises(MisuseError, match="stop the worker"):
+                await close
+        assert await (await echo.aenqueue(1)).aresult(timeout=20) == 1
+        await (await closes.aenqueue()).aresult(timeout=20)
+        assert len(asked) == 1
+    await app.aclose()
+    await closes.aenqueue()
+    assert (await app.awork_once()).succeeded == 1
+    assert len(asked) == 2, "a worker that works once is one, too"
+    await app.aclose()
+
+
+def test_a_worker_without_a_loop_keeps_nobody_from_closing(make_app: MakeApp) -> None:
+    app = make_app(clock=None)
+    echo_task(app)
+    left = app.worker(leader=False)
+
+    async def forget_to_stop() -> None:
+        await left.start()
+
+    with app.worker() as _, pytest.raises(MisuseError, match="stop the worker"):
+        app.close()
+    asyncio.run(forget_to_stop())
+    app.close()
+    failing = Holdfast("postgresql://nobody@localhost:1/none")
+    with pytest.raises(DatabaseUnavailable), failing.worker():
+        pass
+    failing.close()
 
 
 def test_several_apps_work_side_by_side(make_app: MakeApp, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A worker as users hold it: started and stopped, beside a web app or alone."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 
@@ -33,6 +34,7 @@ class Worker:
         self._engine: Engine | None = None
         self._stopping: Engine | None = None
         self._background: _Background | None = None
+        self._at_work: tuple[int, asyncio.AbstractEventLoop] | None = None
 
     @property
     def id(self) -> str:
@@ -49,6 +51,15 @@ class Worker:
         """Whether it has started and not stopped."""
         return self._engine is not None or self._background is not None
 
+    @property
+    def at_work(self) -> bool:
+        """Whether it needs the app's connections: from its start until it has stopped, and while it works once. A
+        worker whose event loop is closed, or that was left in the parent of a fork, needs nothing any more."""
+        if self._at_work is None:
+            return False
+        process, loop = self._at_work
+        return process == os.getpid() and not loop.is_closed()
+
     async def start(self) -> None:
         """Start on the running event loop; returns once it claims. Raises what the database raises."""
         if self.running:
@@ -56,11 +67,13 @@ class Worker:
         duties = None if self._duties is None else self._duties(self._plan)
         engine = Engine(self._client(), self._bus, self._tasks, self._plan, duties)
         self._engine = engine
+        self._at_work = os.getpid(), asyncio.get_running_loop()
         try:
             await engine.start()
         except BaseException:
             self._engine = None
             await engine.stop(0.0)
+            self._at_work = None
             raise
         self._bus.tell("worker.started", name=self._plan.shown_name, what=self._what())
 
@@ -70,7 +83,10 @@ class Worker:
         if engine is not None:
             self._stopping = engine
             self._bus.tell("worker.stopping", name=self._plan.shown_name, what=f"{engine.runner.active} running")
-            await engine.stop(grace)
+            try:
+                await engine.stop(grace)
+            finally:
+                self._at_work = None
             self._bus.tell("worker.stopped", name=self._plan.shown_name, what=f"{engine.tally.report()}")
 
     def hurry(self) -> None:
@@ -96,14 +112,18 @@ class Worker:
     async def once(self, batch: int, deadline: float | None) -> Report:
         """Claim up to `batch` jobs, run them, and answer what became of them; what is not done by then goes back."""
         engine = Engine(self._client(), self._bus, self._tasks, self._plan, None)
-        await engine.start(claiming=False)
+        self._at_work = os.getpid(), asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(deadline):
-                await engine.claimer.once(batch)
-        except TimeoutError:
-            pass
+            await engine.start(claiming=False)
+            try:
+                async with asyncio.timeout(deadline):
+                    await engine.claimer.once(batch)
+            except TimeoutError:
+                pass
+            finally:
+                await engine.stop(0.0)
         finally:
-            await engine.stop(0.0)
+            self._at_work = None
         return engine.tally.report()
 
     async def __aenter__(self) -> "Worker":
