@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+import aiosqlite
+import asyncpg
+import psycopg
 import pytest
-from tests.behaviour.ways import ASYNC, SYNC, AsyncWay, Way
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from tests.behaviour import ways
+from tests.behaviour.support import Rung, until
+from tests.behaviour.ways import ASYNC, SYNC, AsyncWay, Undo, Way, file_of
 
-from holdfast import Holdfast, JobState, TaskSet
+from holdfast import Context, Holdfast, JobState, TaskSet
 from holdfast.bound import Bound
+from holdfast.errors import (
+    ConfigError,
+    DatabaseError,
+    DatabaseUnavailable,
+    InvalidOption,
+    JobCancelled,
+    JobNotFound,
+    MisuseError,
+    WrongState,
+)
+from holdfast.ids import new_id
 
 tasks = TaskSet()
 
@@ -30,6 +54,9 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Callable[[str], tuple[Hol
         app = Holdfast(url)
         app.include(tasks)
         app.migrate()
+        with app.transaction() as connection:
+            connection.execute("drop table if exists orders")
+            connection.execute("create table orders (id int)")
         made.append(app)
         return app, url
 
@@ -143,3 +170,427 @@ async def test_commit_keeps_and_rollback_removes_awaited(way: AsyncWay, opened: 
                 assert state(app.jobs, id) == before, verb.name
                 await last(connection)
                 assert state(app.jobs, id) == (before if last is way.rollback else verb.state), verb.name
+
+
+# ---------------------------------------------------------------- edges of every verb
+
+
+@pytest.mark.parametrize("way", SYNC, ids=lambda way: f"{way.name}-{way.kind}".replace(" ", "_"))
+def test_a_refused_verb_leaves_the_transaction_as_it_was(way: Way, opened: Opened) -> None:
+    app, url = opened(way.kind)
+    done = failed(app)
+    with way.open(url) as connection:
+        bound = app.bind(connection)
+        kept = bound.enqueue_many([good.call(1)])[0]
+        with pytest.raises(JobNotFound):
+            bound.jobs.cancel(new_id())
+        with pytest.raises(WrongState, match="failed"):
+            bound.jobs.resolve(done)
+        with pytest.raises(InvalidOption):
+            bound.jobs.retry(done, delay="soon")
+        assert bound.jobs.cancel(done).state is JobState.FAILED, "what has ended stays as it is"
+        also = good.via(bound).enqueue(2)
+        way.commit(connection)
+    assert {record.id for record in app.jobs.list(state="ready")} == {kept.id, also.id}
+
+
+@pytest.mark.parametrize("way", SYNC, ids=lambda way: f"{way.name}-{way.kind}".replace(" ", "_"))
+def test_a_savepoint_rolled_back_takes_its_changes_along(way: Way, opened: Opened) -> None:
+    app, url = opened(way.kind)
+    one, other, third = waiting(app), waiting(app), failed(app)
+    with way.open(url) as connection:
+        way.execute(connection, "delete from orders")
+        bound = app.bind(connection)
+        with way.savepoint(connection):
+            bound.jobs.cancel(one)
+            bound.jobs.retry(third)
+            raise Undo
+        with way.savepoint(connection):
+            bound.jobs.cancel(other)
+        way.commit(connection)
+    assert [state(app.jobs, id) for id in (one, other, third)] == [
+        JobState.SCHEDULED, JobState.CANCELLED, JobState.FAILED
+    ]  # fmt: skip
+
+
+async def test_sync_verbs_refuse_an_awaited_connection(opened: Opened) -> None:
+    for way in ASYNC:
+        app, url = opened(way.kind)
+        id = waiting(app)
+        async with way.open(url) as connection:
+            for verb in (app.bind(connection).jobs.cancel, app.bind(connection).jobs.get):
+                with pytest.raises(MisuseError, match=r"asynchronous: await .*acancel"):
+                    verb(id)
+        assert state(app.jobs, id) is JobState.SCHEDULED
+
+
+async def test_awaited_verbs_take_a_sync_connection(opened: Opened) -> None:
+    for way in SYNC:
+        if way.name != "django":
+            app, url = opened(way.kind)
+            id = waiting(app)
+            with way.open(url) as connection:
+                await app.bind(connection).jobs.acancel(id)
+                assert state(app.jobs, id) is JobState.SCHEDULED
+                way.commit(connection)
+            assert state(app.jobs, id) is JobState.CANCELLED
+
+
+def all_read(jobs: Any, id: str) -> None:
+    assert jobs.get(id).id == id
+    assert [one.id for one in jobs.list()] == [id]
+    assert jobs.count() == {"scheduled": 1}
+    assert jobs.logs(id) == []
+
+
+@pytest.mark.parametrize("isolation", ["", "IMMEDIATE", None])
+def test_reading_begins_no_transaction_of_sqlites(isolation: Any, opened: Opened) -> None:
+    app, url = opened("sqlite")
+    id = waiting(app)
+    connection = sqlite3.connect(file_of(url), isolation_level=isolation)
+    all_read(app.bind(connection).jobs, id)
+    assert not connection.in_transaction
+    app.bind(connection).jobs.cancel(id)
+    assert connection.in_transaction == (isolation is not None)
+    assert state(app.jobs, id) is (JobState.CANCELLED if isolation is None else JobState.SCHEDULED)
+    connection.rollback()
+    connection.close()
+
+
+class Autocommit:
+    """Connections that commit each statement, opened on a database."""
+
+    @staticmethod
+    @contextmanager
+    def psycopg(url: str) -> Iterator[Any]:
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
+            assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+    @staticmethod
+    @contextmanager
+    def sqlalchemy(url: str) -> Iterator[Any]:
+        plain = url if url.startswith("sqlite") else ways.alchemy_url(url, "psycopg")
+        engine = sa.create_engine(plain, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            yield connection
+        engine.dispose()
+
+    @staticmethod
+    @contextmanager
+    def django(url: str) -> Iterator[Any]:
+        connection = ways.django()[ways.django_alias(url)]
+        yield connection
+        connection.close()
+
+
+@pytest.mark.parametrize("open_one", [Autocommit.psycopg, Autocommit.sqlalchemy, Autocommit.django])
+def test_without_a_transaction_each_verb_is_one(open_one: Any, opened: Opened) -> None:
+    for kind in ("postgres", "sqlite"):
+        if (open_one, kind) == (Autocommit.psycopg, "sqlite"):
+            continue
+        app, url = opened(kind)
+        id = waiting(app)
+        with open_one(url) as connection:
+            bound = app.bind(connection)
+            all_read(bound.jobs, id)
+            for verb, then in (
+                (bound.jobs.cancel, "cancelled"),
+                (bound.jobs.retry, "ready"),
+                (bound.jobs.fail, "failed"),
+            ):
+                assert verb(id).state == then
+                assert state(app.jobs, id) == then
+            assert good.via(bound).enqueue(1).record.state == "ready"
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg async", "aiosqlite"])
+async def test_without_a_transaction_each_awaited_verb_is_one(driver: str, opened: Opened) -> None:
+    app, url = opened("sqlite" if driver == "aiosqlite" else "postgres")
+    id = waiting(app)
+    connection: Any
+    if driver == "asyncpg":
+        connection = await asyncpg.connect(url)
+    elif driver == "aiosqlite":
+        connection = await aiosqlite.connect(file_of(url), isolation_level=None)
+    else:
+        connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+    jobs = app.bind(connection).jobs
+    for verb, then in ((jobs.acancel, "cancelled"), (jobs.aretry, "ready"), (jobs.afail, "failed")):
+        assert (await verb(id)).state == then
+        assert state(app.jobs, id) == then
+    await connection.close()
+
+
+# ---------------------------------------------------------------- SQLite's one writer
+
+
+def test_a_deferred_transaction_takes_the_writers_place_before_it_reads(opened: Opened) -> None:
+    """Or the write after the read would fail where somebody else wrote in between."""
+    app, url = opened("sqlite")
+    id = waiting(app)
+    other = sqlite3.connect(file_of(url), isolation_level=None, timeout=0)
+    connection = sqlite3.connect(file_of(url))
+    between: list[str] = []
+
+    def look(text: str) -> None:
+        if text.lstrip().startswith("select") and "holdfast_jobs" in text:
+            try:
+                other.execute("begin immediate")
+                other.execute("rollback")
+                between.append("free")
+            except sqlite3.OperationalError:
+                between.append("taken")
+
+    connection.execute("begin")
+    connection.set_trace_callback(look)
+    app.bind(connection).jobs.cancel(id)
+    connection.set_trace_callback(None)
+    connection.commit()
+    assert between[0] == "taken"
+    assert set(between) == {"taken"}
+    assert state(app.jobs, id) is JobState.CANCELLED
+    other.close()
+    connection.close()
+
+
+def test_a_transaction_that_read_before_somebody_wrote(opened: Opened) -> None:
+    app, url = opened("sqlite")
+    id = waiting(app)
+    connection = sqlite3.connect(file_of(url))
+    connection.execute("begin")
+    connection.execute("select * from orders").fetchall()
+    waiting(app)
+    for change in (lambda: app.bind(connection).jobs.cancel(id), lambda: good.via(app.bind(connection)).enqueue()):
+        with pytest.raises(DatabaseUnavailable, match="BEGIN IMMEDIATE"):
+            change()
+    connection.rollback()
+    app.bind(connection).jobs.cancel(id)
+    connection.commit()
+    connection.close()
+    assert state(app.jobs, id) is JobState.CANCELLED
+
+
+# ---------------------------------------------------------------- PostgreSQL's row locks
+
+
+def test_a_row_that_another_transaction_holds(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.management.BUSY_FOR", 0.1)
+    app, url = opened("postgres")
+    id = waiting(app)
+    with psycopg.connect(url) as holder, psycopg.connect(url) as connection:
+        holder.execute('select from "holdfast".jobs for update')
+        connection.execute("insert into orders values (1)")
+        with pytest.raises(DatabaseUnavailable, match="locked"):
+            app.bind(connection).jobs.cancel(id)
+        holder.rollback()
+        app.bind(connection).jobs.cancel(id)
+        connection.commit()
+        assert connection.execute("select id from orders").fetchall() == [(1,)]
+    assert state(app.jobs, id) is JobState.CANCELLED
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("way", [SYNC[0], SYNC[1]], ids=lambda way: str(way.name))
+def test_a_running_job_learns_of_it_after_the_commit_only(way: Way, kept: bool, opened: Opened) -> None:
+    app, url = opened(way.kind)
+    begun, leave = threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    @app.task
+    def wait(ctx: Context) -> str:
+        begun.set()
+        leave.wait(20)
+        seen.append(ctx.cancelled)
+        while kept:
+            ctx.check()
+            time.sleep(0.01)
+        return "done"
+
+    with app.worker(leader=False), way.open(url) as connection:
+        job = wait.enqueue()
+        assert begun.wait(20)
+        assert app.bind(connection).jobs.cancel(job.id).state is JobState.RUNNING
+        time.sleep(0.2)
+        leave.set()
+        until(lambda: seen)
+        assert seen == [False]
+        if kept:
+            way.commit(connection)
+            with pytest.raises(JobCancelled):
+                job.result(20)
+        else:
+            time.sleep(0.2)  # the body has ended, and its row is held
+            way.rollback(connection)
+            assert job.result(20) == "done"
+
+
+# ---------------------------------------------------------------- broken, closed, elsewhere
+
+
+def test_a_session_that_failed(opened: Opened) -> None:
+    app, url = opened("postgres")
+    id = waiting(app)
+    engine = ways.sync_engine(url)
+    with Session(engine) as session:
+        with pytest.raises(sa.exc.DBAPIError):
+            session.execute(sa.text("select 1/0"))
+        with pytest.raises(MisuseError, match="roll it back"):
+            app.bind(session).jobs.cancel(id)
+        session.rollback()
+        app.bind(session).jobs.cancel(id)
+        session.commit()
+    with engine.connect() as connection:
+        pass
+    with pytest.raises(MisuseError, match="closed"):
+        app.bind(connection).jobs.cancel(id)
+    with engine.connect() as connection:
+        connection.begin()
+        connection.invalidate()
+        with pytest.raises(MisuseError, match="rolled back"):
+            app.bind(connection).jobs.cancel(id)
+    engine.dispose()
+    gone = sa.create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    with Session(gone) as session, pytest.raises(DatabaseUnavailable, match="cannot be had"):
+        app.bind(session).jobs.cancel(id)
+
+
+def test_djangos_that_failed(opened: Opened) -> None:
+    from django.db import transaction
+    from django.db.utils import DatabaseError as DjangosError
+
+    app, url = opened("postgres")
+    connection = ways.django()[ways.django_alias(url)]
+    with transaction.atomic(connection.alias):
+        with pytest.raises(DjangosError), transaction.atomic(connection.alias, savepoint=False):
+            connection.cursor().execute("select 1/0")
+        with pytest.raises(MisuseError, match="atomic"):
+            good.via(app.bind(connection)).enqueue()
+        transaction.set_rollback(True, connection.alias)
+    connection.close()
+
+
+async def test_djangos_on_an_event_loop(opened: Opened) -> None:
+    app, url = opened("sqlite")
+    connection = ways.django()[ways.django_alias(url)]
+    with pytest.raises(MisuseError, match="sync_to_async"):
+        await good.via(app.bind(connection)).aenqueue()
+
+
+def test_a_copy_of_the_database_is_another_one(opened: Opened, cluster: Any) -> None:
+    """Its tables have the identity of those they were copied from."""
+    url = cluster.create_database()
+    app = Holdfast(url)
+    app.migrate()
+    app.close()
+    copied = urlsplit(url)
+    name = copied.path.removeprefix("/")
+    with psycopg.connect(cluster.url(), autocommit=True) as admin:
+        admin.execute(f'create database "{name}_copy" template "{name}"')  # type: ignore[arg-type]
+    other = urlunsplit(copied._replace(path=f"/{name}_copy"))
+    with psycopg.connect(other) as connection:
+        with pytest.raises(ConfigError, match="another database"):
+            app.bind(connection).jobs.list()
+        with psycopg.connect(url) as right:
+            assert len(app.bind(right).jobs.list()) == 0
+    app.close()
+    cluster.drop_database(other)
+    cluster.drop_database(url)
+
+
+def test_two_apps_in_one_database(opened: Opened) -> None:
+    app, url = opened("postgres")
+    other = Holdfast(url, schema="other")
+    absent = Holdfast(url, schema="absent")
+    other.migrate()
+    with psycopg.connect(url) as connection:
+        one, two = good.via(app.bind(connection)).enqueue(1), good.via(other.bind(connection)).enqueue(2)
+        with pytest.raises(JobNotFound):
+            app.bind(connection).jobs.cancel(two.id)
+        with pytest.raises((ConfigError, DatabaseError), match="absent"):
+            good.via(absent.bind(connection)).enqueue(3)
+        connection.commit()
+    assert [record.id for record in app.jobs.list()] == [one.id]
+    assert [record.id for record in other.jobs.list()] == [two.id]
+    with other.transaction() as ours:
+        ours.execute("drop schema other cascade")
+    other.close()
+    absent.close()
+
+
+def test_the_identity_is_asked_once_for_each_connection(opened: Opened) -> None:
+    app, url = opened("postgres")
+    sent: list[Any] = []
+
+    class Telling(psycopg.RawCursor[Any]):
+        def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            sent.append(query)
+            return super().execute(query, *args, **kwargs)
+
+    with psycopg.connect(url) as connection:
+        for _ in range(3):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(psycopg, "RawCursor", Telling)
+                app.bind(connection).jobs.list()
+        connection.rollback()
+    assert len([text for text in sent if "is not null" in str(text)]) == 1
+    assert len([text for text in sent if "'installation'" in str(text)]) == 2, "the app's own tables, and those it sees"
+
+
+# ---------------------------------------------------------------- waking, and transactions of our own
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_retry_wakes_workers_after_the_commit(kind: str, opened: Opened) -> None:
+    app, url = opened(kind)
+    id = failed(app)
+    rung = Rung(app)
+    way = next(way for way in SYNC if (way.name, way.kind) == ("sqlalchemy session", kind))
+    with way.open(url) as session:
+        app.bind(session).jobs.retry(id)
+        way.rollback(session)
+        app.bind(session).jobs.retry(id)
+        time.sleep(0.1)
+        assert rung.times == []
+        way.commit(session)
+        assert len(rung.times) == 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres", "memory"])
+def test_within_a_transaction_of_our_own(kind: str, opened: Opened) -> None:
+    app = Holdfast("sqlite:///:memory:") if kind == "memory" else opened(kind)[0]
+    id, other = waiting(app), waiting(app)
+    with suppress(Undo), app.transaction() as connection:
+        app.bind(connection).jobs.cancel(id)
+        raise Undo
+    assert state(app.jobs, id) is JobState.SCHEDULED
+    with app.transaction() as connection:
+        app.bind(connection).jobs.cancel(id)
+        assert app.bind(connection).jobs.count() == {"scheduled": 1, "cancelled": 1}
+
+    async def beside() -> None:
+        async with app.atransaction() as ours:
+            await app.bind(ours).jobs.acancel(other)
+        assert len(await app.jobs.alist(state="cancelled")) == 2
+
+    asyncio.run(beside())
+    app.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_within_a_bodys_transaction(kind: str, opened: Opened) -> None:
+    app, _ = opened(kind)
+
+    @app.task(transaction=True)
+    def tidy(ctx: Context, id: str, fails: bool) -> None:
+        app.bind(ctx.connection).jobs.delete(id)
+        if fails:
+            raise ValueError("undone")
+
+    id = waiting(app)
+    tidy.enqueue(id, True)
+    assert app.work_once().failed == 1
+    assert state(app.jobs, id) is JobState.SCHEDULED
+    tidy.enqueue(id, False)
+    assert app.work_once().succeeded == 1
+    assert app.jobs.get(id) is None

@@ -19,7 +19,7 @@ from holdfast.errors import ConfigError, MisuseError
 from holdfast.storage.announce import announced, announcing
 from holdfast.storage.base import drive
 from holdfast.storage.lender import AWAIT, Lender, Lent
-from holdfast.storage.lenders import recognise
+from holdfast.storage.lenders import recognise, telling
 from holdfast.storage.looks import Looks
 from holdfast.storage.op import Op, Row, Statement
 
@@ -101,7 +101,9 @@ class Borrowed:
 
         changes_follow: it reads, and in the same transaction, where there is one, there will be written.
         """
-        return self._run(self._lender.lend(), op, changes_follow)
+        with telling():
+            lent = self._lender.lend()
+        return self._run(lent, op, changes_follow)
 
     def _run(self, lent: Lent, op: Op[R], changes_follow: bool) -> R:
         account = self._desk.account(lent)
@@ -120,7 +122,8 @@ class Borrowed:
         """The same where the connection is awaited; a synchronous one is used here and now."""
         if not self._lender.awaits:
             return self.run(op, changes_follow)
-        lent = await self._lender.alend()
+        with telling():
+            lent = await self._lender.alend()
         account = self._desk.async_account(lent)
         if account is None:
             return self._run(lent, op, changes_follow)

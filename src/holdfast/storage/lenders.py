@@ -4,10 +4,11 @@ Nothing is imported here: what is given is recognised by its type, so its librar
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
-from holdfast.errors import InvalidOption
+from holdfast.errors import DatabaseUnavailable, InvalidOption, MisuseError
 from holdfast.model.text import shown
 from holdfast.storage.alchemy import AlchemyConnection, AlchemySession, AsyncAlchemyConnection, AsyncAlchemySession
 from holdfast.storage.announce import Ring
@@ -83,6 +84,29 @@ def recognise(given: object) -> Lender:
     if found is None:
         raise InvalidOption(refusal(given))
     return found
+
+
+@contextmanager
+def telling() -> Generator[None]:
+    """What a library says of its own session or connection, before the driver is asked anything, becomes our error."""
+    try:
+        yield
+    except Exception as error:
+        ours = _ours(error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _ours(error: Exception) -> Exception | None:
+    names = names_of(error)
+    if names[0][0] not in ("sqlalchemy", "django"):
+        return None
+    text = " ".join(str(error).split())
+    kinds = {name for _, name in names}
+    if kinds & {"DBAPIError", "DatabaseError"} and "TransactionManagementError" not in kinds:
+        return DatabaseUnavailable(f"the caller's connection cannot be had: {text}")
+    return MisuseError(f"the caller's transaction cannot be used as it is: {text}")
 
 
 def refusal(given: object) -> str:

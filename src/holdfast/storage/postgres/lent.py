@@ -19,7 +19,7 @@ from holdfast.storage.looks import Looks
 from holdfast.storage.op import Row
 from holdfast.storage.postgres.arrays import CHUNK, chunks, literal
 from holdfast.storage.postgres.own import AsyncOwn, Own, Spares
-from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translated
+from holdfast.storage.postgres.session import FAILED, PACKAGE, PostgresSession, translated
 from holdfast.storage.postgres.source import Source
 
 
@@ -248,7 +248,7 @@ def _check_state(raw: "psycopg.Connection[Any] | psycopg.AsyncConnection[Any]") 
     if raw.closed:
         raise errors.MisuseError("the connection is closed")
     if raw.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
-        raise errors.MisuseError("the transaction on this connection has failed: roll it back first")
+        raise errors.MisuseError(FAILED)
 
 
 def _plain(error: BaseException) -> BaseException:

@@ -1,9 +1,10 @@
 """Transactions of our own for the user's SQL, each on a connection that nothing else uses meanwhile."""
 
 import asyncio
+import os
 import threading
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, finalize
 
 import psycopg
 
@@ -60,7 +61,11 @@ class Spares:
         return made, False
 
     async def agive(self, connection: "psycopg.AsyncConnection[Any]", broken: bool) -> None:
-        idle = self._async_idle.setdefault(asyncio.get_running_loop(), [])
+        loop = asyncio.get_running_loop()
+        idle = self._async_idle.get(loop)
+        if idle is None:
+            idle = self._async_idle[loop] = []
+            finalize(loop, _finish_all, idle, os.getpid()).atexit = False
         if broken or len(idle) >= MOST or self._closed:
             await connection.close()
         else:
@@ -73,8 +78,14 @@ class Spares:
         for connection in idle:
             self._source.release(connection, broken=False)
         for waiting in self._async_idle.values():
-            for each in waiting:
-                each.pgconn.finish()  # its loop may have closed: nothing can be awaited on it
+            _finish_all(waiting, os.getpid())
+
+
+def _finish_all(idle: "list[psycopg.AsyncConnection[Any]]", process: int) -> None:
+    """Their loop is gone, or may be closed: nothing can be awaited on them. In a forked child they are the parent's."""
+    if os.getpid() == process:
+        for connection in idle:
+            connection.pgconn.finish()
 
 
 class Own(Psycopg):

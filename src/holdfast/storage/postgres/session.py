@@ -175,6 +175,8 @@ class PostgresSession:
         return translated(error)
 
 
+FAILED = "the transaction on this connection has failed: roll it back first"
+
 GOING = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 
 
@@ -195,6 +197,8 @@ def translated(error: psycopg.Error) -> Exception:
             return errors.ReadOnlyDatabase(
                 f"the server is read-only ({_text(error)}): connect to the primary, not to a standby"
             )
+        case pg.InFailedSqlTransaction():
+            return errors.MisuseError(FAILED)
         case pg.TooManyConnections() | pg.DiskFull() | pg.OutOfMemory():
             return errors.DatabaseUnavailable(_text(error))
         case pg.LockNotAvailable() | pg.QueryCanceled() | pg.DeadlockDetected() | pg.SerializationFailure():

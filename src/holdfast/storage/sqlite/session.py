@@ -180,6 +180,11 @@ def translated(error: BaseException) -> BaseException:
         if isinstance(error, OSError):
             return errors.DatabaseUnavailable(f"the file beside the database cannot be opened or locked ({error})")
         return error
+    if code == sqlite3.SQLITE_BUSY_SNAPSHOT:
+        return errors.DatabaseUnavailable(
+            "this transaction had read before it was to write, and another has written since: roll it back and try "
+            "again, or begin it with BEGIN IMMEDIATE"
+        )
     primary: int = code & 0xFF
     match primary:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:

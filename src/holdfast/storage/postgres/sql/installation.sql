@@ -1,3 +1,3 @@
--- The identity of this database's tables, made with them.
+-- The identity of this database's tables, made with them. A database copied from another has the same tables.
 --: read one
-select value from "holdfast".meta where name = 'installation'
+select value || ' ' || current_database() from "holdfast".meta where name = 'installation'
