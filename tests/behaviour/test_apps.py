@@ -155,6 +155,8 @@ def test_a_worker_without_a_loop_keeps_nobody_from_closing(make_app: MakeApp) ->
         app.close()
     asyncio.run(forget_to_stop())
     app.close()
+    engine: Any = left._engine
+    engine.renewer.stop()
     failing = Holdfast("postgresql://nobody@localhost:1/none")
     with pytest.raises(DatabaseUnavailable), failing.worker():
         pass
