@@ -116,6 +116,9 @@ class Holdfast(Surface, Hooks, TaskMaker):
         self._tasks.add(task)
         task.bind(self)
 
+    def kept(self) -> TaskSet:
+        return self._tasks
+
     def include(self, tasks: TaskSet) -> None:
         """Take in the tasks of a set. Raises DuplicateTask, and takes in none, where a name is taken."""
         self._tasks.include(tasks)
@@ -193,7 +196,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
             deps=self._deps,
             wraps=self._wraps,
         )
-        known = Tasks(lambda: self._tasks, self._tasks.get, plan)
+        known = Tasks(self._tasks, plan)
         made = Worker(self._open, self._bus, known, plan, self._caretaker_for if leader else None)
         self._workers.add(made)
         return made
@@ -206,9 +209,9 @@ class Holdfast(Surface, Hooks, TaskMaker):
 
         grace: how long running bodies get to end. The other options are those of `worker`.
         """
-        for task in self._tasks:
-            task.signature.prepare()
-        status = asyncio.run(work_until_told(self.worker(**options), seconds(grace, "grace")))
+        worker = self.worker(**options)
+        worker.check()
+        status = asyncio.run(work_until_told(worker, seconds(grace, "grace")))
         if status:
             raise SystemExit(status)
 

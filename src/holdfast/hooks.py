@@ -11,6 +11,7 @@ from holdfast.model.job import NewJob
 from holdfast.task import Task
 from holdfast.taskset import TaskSet
 from holdfast.worker.deps import DepsBook
+from holdfast.worker.readiness import Problem, all_problems
 
 S = TypeVar("S", bound=Subscriber)
 
@@ -26,6 +27,16 @@ class Hooks:
         self._bus = Bus()
         for name in event_log.LINES:
             self._bus.on(name, event_log.write)
+
+    def problems(self) -> list[Problem]:
+        """What would keep the app's tasks from running, each with kind, name and message: what `holdfast check` prints.
+
+        Declared tasks without a handler, handlers that do not fit, annotations that cannot be kept as JSON. Looks at
+        the code and opens nothing.
+
+        >>> assert app.problems() == []
+        """
+        return all_problems(self._tasks)
 
     def deps_for(self, task: Task[Any, Any, Any] | str, make: Callable[[], Any]) -> None:
         """Give the bodies of one task `ctx.deps` of their own instead of the app's."""

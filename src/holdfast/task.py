@@ -6,7 +6,7 @@ at once. A task reaches a database through its `Binding`, which an app is.
 """
 
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial, update_wrapper
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeA
 from typing_extensions import TypeVar, Unpack
 
 from holdfast.context import Context, JobView
-from holdfast.errors import InvalidOption, MisuseError
+from holdfast.errors import ConfigError, InvalidOption, MisuseError
 from holdfast.ids import new_id
 from holdfast.model.codec import Signature
 from holdfast.model.conflict import Merge, merged, newest_wins
@@ -23,6 +23,7 @@ from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
 from holdfast.model.policy import Policy
 from holdfast.model.retry import NO_RETRY, Retry
+from holdfast.model.text import check_name, shown
 from holdfast.storage.lenders import recognise
 
 if TYPE_CHECKING:
@@ -98,13 +99,46 @@ class Task(Generic[P, R, C]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
         """Call the function here and now; nothing is stored. A leading context is supplied (see Context)."""
-        if self.signature.takes_context:
-            return self.body(Context[Any](JobView(id=new_id(), task=self.name)), *args, **kwargs)
+        if self.takes_context:
+            return self.body(self.context_for_calls(), *args, **kwargs)
         return self.body(*args, **kwargs)
+
+    def context_for_calls(self) -> Context[Any]:
+        """What a body that nobody enqueued is told of its job."""
+        return Context[Any](JobView(id=new_id(), task=self.name))
+
+    # What workers use
+
+    @property
+    def queue(self) -> str:
+        """Where its jobs go if nobody says otherwise."""
+        return "default" if isinstance(self.options.queue, Unset) else self.options.queue
+
+    @property
+    def handled(self) -> bool:
+        """Whether there is a body here: a declared task may have none."""
+        return True
+
+    @property
+    def takes_context(self) -> bool:
+        """Whether its body is given a context."""
+        return self.signature.takes_context
+
+    def prepare(self) -> None:
+        """Look at all annotations now; ConfigError for one that cannot be resolved or kept as JSON."""
+        self.signature.prepare()
+
+    def load(self, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of a stored job, validated; InvalidArguments on a mismatch."""
+        return self.signature.load_call(text)
+
+    def dump(self, value: Any) -> str:
+        """What the body returned, as JSON text; InvalidResult where it cannot be kept."""
+        return self.signature.dump_result(value)
 
     def run(self, context: Context[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Begin the body as a worker does, with the arguments that its signature loaded."""
-        return self.body(context, *args, **kwargs) if self.signature.takes_context else self.body(*args, **kwargs)
+        return self.body(context, *args, **kwargs) if self.takes_context else self.body(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
@@ -232,6 +266,44 @@ def _merging(new: NewJob, call: Call[Any], on_conflict: Any) -> NewJob:
     return new._replace(on_conflict="merge", merge=partial(merged, how, call.task.signature.dump_arguments))
 
 
+def check_aliases(aliases: Iterable[str]) -> tuple[str, ...]:
+    """Old names of a task, given as several or as one text. Raises InvalidOption."""
+    return tuple(check_name(alias, "an alias") for alias in ((aliases,) if isinstance(aliases, str) else aliases))
+
+
 def is_async(body: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine."""
     return inspect.iscoroutinefunction(body) or inspect.iscoroutinefunction(type(body).__call__)
+
+
+def check_transaction(body: Callable[..., Any], name: str, cpu: bool, transaction: object) -> None:
+    """Raise ConfigError for a `transaction=` that this body cannot have."""
+    if not transaction:
+        return
+    if transaction is not True and not callable(transaction):
+        raise ConfigError(
+            f"transaction of task {name} must be True, or a function that opens a connection or session; "
+            f"not {shown(transaction)}"
+        )
+    if cpu:
+        raise ConfigError(f"task {name} runs in a process of its own, where it can have no transaction=")
+    if inspect.iscoroutinefunction(transaction) and not is_async(body):
+        raise ConfigError(f"task {name} is a plain function, and its transaction= must be awaited")
+
+
+def check_body(body: object, name: str | None, cpu: bool) -> str:
+    """The name of a task made of this function; ConfigError where none can be made of it."""
+    given = shown(body)
+    if isinstance(body, Task):
+        raise ConfigError(f"{given} is a task already; app.include takes in the set it is in")
+    if not callable(body) or isinstance(body, type):
+        raise ConfigError(f"a task is made of a function, not of {given}")
+    if name is None:
+        name = str(getattr(body, "__name__", "<unnamed>"))
+        if name.startswith("<"):
+            raise ConfigError(f"a task is named after its function; give {given} a name= of its own")
+    if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+        raise ConfigError(f"task {name} is a generator function; a task returns its value")
+    if cpu and is_async(body):
+        raise ConfigError(f"task {name} is a coroutine function; cpu=True needs a plain one")
+    return check_name(name, "a task's name")

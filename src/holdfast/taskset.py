@@ -1,16 +1,16 @@
 """Where tasks are defined and kept: the decorator `task`, and sets of tasks, of which every app has one."""
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Concatenate, ParamSpec, Protocol, overload
 
 from typing_extensions import TypeVar, Unpack
 
 from holdfast.context import Context
+from holdfast.declarer import Declarer
 from holdfast.errors import ConfigError, DuplicateTask
 from holdfast.model.options import JobOptions, OptionArguments
-from holdfast.model.text import check_name, shown
-from holdfast.task import Later, Task, Transaction, is_async
+from holdfast.model.text import shown
+from holdfast.task import Later, Task, Transaction, check_aliases, check_body, check_transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,12 +41,8 @@ class TaskDecorator(Protocol):
     def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
 
 
-class TaskMaker:
+class TaskMaker(Declarer):
     """The decorator `task`, for whoever keeps tasks: a TaskSet, an app."""
-
-    def add(self, task: Task[Any, Any, Any]) -> None:
-        """Keep a task that was just defined; DuplicateTask where its name is taken."""
-        raise NotImplementedError
 
     @overload
     def task(self, function: Callable[Concatenate[_Anything, ...], Later[R]], /) -> Task[..., R, Later[R]]: ...
@@ -121,6 +117,9 @@ class TaskSet(TaskMaker):
     def __len__(self) -> int:
         return len(self._tasks)
 
+    def kept(self) -> "TaskSet":
+        return self
+
     def get(self, name: str) -> Task[Any, Any, Any] | None:
         """The task of this name or alias, or None."""
         return self._names.get(name)
@@ -159,41 +158,9 @@ def _define(
     options: JobOptions,
     transaction: Transaction,
 ) -> Task[Any, Any, Any]:
-    name = _check_body(body, name, cpu)
-    _check_transaction(body, name, cpu, transaction)
-    others = tuple(check_name(alias, "an alias") for alias in ((aliases,) if isinstance(aliases, str) else aliases))
-    return Task(body, name, others, cpu, options, transaction or None)
-
-
-def _check_transaction(body: Callable[..., Any], name: str, cpu: bool, transaction: object) -> None:
-    if not transaction:
-        return
-    if transaction is not True and not callable(transaction):
-        raise ConfigError(
-            f"transaction of task {name} must be True, or a function that opens a connection or session; "
-            f"not {shown(transaction)}"
-        )
-    if cpu:
-        raise ConfigError(f"task {name} runs in a process of its own, where it can have no transaction=")
-    if inspect.iscoroutinefunction(transaction) and not is_async(body):
-        raise ConfigError(f"task {name} is a plain function, and its transaction= must be awaited")
-
-
-def _check_body(body: object, name: str | None, cpu: bool) -> str:
-    given = shown(body)
-    if isinstance(body, Task):
-        raise ConfigError(f"{given} is a task already; app.include takes in the set it is in")
-    if not callable(body) or isinstance(body, type):
-        raise ConfigError(f"a task is made of a function, not of {given}")
-    if name is None:
-        name = str(getattr(body, "__name__", "<unnamed>"))
-        if name.startswith("<"):
-            raise ConfigError(f"a task is named after its function; give {given} a name= of its own")
-    if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
-        raise ConfigError(f"task {name} is a generator function; a task returns its value")
-    if cpu and is_async(body):
-        raise ConfigError(f"task {name} is a coroutine function; cpu=True needs a plain one")
-    return check_name(name, "a task's name")
+    name = check_body(body, name, cpu)
+    check_transaction(body, name, cpu, transaction)
+    return Task(body, name, check_aliases(aliases), cpu, options, transaction or None)
 
 
 def _place(task: Task[Any, Any, Any]) -> str:

@@ -1,9 +1,13 @@
 """Calls that type checkers must accept, and the types they must find. Read by checkers, never run."""
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, assert_type
+
+from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from holdfast.client import Job
 from holdfast.context import Context
@@ -114,3 +118,96 @@ async def use() -> None:
 
 def waits(job: Job[int]) -> None:
     assert_type(job.result(timeout=10), int)
+
+
+# Declared apart from their handlers
+
+
+class Model(BaseModel):
+    scene: str
+    frames: int = 1
+
+
+@dataclass
+class Data:
+    scene: str
+    frames: int = 1
+
+
+class Typed(TypedDict):
+    scene: str
+    frames: int
+
+
+by_model = tasks.declare("by_model", args=Model, result=Path, queue="video", retry=3)
+by_data = tasks.declare("by_data", args=Data, result=Path)
+by_dict = tasks.declare("by_dict", args=Typed, result=list[int])
+no_result = tasks.declare("no_result", args=Data)
+bare = tasks.declare("bare", result=int)
+barest = tasks.declare("barest")
+
+
+@tasks.declare
+def stub(scene: str, frames: int = 1) -> Path:
+    raise NotImplementedError
+
+
+@tasks.declare(queue="video", name="stub.two")
+async def later_stub(scene: str, *, frames: int = 1) -> Path:
+    raise NotImplementedError
+
+
+assert_type(by_model.enqueue(scene="a", frames=2), Job[Path])
+assert_type(by_model.enqueue(Model(scene="a")), Job[Path])
+assert_type(by_model.using(priority=3).call(Model(scene="a")), Call[Path])
+assert_type(by_data.enqueue("a", 2), Job[Path])
+assert_type(by_data.enqueue(Data("a")), Job[Path])
+assert_type(by_dict.enqueue({"scene": "a", "frames": 2}), Job[list[int]])
+assert_type(no_result.enqueue("a"), Job[None])
+assert_type(bare.enqueue(), Job[int])
+assert_type(barest.enqueue(), Job[None])
+assert_type(stub.enqueue("a"), Job[Path])
+assert_type(later_stub.enqueue("a", frames=2), Job[Path])
+
+
+@by_model.handler
+def takes_one(args: Model) -> Path:
+    return Path(args.scene)
+
+
+@by_data.handler(cpu=True)
+def takes_fields(ctx: Context, scene: str, frames: int = 1) -> Path:
+    return Path(scene)
+
+
+@by_dict.handler
+async def takes_a_dict(ctx: Context, args: Typed) -> list[int]:
+    return [args["frames"]]
+
+
+@stub.handler
+def stub_body(scene: str, frames: int = 1) -> Path:
+    return Path(scene)
+
+
+@later_stub.handler
+async def later_stub_body(ctx: Context, scene: str, *, frames: int = 1) -> Path:
+    return Path(scene)
+
+
+class Handlers(TypedDict):
+    render: Callable[[Model], Path]
+    count: Callable[[Context, Data], Awaitable[int]]
+
+
+def render_it(args: Model) -> Path:
+    return Path(args.scene)
+
+
+async def count_it(ctx: Context, args: Data) -> int:
+    return args.frames
+
+
+tasks.handlers(Handlers)({"render": render_it, "count": count_it})
+given: Handlers = {"render": render_it, "count": count_it}
+tasks.handlers(given)

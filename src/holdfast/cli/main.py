@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from holdfast.cli import jobs, leader, migrate, worker
+from holdfast.cli import check, jobs, leader, migrate, worker
 from holdfast.cli.commands import Command, Group
 from holdfast.cli.exits import CODES, Exit, report, say
 from holdfast.cli.options import Schema, Url, Verbose
@@ -85,6 +85,7 @@ program = typer.Typer(
 program.command("worker", cls=Command)(worker.run)
 program.command("leader", cls=Command)(leader.run)
 program.command("migrate", cls=Command)(migrate.run)
+program.command("check", cls=Command)(check.run)
 program.add_typer(jobs.program, name="jobs")
 
 

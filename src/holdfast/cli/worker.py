@@ -80,9 +80,10 @@ def run(
         "leader": not no_leader,
         **{key: value for key, value in given.items() if value is not None},
     }
-    plan, length = found.worker(**options).plan, seconds(grace, "--grace")
+    worker, length = found.worker(**options), seconds(grace, "--grace")
+    worker.check()
     reach(found, "lease")
-    greet(found, app, plan, not no_leader, length)
+    greet(found, app, worker.plan, not no_leader, length)
     found.run_worker(grace=length, **options)
 
 

@@ -121,6 +121,15 @@ class Signature:
         every = tuple(self._whole.parameters.values())
         return every[1:] if self.takes_context else every
 
+    def hint(self, name: str) -> Any:
+        """What the parameter of this name is annotated with, Any where it is not."""
+        return self._hints.get(name, Any)
+
+    @cached_property
+    def result_type(self) -> Any:
+        """What the function gives once it is awaited, None for nothing."""
+        return _result_type(self._hints.get("return", Any))
+
     @cached_property
     def _whole(self) -> inspect.Signature:
         return inspect.signature(self.function)
@@ -164,7 +173,7 @@ class Signature:
 
     @cached_property
     def _result(self) -> Codec:
-        return Codec(_result_type(self._hints.get("return", Any)), f"the result of task {self.name}")
+        return Codec(self.result_type, f"the result of task {self.name}")
 
     def _bind_any(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         given = self._call.bind(*args, **kwargs).arguments
@@ -206,7 +215,7 @@ def _annotated(function: Callable[..., Any]) -> Callable[..., Any]:
     """Where the annotations of a callable are: a partial's function, an object's `__call__`."""
     while isinstance(function, partial):
         function = function.func
-    return function if inspect.isroutine(function) else type(function).__call__
+    return function if inspect.isroutine(function) or isinstance(function, type) else type(function).__call__
 
 
 def _argument_type(parameter: inspect.Parameter, hint: Any) -> Any:

@@ -37,7 +37,7 @@ class Codec:
         try:
             schema = TypeAdapter(annotation).core_schema
         except (PydanticUserError, TypeError, NameError) as error:
-            first = str(error).partition("\n")[0]
+            first = str(error).partition("\n")[0].partition(". Set `")[0]
             raise ConfigError(f"{what} cannot be kept as JSON: {shown_text(first)}") from error
         self._validator = SchemaValidator(schema, _CONFIG)
         self._serializer = SchemaSerializer(schema, _CONFIG)

@@ -43,7 +43,7 @@ def run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | N
 
 async def _run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
     try:
-        args, kwargs = task.signature.load_call(held.job.args)
+        args, kwargs = task.load(held.job.args)
     except InvalidArguments as error:
         return Raised(error_text(held, error), None, "invalid_arguments")
     except BaseException as error:
@@ -68,7 +68,7 @@ async def _run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Out
 
 def _run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
     try:
-        args, kwargs = task.signature.load_call(held.job.args)
+        args, kwargs = task.load(held.job.args)
     except InvalidArguments as error:
         return Raised(error_text(held, error), None, "invalid_arguments")
     except BaseException as error:
@@ -119,7 +119,7 @@ def _returned(held: Holding, task: AnyTask, value: Any) -> Outcome | None:
     if value is UNSET:
         raise RuntimeError("a wrapper of the attempt swallowed what the body raised")
     try:
-        return Succeeded(task.signature.dump_result(value))
+        return Succeeded(task.dump(value))
     except InvalidResult as error:
         return Raised(error_text(held, error), None, "invalid_result")
 

@@ -90,7 +90,7 @@ class Child:
         held = Holding(ClaimedJob(**frame["job"]))
         try:
             task = find_task(frame["place"], held.job.task)
-            task.signature.prepare()
+            task.prepare()
         except BaseException as error:
             return {"kind": "unready", "error": error_text(held, error), "spent": True}
         self._wire.send({"kind": "begun", "run": self._run})

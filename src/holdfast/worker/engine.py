@@ -33,6 +33,7 @@ from holdfast.worker.narrator import Narrator
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.port import BodyPort
 from holdfast.worker.processes import Limits
+from holdfast.worker.readiness import refuse_unready
 from holdfast.worker.runner import Runner
 from holdfast.worker.tally import Tally
 from holdfast.worker.teller import Teller
@@ -98,6 +99,7 @@ class Engine:
 
     async def start(self, claiming: bool = True) -> None:
         """Begin; returns once the database has been reached and, where `claiming`, the first claim was made."""
+        refuse_unready(self._tasks)
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
         self._life = await asyncio.to_thread(self._store.live, self._plan.boot)
         await self._deps.open()
@@ -228,7 +230,7 @@ class Engine:
 
     def _context(self, held: Holding, task: AnyTask) -> Context[Any]:
         maker, wraps = self._deps.maker_for(task.name), self._plan.wraps
-        if not (task.signature.takes_context or task.transaction or task.cpu or maker or wraps):
+        if not (task.takes_context or task.transaction or task.cpu or maker or wraps):
             return NOBODYS
         job = held.job
         view = JobView(

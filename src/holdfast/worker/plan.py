@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,11 @@ from holdfast.config import Settings
 from holdfast.context import Context
 from holdfast.errors import ConfigError
 from holdfast.ids import new_id
+from holdfast.model.job import ClaimedJob
 from holdfast.model.options import Unset
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.text import shown
+from holdfast.taskset import TaskSet
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.deps import DepsBook
 
@@ -87,30 +89,34 @@ def check_batch(batch: object) -> int:
 class Tasks:
     """The tasks a worker knows, looked up anew each time: those added while it runs are taken up."""
 
-    def __init__(
-        self, known: Callable[[], Iterable[AnyTask]], find: Callable[[str], AnyTask | None], plan: Plan
-    ) -> None:
-        self._known = known
-        self._find = find
+    def __init__(self, book: TaskSet, plan: Plan) -> None:
+        self._book = book
         self._only = plan.tasks
+        self._queues = plan.queues
         self.others_exist = plan.tasks is not None
         """True once it is clear that jobs of tasks unknown here pass by: claims then ask for known ones only."""
 
-    def find(self, name: str) -> AnyTask | None:
-        task = self._find(name)
-        if task is None or (self._only is not None and task.name not in self._only):
+    def find(self, job: ClaimedJob) -> AnyTask | None:
+        """The task whose body runs this job, None where none is known here."""
+        task = self._book.get(job.task)
+        if task is None or not task.handled or (self._only is not None and task.name not in self._only):
             self.others_exist = True
             return None
         return task
 
+    def __iter__(self) -> Iterator[AnyTask]:
+        return (task for task in tuple(self._book) if self._only is None or task.name in self._only)
+
+    def served(self) -> Iterator[AnyTask]:
+        """Those whose own queue this worker serves."""
+        return (task for task in self if self._queues is None or task.queue in self._queues)
+
     def names(self) -> tuple[str, ...]:
-        known = (task for task in tuple(self._known()) if self._only is None or task.name in self._only)
-        return tuple(name for task in known for name in (task.name, *task.aliases))
+        return tuple(name for task in self if task.handled for name in (task.name, *task.aliases))
 
     def queues(self) -> tuple[str, ...]:
         """The queues that the known tasks' own jobs go to."""
-        known = (task.options.queue for task in self._known() if self._only is None or task.name in self._only)
-        return tuple({"default" if isinstance(queue, Unset) else queue for queue in known})
+        return tuple({task.queue for task in self})
 
     def asked(self) -> tuple[str, ...] | None:
         """The tasks to name in a claim; None asks for any, which costs nothing."""

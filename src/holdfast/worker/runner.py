@@ -10,6 +10,7 @@ from typing import Any
 from holdfast.clock import monotonic
 from holdfast.context import Context
 from holdfast.events.bus import Bus
+from holdfast.model.job import ClaimedJob
 from holdfast.model.lifecycle import Finish, Requeue, decide
 from holdfast.model.outcome import Crashed, Outcome, Raised, Released, Stopped, Succeeded, TimedOut, UnknownTask
 from holdfast.model.retry import Retry
@@ -35,7 +36,7 @@ class Runner:
 
     def __init__(
         self,
-        find: Callable[[str], AnyTask | None],
+        find: Callable[[ClaimedJob], AnyTask | None],
         finisher: Finisher,
         bus: Bus,
         context: Callable[[Holding, AnyTask], Context[Any]],
@@ -77,7 +78,7 @@ class Runner:
         if held.stop == "cancel":
             self.give_back(held, Stopped(held.stop_reason or "explicit"))
             return
-        task = self._find(held.job.task)
+        task = self._find(held.job)
         if task is None:
             self._bus.tell("task.unknown", task=held.job.task)
             self.give_back(held, UnknownTask())

@@ -10,6 +10,7 @@ from holdfast.errors import MisuseError
 from holdfast.events.bus import Bus
 from holdfast.worker.engine import Duties, Engine
 from holdfast.worker.plan import Plan, Tasks
+from holdfast.worker.readiness import refuse_unready
 from holdfast.worker.tally import Report
 
 DEFAULT_GRACE = 30.0
@@ -59,6 +60,12 @@ class Worker:
             return False
         process, loop = self._at_work
         return process == os.getpid() and not loop.is_closed()
+
+    def check(self) -> None:
+        """Raise ConfigError where a task that it serves could not run; opens nothing. `start` does so too."""
+        refuse_unready(self._tasks)
+        for task in self._tasks:
+            task.prepare()
 
     async def start(self) -> None:
         """Start on the running event loop; returns once it claims. Raises what the database raises."""

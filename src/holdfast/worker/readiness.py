@@ -1,0 +1,50 @@
+"""What would keep an app's tasks from running: looked at before a worker starts, and by `holdfast check`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from holdfast.declared import Declared
+from holdfast.errors import ConfigError, HoldfastError
+from holdfast.worker.attempt import AnyTask
+from holdfast.worker.plan import Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that keeps a task from running.
+
+    kind: `no_handler`, `handler` (one that does not fit) or `annotations` (that cannot be resolved or kept as JSON).
+    name: whose it is. message: a sentence.
+    """
+
+    kind: str
+    name: str
+    message: str
+
+
+def refuse_unready(tasks: Tasks) -> None:
+    """Raise ConfigError where a worker cannot do what its queues will ask of it."""
+    found = [problem for task in tasks.served() for problem in _declaration(task)]
+    if found:
+        raise ConfigError("this worker cannot start: " + "; ".join(problem.message for problem in found))
+
+
+def all_problems(tasks: Iterable[AnyTask]) -> list[Problem]:
+    """Everything that is wrong with an app's tasks, whichever queues its workers serve."""
+    return [problem for task in tasks for problem in (*_declaration(task), *_annotations(task))]
+
+
+def _declaration(task: AnyTask) -> Iterable[Problem]:
+    if not isinstance(task, Declared):
+        return
+    if not task.handled:
+        yield Problem("no_handler", task.name, f"task {task.name} (queue {task.queue}) is declared and has no handler")
+    elif (wrong := task.contract.misfit()) is not None:
+        yield Problem("handler", task.name, wrong)
+
+
+def _annotations(task: AnyTask) -> Iterable[Problem]:
+    try:
+        task.signature.prepare()
+    except HoldfastError as error:
+        yield Problem("annotations", task.name, str(error))
