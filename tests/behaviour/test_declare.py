@@ -392,3 +392,13 @@ def test_a_handler_that_fails(app: Holdfast) -> None:
     drain(app)
     with pytest.raises(JobFailed, match="no"):
         job.result()
+
+
+def test_options_that_are_functions_of_the_arguments(app: Holdfast) -> None:
+    by_class = app.declare("by_class", args=Data, key=lambda args: args.scene, priority=lambda args: args.frames)
+
+    @app.declare(key=lambda scene, frames: f"{scene}{frames}")
+    def by_stub(scene: str, frames: int = 1) -> None: ...
+
+    jobs = [by_class.enqueue("a", 4), by_class.enqueue(Data("b", 5)), by_stub.enqueue("c")]
+    assert [(job.record.key, job.record.priority) for job in jobs] == [("a", 4), ("b", 5), ("c1", 0)]
