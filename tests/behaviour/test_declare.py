@@ -395,10 +395,10 @@ def test_a_handler_that_fails(app: Holdfast) -> None:
 
 
 def test_options_that_are_functions_of_the_arguments(app: Holdfast) -> None:
-    by_class = app.declare("by_class", args=Data, key=lambda args: args.scene, priority=lambda args: args.frames)
+    by_class = app.declare("by_class", args=Data, priority=lambda args: args.frames)
 
-    @app.declare(key=lambda scene, frames: f"{scene}{frames}")
+    @app.declare(priority=lambda scene, frames: frames + 1)
     def by_stub(scene: str, frames: int = 1) -> None: ...
 
     jobs = [by_class.enqueue("a", 4), by_class.enqueue(Data("b", 5)), by_stub.enqueue("c")]
-    assert [(job.record.key, job.record.priority) for job in jobs] == [("a", 4), ("b", 5), ("c1", 0)]
+    assert [job.record.priority for job in jobs] == [4, 5, 2]
