@@ -128,6 +128,18 @@ def test_g2_a_job_exists_if_the_callers_transaction_commits(live: Holdfast) -> N
         buy(0)
     assert [live.jobs.get(id) is not None for id in made] == [True, False]
 
+    def give_up(amount: int) -> float:
+        with live.transaction() as connection:
+            live.bind(connection).jobs.cancel(made[0])
+            return 1 / amount
+
+    states: list[JobState] = []
+    for amount in (0, 1):
+        with suppress(ZeroDivisionError):
+            give_up(amount)
+        states.append(live.jobs.get(made[0]).state)  # type: ignore[union-attr]
+    assert states == [JobState.READY, JobState.CANCELLED]
+
 
 def test_g3_an_answer_that_is_lost_is_asked_for_again(live: Holdfast) -> None:
     @live.task
