@@ -19,7 +19,7 @@ from holdfast.executor import OwnTransactions
 from holdfast.hooks import Hooks
 from holdfast.ids import new_id
 from holdfast.leader.caretaker import Caretaker
-from holdfast.leader.duties import every
+from holdfast.leader.duties import bury, every
 from holdfast.leader.duties.every import Round
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
@@ -32,7 +32,8 @@ from holdfast.task import Task
 from holdfast.taskset import TaskMaker, TaskSet
 from holdfast.worker.plan import Plan, Tasks, check_batch
 from holdfast.worker.tally import Report
-from holdfast.worker.until_told import on_loop, work_until_told
+from holdfast.worker.run import run_worker
+from holdfast.worker.until_told import on_loop
 from holdfast.worker.worker import DEFAULT_GRACE, Worker
 
 
@@ -201,17 +202,36 @@ class Holdfast(Surface, Hooks, TaskMaker):
         self._workers.add(made)
         return made
 
-    def run_worker(self, *, grace: Duration = DEFAULT_GRACE, **options: Any) -> None:
+    def run_worker(
+        self,
+        *,
+        grace: Duration = DEFAULT_GRACE,
+        processes: int | None = None,
+        max_jobs: int | None = None,
+        max_memory: int | str | None = None,
+        **options: Any,
+    ) -> None:
         """Work until SIGTERM or SIGINT (Ctrl-C), then stop gracefully; a second signal stops at once.
 
         It stops by itself, with exit status 1 for its supervisor, where timed-out threads that do not end take a
         quarter of its slots.
 
-        grace: how long running bodies get to end. The other options are those of `worker`.
+        grace: how long running bodies get to end, 30 s.
+        processes: so many processes that work, each as this program started once more up to this call, and this one
+            to look after them: it replaces those that end, and on SIGHUP all, one after another. None: work here.
+        max_jobs, max_memory: replace a process after so many attempts, or when it has so much memory ("2GB").
+        The other options are those of `worker`, for each process.
+
+        Raises ConfigError, and SystemExit where the status is not 0.
+
+        >>> app.run_worker(concurrency=20, processes=4)
         """
         worker = self.worker(**options)
         worker.check()
-        status = asyncio.run(work_until_told(worker, seconds(grace, "grace")))
+        length = seconds(grace, "grace")
+        asked = {"processes": processes, "max_jobs": max_jobs, "max_memory": max_memory}
+        settings = _before_use({**self._given, **{key: value for key, value in asked.items() if value is not None}})
+        status = run_worker(worker, settings, length, self._bus, self._bury)
         if status:
             raise SystemExit(status)
 
@@ -317,6 +337,10 @@ class Holdfast(Surface, Hooks, TaskMaker):
 
     def _caretaker_for(self, plan: Plan) -> Caretaker:
         return Caretaker(self.store, self._bus, plan.boot, plan.lease, plan.poll_interval)
+
+    def _bury(self, boot: str, counted: bool, why: str) -> None:
+        """For a supervisor: release all that a worker held whose process it saw end."""
+        bury.run_once(self.store, self._bus, boot, counted, why)
 
     def _set_log_level(self) -> None:
         if self._settings.log_level is not None:

@@ -45,6 +45,9 @@ class _Arguments(TypedDict, total=False):
     poll_interval: Duration | None
     lease: Duration | None
     name: str | None
+    processes: int | None
+    max_jobs: int | None
+    max_memory: int | str | None
     cpu_slots: int | None
     cpu_jobs: int | None
     cpu_memory: int | str | None
@@ -75,7 +78,11 @@ class Settings:
     poll_interval: the longest time between two looks for jobs, from 10 ms, 1 s.
     lease: how long a claim lasts when its worker is not heard of, from 1 s, 30 s.
     name: what people see the worker called; it identifies nothing.
-    cpu_slots: `cpu=True` bodies a worker runs at once, each in a process; None: as many as the machine has processors.
+    processes: worker processes that `holdfast worker` or `run_worker` keeps at work; None: it works itself.
+    max_jobs: attempts after which such a process is replaced; None: never.
+    max_memory: memory at which it is replaced, "2GB" or bytes, from 64 MB; None: never.
+    cpu_slots: `cpu=True` bodies a worker runs at once, each in a process; None: as many as the machine has processors,
+        shared among `processes`.
     cpu_jobs: jobs after which such a process is replaced, 1000.
     cpu_memory: memory it may allocate, "2GB" or bytes, from 64 MB; None: no limit.
     """
@@ -90,6 +97,9 @@ class Settings:
     poll_interval: float = 1.0
     lease: float = 30.0
     name: str | None = None
+    processes: int | None = None
+    max_jobs: int | None = None
+    max_memory: int | None = None
     cpu_slots: int | None = None
     cpu_jobs: int = 1000
     cpu_memory: int | None = None
@@ -278,6 +288,9 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "poll_interval": _at_least(SHORTEST_POLL),
     "lease": _at_least(SHORTEST_LEASE),
     "name": _check_worker,
+    "processes": _check_slots,
+    "max_jobs": _check_jobs,
+    "max_memory": _check_memory,
     "cpu_slots": _check_slots,
     "cpu_jobs": _check_jobs,
     "cpu_memory": _check_memory,

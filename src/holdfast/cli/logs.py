@@ -1,5 +1,6 @@
 """Log lines of a process that runs for long: one line for each record, on stderr."""
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -12,25 +13,58 @@ _CHATTY = ("asyncio", "psycopg", "psycopg.pool")
 
 
 class LineFormatter(logging.Formatter):
-    """`2026-01-01 09:30:00.123Z INFO     message`, with the logger's name where it is not ours."""
+    """`2026-01-01 09:30:00.123Z INFO     message`, with the logger's name where it is not ours.
 
-    def __init__(self, colour: bool) -> None:
+    process: the name of this one among several, shown before the message.
+    """
+
+    def __init__(self, colour: bool, process: str | None = None) -> None:
         super().__init__()
         self._colour = colour
+        self._process = "" if process is None else f"{process:<10} "
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC)
         level = f"{record.levelname:<8}"
         if self._colour and record.levelname in _COLOURS:
             level = f"\x1b[{_COLOURS[record.levelname]}m{level}\x1b[0m"
-        name = "" if record.name.partition(".")[0] == "holdfast" else f"{record.name}: "
-        return f"{at:%Y-%m-%d %H:%M:%S}.{int(record.msecs):03d}Z {level} {name}{record.message}"
+        return f"{_at(record)} {level} {self._process}{_named(record)}{record.message}"
 
 
-def configure(level: str | None, verbose: int) -> None:
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `at, level, logger, process, pid, message`, and `event`, `traceback` where there are."""
+
+    def __init__(self, process: str | None = None) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts: dict[str, object] = {
+            "at": _at(record).replace(" ", "T"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": self._process,
+            "pid": record.process,
+            "message": record.getMessage(),
+            "event": getattr(record, "holdfast_event", None),
+            "traceback": self.formatException(record.exc_info) if record.exc_info else None,
+        }
+        return json.dumps({name: value for name, value in facts.items() if value is not None})
+
+
+def _at(record: logging.LogRecord) -> str:
+    return f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%d %H:%M:%S}.{int(record.msecs):03d}Z"
+
+
+def _named(record: logging.LogRecord) -> str:
+    return "" if record.name.partition(".")[0] == "holdfast" else f"{record.name}: "
+
+
+def configure(level: str | None, verbose: int, process: str | None = None, as_json: bool = False) -> None:
     """Log to stderr; a program that has set up its own logging on import keeps that.
 
     level: of everything, the app's own setting otherwise. `verbose` alone means DEBUG.
+    process: the name of this one among several.
+    as_json: one JSON object a line.
 
     Raises InvalidOption for a level that does not exist.
     """
@@ -39,7 +73,7 @@ def configure(level: str | None, verbose: int) -> None:
     root = logging.getLogger()
     if not root.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(LineFormatter(_wants_colour()))
+        handler.setFormatter(JsonFormatter(process) if as_json else LineFormatter(_wants_colour(), process))
         root.addHandler(handler)
         root.setLevel(logging.INFO)
         for name in _CHATTY:

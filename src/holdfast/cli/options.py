@@ -31,6 +31,7 @@ Verbose: TypeAlias = Annotated[
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print one JSON document instead.", rich_help_panel=PANEL)
 ]
+JsonLogs: TypeAlias = Annotated[bool, typer.Option("--json", help="Log one JSON object a line.", rich_help_panel=PANEL)]
 LogLevel: TypeAlias = Annotated[
     str | None,
     typer.Option("--log-level", metavar="LEVEL", help=f"The least that is logged: {', '.join(LEVELS)}; -v is debug."),

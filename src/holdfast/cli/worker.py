@@ -1,11 +1,13 @@
 """`holdfast worker`: serve an app's jobs until told to stop."""
 
+import logging
+import os
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from holdfast.cli import logs
-from holdfast.cli.options import LogLevel, Schema, Url, Verbose
+from holdfast.cli.options import JsonLogs, LogLevel, Schema, Url, Verbose
 from holdfast.cli.target import app_named, asked, reach
 from holdfast.errors import InvalidOption
 from holdfast.model.duration import format_duration, seconds
@@ -32,6 +34,24 @@ Queues: TypeAlias = Annotated[
 Concurrency: TypeAlias = Annotated[
     int | None, typer.Option("--concurrency", "-c", metavar="N", help="Jobs at once, 10.")
 ]
+Processes: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        metavar="N",
+        help="Keep so many processes at work, each with its own --concurrency. Else this one works.",
+    ),
+]
+MaxJobs: TypeAlias = Annotated[
+    int | None, typer.Option("--max-jobs", metavar="N", help="Replace a process after so many attempts.")
+]
+MaxMemory: TypeAlias = Annotated[
+    str | None, typer.Option("--max-memory", metavar="SIZE", help="Replace a process that takes so much, as in 2GB.")
+]
+CpuSlots: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--cpu-slots", metavar="N", help="cpu=True bodies at once; as many as there are processors."),
+]
 Lease: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="DURATION", help="How long a claim lasts when this worker is not heard of, 30s."),
@@ -51,11 +71,16 @@ def run(
     app: App,
     queue: Queues = None,
     concurrency: Concurrency = None,
+    processes: Processes = None,
+    max_jobs: MaxJobs = None,
+    max_memory: MaxMemory = None,
+    cpu_slots: CpuSlots = None,
     lease: Lease = None,
     poll_interval: PollInterval = None,
     name: Name = None,
     no_leader: NoLeader = False,
     grace: Grace = DEFAULT_GRACE,
+    as_json: JsonLogs = False,
     log_level: LogLevel = None,
     url: Url = None,
     schema: Schema = None,
@@ -65,13 +90,18 @@ def run(
 
     Ctrl-C and SIGTERM stop it gracefully: it takes no more jobs, and those that run get --grace to end. A second
     signal stops it at once. Jobs that did not end run again elsewhere, and it counts for nothing.
+
+    With --processes, SIGHUP replaces the processes one after another, with the program as it is by then.
     """
+    from holdfast.config import Settings
+    from holdfast.worker.post import my_post
+
     wanted = asked(context, url, schema, verbose)
-    found = app_named(app, wanted)
-    logs.configure(log_level, wanted.verbose)
+    post = my_post()
     given: dict[str, Any] = {
         "queues": slots(queue) if queue else None,
         "concurrency": concurrency,
+        "cpu_slots": cpu_slots,
         "lease": lease,
         "poll_interval": poll_interval,
         "name": name,
@@ -80,11 +110,20 @@ def run(
         "leader": not no_leader,
         **{key: value for key, value in given.items() if value is not None},
     }
+    of_processes: dict[str, Any] = {"processes": processes, "max_jobs": max_jobs, "max_memory": max_memory}
+    settings = Settings.load(**of_processes)
+    supervised = any(each is not None for each in (settings.processes, settings.max_jobs, settings.max_memory))
+    who = f"worker-{post.number}" if post is not None else "supervisor" if supervised else None
+    found = app_named(app, wanted)
+    logs.configure(log_level, wanted.verbose, who, as_json)
     worker, length = found.worker(**options), seconds(grace, "--grace")
     worker.check()
     reach(found, "lease")
-    greet(found, app, worker.plan, not no_leader, length)
-    found.run_worker(grace=length, **options)
+    if post is None:
+        greet(found, app, worker.plan, not no_leader, length, (settings.processes or 1) if supervised else None, as_json)
+    if post is None and supervised:
+        found.close()  # it is needed again only if a process dies
+    found.run_worker(grace=length, **of_processes, **options)
 
 
 def slots(queues: list[str]) -> dict[str, int | None]:
@@ -102,20 +141,29 @@ def slots(queues: list[str]) -> dict[str, int | None]:
     return found
 
 
-def greet(app: "Holdfast", name: str, plan: "Plan", leads: bool, grace: float) -> None:
+def greet(
+    app: "Holdfast", name: str, plan: "Plan", leads: bool, grace: float, processes: int | None, as_json: bool
+) -> None:
     """Say what the worker serves and how to stop it."""
     from holdfast import __version__
 
-    print_facts(
-        f"Holdfast {__version__} worker {plan.shown_name}",
-        app=name,
-        tasks=", ".join(sorted(task.name for task in app.tasks)) or "none yet",
-        queues=served(plan.queues),
-        jobs=f"{plan.concurrency} at once, lease {format_duration(plan.lease)}",
-        leader="when elected" if leads else "never",
-        database=app.store.where.removeprefix("the "),
-        stop=f"Ctrl-C or SIGTERM, running jobs get {format_duration(grace)}; a second time: at once",
-    )
+    title = f"Holdfast {__version__} worker {plan.shown_name}"
+    if as_json:
+        logging.getLogger("holdfast").info("%s starts", title)
+        return
+    each = "" if processes is None else " in each process"
+    facts = {
+        "app": name,
+        "tasks": ", ".join(sorted(task.name for task in app.tasks)) or "none yet",
+        "queues": served(plan.queues),
+        "processes": None if processes is None else f"{processes}, supervised by pid {os.getpid()}",
+        "jobs": f"{plan.concurrency} at once{each}, lease {format_duration(plan.lease)}",
+        "leader": "when elected" if leads else "never",
+        "database": app.store.where.removeprefix("the "),
+        "stop": f"Ctrl-C or SIGTERM, running jobs get {format_duration(grace)}; a second time: at once",
+        "replace": None if processes is None else "SIGHUP, one process after another",
+    }
+    print_facts(title, **{label: fact for label, fact in facts.items() if fact is not None})
 
 
 def served(queues: "Mapping[str, int | None] | None") -> str:
@@ -138,5 +186,6 @@ def print_facts(title: str, **facts: str) -> None:
 
     console = stderr()
     console.print(Text(printable(title), "bold"), soft_wrap=True)
+    width = max(map(len, facts), default=0) + 2
     for label, value in facts.items():
-        console.print(Text.assemble("  ", (f"{label:<9}", "cyan"), printable(value)), soft_wrap=True)
+        console.print(Text.assemble("  ", (f"{label:<{width}}", "cyan"), printable(value)), soft_wrap=True)

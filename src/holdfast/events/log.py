@@ -45,6 +45,55 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
             "bodies that may hang belong in processes (cpu=True)"
         ),
     ),
+    "process.started": (
+        logging.INFO,
+        lambda e: f"process {e.details['number']} starts (pid {e.details['pid']})",
+    ),
+    "process.ended": (
+        logging.ERROR,
+        lambda e: f"process {e.details['number']} (pid {e.details['pid']}) {e.details['how']}; {e.details['what']}",
+    ),
+    "process.absent": (
+        logging.ERROR,
+        lambda e: (
+            f"process {e.details['number']} cannot be started: {e.details['cause']}; "
+            f"trying again in {e.details['seconds']:g} s"
+        ),
+    ),
+    "process.replaced": (
+        logging.INFO,
+        lambda e: (
+            f"process {e.details['number']} (pid {e.details['pid']}) makes way for pid {e.details['by']}: "
+            f"{e.details['why']}"
+        ),
+    ),
+    "process.unfit": (
+        logging.ERROR,
+        lambda e: (
+            f"process {e.details['number']} was to be replaced, but its successor (pid {e.details['pid']}) "
+            f"{e.details['how']} before it worked; {e.details['what']}"
+        ),
+    ),
+    "process.killed": (
+        logging.ERROR,
+        lambda e: f"process {e.details['number']} (pid {e.details['pid']}) did not end in time, and was killed",
+    ),
+    "supervisor.renewing": (
+        logging.INFO,
+        lambda e: f"SIGHUP: replacing {e.count} processes, one after another",
+    ),
+    "supervisor.stopping": (
+        logging.INFO,
+        lambda e: f"stopping: {e.count} processes get {e.details['seconds']:g} s to let their jobs end",
+    ),
+    "supervisor.stopped": (logging.INFO, lambda e: f"stopped {e.details['what']}"),
+    "supervisor.hopeless": (
+        logging.CRITICAL,
+        lambda e: (
+            f"giving up: {e.count} starts of process {e.details['number']} in a row failed, and no other works; "
+            f"the last one {e.details['how']} (what it said stands above)"
+        ),
+    ),
     "task.unknown": (
         logging.WARNING,
         lambda e: f"no task {e.task!r} here: its jobs wait for a worker that has it",

@@ -79,7 +79,7 @@ class Engine:
         self.narrator = Narrator(store, bus, self.holdings.holds_earlier)
         self.teller = Teller(store, bus, self.narrator)
         self.finisher = Finisher(store, self.holdings, bus, self.teller, self.narrator, self._written)
-        limits = Limits(plan.cpu_slots, plan.cpu_jobs, plan.cpu_memory)
+        limits = Limits(plan.cpu_slots or os.cpu_count() or 1, plan.cpu_jobs, plan.cpu_memory)
         self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally, limits, plan.retry)
         self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._stop)
         drains = Drains(store, bus, lambda: tasks.queues() if plan.queues is None else tuple(plan.queues))

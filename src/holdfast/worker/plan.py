@@ -27,7 +27,8 @@ class Plan:
     tasks: only these; None: all that are known.
     batch: the most jobs in one claim.
     retry: the app's own rule, whose code counts for tasks that have none.
-    cpu_slots: `cpu=True` bodies at once; cpu_jobs: one process runs so many; cpu_memory: bytes it may take.
+    cpu_slots: `cpu=True` bodies at once, None: as many as there are processors; cpu_jobs: one process runs so many;
+        cpu_memory: bytes it may take.
     """
 
     queues: Mapping[str, int | None] | None = None
@@ -38,7 +39,7 @@ class Plan:
     batch: int | None = None
     name: str = ""
     retry: Retry = NO_RETRY
-    cpu_slots: int = field(default_factory=lambda: os.cpu_count() or 1)
+    cpu_slots: int | None = None
     cpu_jobs: int = 1000
     cpu_memory: int | None = None
     boot: str = field(default_factory=new_id)
@@ -66,7 +67,7 @@ class Plan:
             batch=None if batch is None else check_batch(batch),
             name=settings.name or "",
             retry=NO_RETRY if isinstance(retry, Unset) else retry,
-            cpu_slots=settings.cpu_slots or os.cpu_count() or 1,
+            cpu_slots=settings.cpu_slots,
             cpu_jobs=settings.cpu_jobs,
             cpu_memory=settings.cpu_memory,
             deps=deps,

@@ -48,6 +48,16 @@ class Worker:
         return self._plan
 
     @property
+    def done(self) -> int:
+        """How many attempts of its jobs have ended since it started."""
+        counts = {} if self._engine is None else self._engine.tally.counts
+        return sum(count for name, count in tuple(counts.items()) if name != "left")
+
+    def follow(self, plan: Plan) -> None:
+        """Work by another plan. Before it starts."""
+        self._plan = plan
+
+    @property
     def running(self) -> bool:
         """Whether it has started and not stopped."""
         return self._engine is not None or self._background is not None
