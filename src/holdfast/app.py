@@ -31,8 +31,8 @@ from holdfast.storage.ops.workers import unblock
 from holdfast.task import Task
 from holdfast.taskset import TaskMaker, TaskSet
 from holdfast.worker.plan import Plan, Tasks, check_batch
-from holdfast.worker.tally import Report
 from holdfast.worker.run import run_worker
+from holdfast.worker.tally import Report
 from holdfast.worker.until_told import on_loop
 from holdfast.worker.worker import DEFAULT_GRACE, Worker
 

@@ -284,5 +284,6 @@ def test_when_a_process_is_worn() -> None:
     assert not Wear()
     assert Wear(jobs=10).worn(9) is None
     assert Wear(jobs=10).worn(10) == "10 jobs done"
-    assert Wear(memory=1).worn(0) is not None
-    assert Wear(memory=2**50).worn(0) is None
+    assert str(Wear(memory=1).worn(1)).endswith("MB of memory taken")
+    assert Wear(memory=1).worn(0) is None, "replacing it would bring nothing"
+    assert Wear(memory=2**50).worn(1) is None

@@ -35,8 +35,7 @@ class Wear:
         """Why it should be replaced now, if so."""
         if self.jobs is not None and done >= self.jobs:
             return f"{done} jobs done"
-        taken = memory()[1] if self.memory is not None else 0
-        if self.memory is not None and taken >= self.memory:
+        if self.memory is not None and done and (taken := memory()[1]) >= self.memory:  # a fresh one is no better
             return f"{taken / 1024**2:.0f} MB of memory taken"
         return None
 
