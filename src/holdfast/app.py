@@ -111,6 +111,10 @@ class Holdfast(Surface, Hooks, TaskMaker):
         self._settings = _before_use(self._given)
         self._set_log_level()
 
+    def settings(self, **asked: Unpack[SettingArguments]) -> Settings:
+        """The settings of this app, but for those given here. Raises ConfigError."""
+        return _before_use({**self._given, **{name: value for name, value in asked.items() if value is not None}})
+
     # Tasks
 
     def add(self, task: Task[Any, Any, Any]) -> None:
@@ -229,8 +233,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
         worker = self.worker(**options)
         worker.check()
         length = seconds(grace, "grace")
-        asked = {"processes": processes, "max_jobs": max_jobs, "max_memory": max_memory}
-        settings = _before_use({**self._given, **{key: value for key, value in asked.items() if value is not None}})
+        settings = self.settings(processes=processes, max_jobs=max_jobs, max_memory=max_memory)
         status = run_worker(worker, settings, length, self._bus, self._bury)
         if status:
             raise SystemExit(status)

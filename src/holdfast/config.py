@@ -104,6 +104,11 @@ class Settings:
     cpu_jobs: int = 1000
     cpu_memory: int | None = None
 
+    @property
+    def supervised(self) -> bool:
+        """Whether workers run in processes of their own, which a supervisor looks after."""
+        return self.processes is not None or self.max_jobs is not None or self.max_memory is not None
+
     @classmethod
     def load(
         cls,

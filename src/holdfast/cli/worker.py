@@ -93,7 +93,6 @@ def run(
 
     With --processes, SIGHUP replaces the processes one after another, with the program as it is by then.
     """
-    from holdfast.config import Settings
     from holdfast.worker.post import my_post
 
     wanted = asked(context, url, schema, verbose)
@@ -111,17 +110,17 @@ def run(
         **{key: value for key, value in given.items() if value is not None},
     }
     of_processes: dict[str, Any] = {"processes": processes, "max_jobs": max_jobs, "max_memory": max_memory}
-    settings = Settings.load(**of_processes)
-    supervised = any(each is not None for each in (settings.processes, settings.max_jobs, settings.max_memory))
-    who = f"worker-{post.number}" if post is not None else "supervisor" if supervised else None
     found = app_named(app, wanted)
+    settings = found.settings(**of_processes)
+    who = f"worker-{post.number}" if post is not None else "supervisor" if settings.supervised else None
     logs.configure(log_level, wanted.verbose, who, as_json)
     worker, length = found.worker(**options), seconds(grace, "--grace")
     worker.check()
     reach(found, "lease")
     if post is None:
-        greet(found, app, worker.plan, not no_leader, length, (settings.processes or 1) if supervised else None, as_json)
-    if post is None and supervised:
+        processes = (settings.processes or 1) if settings.supervised else None
+        greet(found, app, worker.plan, not no_leader, length, processes, as_json)
+    if post is None and settings.supervised:
         found.close()  # it is needed again only if a process dies
     found.run_worker(grace=length, **of_processes, **options)
 

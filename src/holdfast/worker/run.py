@@ -16,7 +16,7 @@ def run_worker(worker: Worker, settings: Settings, grace: float, bus: Bus, relea
     """Until told to stop; answers the exit status."""
     post = my_post()
     wear = Wear(settings.max_jobs, settings.max_memory)
-    if post is None and (settings.processes is not None or wear):
+    if post is None and settings.supervised:
         return Supervisor(settings.processes or 1, grace, release, bus).run()
     if post is not None:
         worker.follow(post.fit(worker.plan, settings.processes or 1))
