@@ -14,7 +14,9 @@ from holdfast.storage.postgres.source import UrlSource
 from holdfast.storage.postgres.store import PostgresStore
 from holdfast.testing.cluster import Server
 
-EMPTIED = ("jobs", "history", "job_logs", "workers", "leaders", "queues", "gates")
+EMPTIED = (
+    "jobs", "history", "job_logs", "workers", "leaders", "queues", "gates", "gate_jobs", "gate_notes",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

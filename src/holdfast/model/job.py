@@ -60,6 +60,8 @@ class NewJob(NamedTuple):
     cache: Cache | None = None
     debounce: Space | None = None
     rate_limit: Space | None = None
+    group: str | None = None
+    gates: str | None = None
 
     @property
     def conditional(self) -> bool:
@@ -95,6 +97,7 @@ class ClaimedJob(NamedTuple):
     seq: int
     metadata: str | None = None
     deadline_in: float | None = None
+    gates: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from holdfast.storage.op import Op, Row, Statement
+from holdfast.storage.op import Op, Row, Shared, Statement
 
 if TYPE_CHECKING:
     from holdfast.storage.borrow import Borrowed, Desk
@@ -199,12 +199,16 @@ def _run_alone(session: Session, op: Op[Any], again: bool) -> Answer:
         return None, error
 
 
-def drive(session: Speaker, steps: Generator[Statement, list[Row], R]) -> R:
+def drive(session: Speaker, steps: Generator[Statement, list[Row], R], lent: bool = False) -> R:
     """Run one op's statements one after another."""
     try:
         wanted = next(steps)
         while True:
-            wanted = steps.send(session.execute(wanted.name, wanted.rows))
+            if isinstance(wanted, Shared) and not lent:
+                drive(session, wanted.together(wanted.rows))
+                wanted = steps.send([])
+            else:
+                wanted = steps.send(session.execute(wanted.name, wanted.rows))
     except StopIteration as stop:
         answer: R = stop.value
         return answer
@@ -256,10 +260,16 @@ def _distinct(wanted: Sequence[Pending]) -> bool:
 
 
 def _round(session: Session, wanted: list[Pending], answers: list[Answer]) -> list[Pending]:
-    """Run every wanted statement, each name once, and advance the ops."""
+    """Run every wanted statement, each name once, and advance the ops. What they share waits for all others."""
     groups: dict[str, list[Pending]] = {}
+    shared: list[Pending] = []
     for pending in wanted:
-        groups.setdefault(pending[2].name, []).append(pending)
+        if isinstance(pending[2], Shared):
+            shared.append(pending)
+        else:
+            groups.setdefault(pending[2].name, []).append(pending)
+    if shared and not groups:
+        return _together(session, shared, answers)
     inputs: list[tuple[int, Running, list[Row] | None]] = []
     for name, members in groups.items():
         if len(members) > 1 and session.merges(name) and _distinct(members):
@@ -267,7 +277,13 @@ def _round(session: Session, wanted: list[Pending], answers: list[Answer]) -> li
         else:
             shares = [session.execute(name, statement.rows) for _, _, statement in members]
         inputs += [(place, steps, rows) for (place, steps, _), rows in zip(members, shares, strict=True)]
-    return _advance(inputs, answers)
+    return _advance(inputs, answers) + shared
+
+
+def _together(session: Session, shared: Sequence[Pending], answers: list[Answer]) -> list[Pending]:
+    (one, *_) = (statement for _, _, statement in shared if isinstance(statement, Shared))
+    drive(session, one.together([row for _, _, statement in shared for row in statement.rows]))
+    return _advance([(place, steps, []) for place, steps, _ in shared], answers)
 
 
 def _merged(session: Session, name: str, members: Sequence[Pending]) -> list[list[Row]]:

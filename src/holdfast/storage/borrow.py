@@ -113,7 +113,7 @@ class Borrowed:
         if changes_follow:
             account.reserve()
         with nullcontext() if op.single else account.whole():
-            answer = drive(account, op.steps(False))
+            answer = drive(account, op.lent() if op.lent else op.steps(False), lent=True)
         if op.wakes:
             self._announce(account.inside())
         return answer
@@ -131,7 +131,7 @@ class Borrowed:
         if changes_follow:
             await account.reserve()
         async with nullcontext() if op.single else account.whole():
-            answer = await adrive(account, op.steps(False))
+            answer = await adrive(account, op.lent() if op.lent else op.steps(False))
         if op.wakes:
             self._announce(await account.inside())
         return answer

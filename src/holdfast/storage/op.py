@@ -27,6 +27,16 @@ class Statement:
     rows: Sequence[Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Shared(Statement):
+    """Work at the end of a batch, done once for all of its ops that ask for it: `together` with all their rows.
+
+    On a connection that somebody lent it is not done: `name` is run with `rows` instead, which says that it is to be.
+    """
+
+    together: "Callable[[Sequence[Row]], Steps[None]]"
+
+
 Steps: TypeAlias = Generator[Statement, list[Row], R]
 
 
@@ -38,6 +48,7 @@ class Op(Generic[R]):
     body then repeats in a way that ends in the same state and the same answer.
     `single` promises exactly one statement on a first try, so that no BEGIN and COMMIT need a trip of their own.
     `wakes` says that other processes may have work once this is committed.
+    `lent`, where there is one, is what is done instead on a connection that somebody lent.
     """
 
     name: str
@@ -45,6 +56,7 @@ class Op(Generic[R]):
     scope: Scope = ALL
     single: bool = False
     wakes: bool = False
+    lent: Callable[[], Steps[R]] | None = None
 
 
 def no_statements() -> Steps[None]:

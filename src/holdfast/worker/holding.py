@@ -40,7 +40,7 @@ class Holding:
 
     def __init__(self, job: ClaimedJob) -> None:
         self.job = job
-        self.lease = Lease(job.tenant, job.id, job.token)
+        self.lease = Lease(job.tenant, job.id, job.token, job.gates)
         self.policy = Policy.read(job.policy)
         self.claimed_at = self.leased_at = monotonic()
         if job.deadline_in is not None:

@@ -8,26 +8,30 @@ from dataclasses import dataclass
 from holdfast.model.job import JobRecord
 from holdfast.model.lifecycle import Verdict
 from holdfast.storage.op import Op, Statement, Steps, one
+from holdfast.storage.ops.gated import entered
 from holdfast.storage.ops.inspect import read_removed
 from holdfast.storage.ops.jobs import Ending, Held, Lease, end
 
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """How many scheduled jobs became ready, in how many seconds the next one is due (None: none waits), and whether
-    there are jobs whose own time is over."""
+    """How many scheduled jobs became ready or came to their gates, in how many seconds the next one is due (None: none
+    waits), whether there are jobs whose own time is over, and whether some came to their gates."""
 
     count: int
     next_in: float | None
     overdue: bool = False
+    gated: bool = False
 
 
 def promote(batch: int = 1000) -> Op[Promoted]:
     """Make due jobs ready, one page."""
 
     def steps(again: bool) -> Steps[Promoted]:
-        count, next_in, overdue = (yield one("promote", batch))[0]
-        return Promoted(count, next_in, bool(overdue))
+        count, next_in, overdue, gated = (yield one("promote", batch))[0]
+        if gated:
+            yield entered()
+        return Promoted(count, next_in, bool(overdue), bool(gated))
 
     return Op("promote", steps)
 
@@ -72,7 +76,7 @@ def _put_back(
 ) -> Op[list[tuple[Lapsed, Held]]]:
     def steps(again: bool) -> Steps[list[tuple[Lapsed, Held]]]:
         found = yield wanted
-        lapsed = [Lapsed(Lease(*row[:3]), *row[3:]) for row in found]
+        lapsed = [Lapsed(Lease(*row[:3], row[-1]), *row[3:-1]) for row in found]
         if not lapsed:
             return []
         endings = [Ending(job.lease, judge(job)) for job in lapsed]

@@ -4,7 +4,8 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 
 from holdfast.model.job import JobState
 from holdfast.storage.op import Op, Statement, Steps
-from holdfast.storage.ops.jobs import Ending, Held, Lease, end
+from holdfast.storage.ops import gated
+from holdfast.storage.ops.jobs import Ending, Held, Lease, finish_row
 
 
 def complete(ending: Ending) -> Op[Held]:
@@ -16,10 +17,9 @@ def complete(ending: Ending) -> Op[Held]:
     lease = ending.lease
 
     def steps(again: bool) -> Steps[Held]:
-        writing = end([ending]).steps(False)
-        written = yield next(writing)
-        writing.close()
-        if written:
+        yield from gated.before([ending])
+        if (yield Statement("finish", [finish_row(ending)])):
+            yield from gated.after([ending])
             return Held.DONE
         found = yield Statement("held", [(lease.tenant, lease.id, lease.token)])
         return Held.LOCKED if found and found[0][1] == 1 else Held.LOST

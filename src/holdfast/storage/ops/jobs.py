@@ -13,6 +13,7 @@ from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
+from holdfast.storage.ops import gated
 
 
 class Held(Enum):
@@ -31,10 +32,11 @@ class Lease(NamedTuple):
     tenant: str
     id: str
     token: int
+    gates: str | None = None
 
 
 def lease_of(job: ClaimedJob) -> Lease:
-    return Lease(job.tenant, job.id, job.token)
+    return Lease(job.tenant, job.id, job.token, job.gates)
 
 
 def _new_row(job: NewJob) -> Row:
@@ -51,15 +53,18 @@ def enqueue(jobs: Sequence[NewJob], scope: Scope) -> Op[None]:
     Repeated: those that are there stay as they are, and one that already ran and left the hot table is not put back.
     """
     rows = [_new_row(job) for job in jobs]
+    gates = any(job.gates is not None for job in jobs)
 
-    def steps(again: bool) -> Steps[None]:
-        if not again:
-            yield Statement("enqueue", rows)
+    def steps(again: bool, lent: bool = False) -> Steps[None]:
+        if gates:
+            yield from gated.store(jobs, rows, again, lent)
             return
-        yield Statement("enqueue_again", rows)
-        yield Statement("enqueue_undo", [row[:2] for row in rows])
+        yield Statement("enqueue_again" if again else "enqueue", rows)
+        if again:
+            yield Statement("enqueue_undo", [row[:2] for row in rows])
 
-    return Op("enqueue", steps, scope, single=True, wakes=any(not job.delay for job in jobs))
+    wakes = any(not job.delay for job in jobs)
+    return Op("enqueue", steps, scope, single=not gates, wakes=wakes, lent=lambda: steps(False, lent=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,37 +134,45 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
 
     Repeated: a job that ended so under our own token, or is back in the queue under it, was written by the first try.
     """
-    finished = [ending for ending in endings if isinstance(ending.verdict, Finish)]
-    requeued = [ending for ending in endings if isinstance(ending.verdict, Requeue)]
+    finishes = sum(isinstance(ending.verdict, Finish) for ending in endings)
+    gates = any(ending.lease.gates for ending in endings)
 
     def steps(again: bool) -> Steps[list[Held]]:
+        ours = (yield from gated.before(endings)) if gates else endings
+        finished = [ending for ending in ours if isinstance(ending.verdict, Finish)]
+        requeued = [ending for ending in ours if isinstance(ending.verdict, Requeue)]
         answers: dict[int, Held] = {}
+        written: list[Ending] = []
         if finished:
-            yield from _fenced("finish", finished, [finish_row(ending) for ending in finished], answers)
+            written += yield from _fenced("finish", finished, [finish_row(ending) for ending in finished], answers)
         if requeued:
-            yield from _fenced("requeue", requeued, [_requeue_row(ending) for ending in requeued], answers)
-        return [answers[id(ending)] for ending in endings]
+            written += yield from _fenced("requeue", requeued, [_requeue_row(ending) for ending in requeued], answers)
+        if gates:
+            yield from gated.after(written)
+        return [answers[id(ending)] for ending in ours]
 
-    wakes = any(isinstance(ending.verdict, Requeue) and ending.verdict.delay <= 0 for ending in endings)
-    return Op("end", steps, single=not (finished and requeued), wakes=wakes)
+    wakes = gates or any(isinstance(each.verdict, Requeue) and each.verdict.delay <= 0 for each in endings)
+    return Op("end", steps, single=not gates and finishes in (0, len(endings)), wakes=wakes)
 
 
 RESCUED = frozenset({"rescued", "suspect"})
 """Reasons of jobs that a rescue has put back."""
 
 
-def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: dict[int, Held]) -> Steps[None]:
-    """Write, and ask about the rows that did not answer: only they cost a second statement."""
-    written = {row[0] for row in (yield Statement(name, rows))}
+def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: dict[int, Held]) -> Steps[list[Ending]]:
+    """Write, and ask about the rows that did not answer: only they cost a second statement. Answers what it wrote."""
+    done = {row[0] for row in (yield Statement(name, rows))}
     for ordinal, ending in enumerate(endings, 1):
-        answers[id(ending)] = Held.DONE if ordinal in written else Held.LOST
-    missed = [ending for ordinal, ending in enumerate(endings, 1) if ordinal not in written]
+        answers[id(ending)] = Held.DONE if ordinal in done else Held.LOST
+    missed = [ending for ordinal, ending in enumerate(endings, 1) if ordinal not in done]
+    written = [ending for ordinal, ending in enumerate(endings, 1) if ordinal in done] if missed else list(endings)
     if not missed:
-        return
+        return written
     keys = [(ending.lease.tenant, ending.lease.id, ending.lease.token) for ending in missed]
     for ordinal, place, state, reason in (yield Statement("held", keys)):
         ending = missed[int(ordinal) - 1]
         answers[id(ending)] = _judge(ending.verdict, place, state, reason)
+    return written
 
 
 def _judge(verdict: Finish | Requeue, place: int, state: str, reason: str | None) -> Held:

@@ -11,6 +11,7 @@ from holdfast.model.lifecycle import Finish
 from holdfast.model.policy import Policy
 from holdfast.model.tenant import Scope
 from holdfast.storage.op import Op, Statement, Steps, one
+from holdfast.storage.ops import gated
 from holdfast.storage.ops.inspect import read_removed
 from holdfast.storage.ops.jobs import Ending, Held, Lease, end, finish_row
 
@@ -54,9 +55,11 @@ class Ended:
 def _live(ids: Sequence[str], scope: Scope) -> Steps[dict[str, Live]]:
     """Lock what is live of `ids`."""
     found: dict[str, Live] = {}
-    for ordinal, state, token, _, policy, _, attempt in (yield Statement("lock", [(scope.tenant, id) for id in ids])):
+    for ordinal, state, token, _, policy, _, attempt, gates in (
+        yield Statement("lock", [(scope.tenant, id) for id in ids])
+    ):
         id = ids[int(ordinal) - 1]
-        found[id] = Live(Lease(scope.tenant or "", id, token), JobState(state), Policy.read(policy), attempt)
+        found[id] = Live(Lease(scope.tenant or "", id, token, gates), JobState(state), Policy.read(policy), attempt)
     return found
 
 
@@ -91,6 +94,7 @@ def cancel(ids: Sequence[str], scope: Scope, reason: str = "explicit") -> Op[lis
             written = {row[0] for row in (yield Statement("finish", [finish_row(ending) for ending in ends]))}
             for ordinal, job in enumerate(waiting, 1):
                 answers[job.lease.id] = Answer.DONE if ordinal in written else Answer.ENDED
+            yield from gated.after(ending for ordinal, ending in enumerate(ends, 1) if ordinal in written)
         if running:
             yield Statement("ask_stop", [(lease.tenant, lease.id, lease.token, reason) for lease in running])
             answers.update((lease.id, Answer.ASKED) for lease in running)
@@ -109,6 +113,7 @@ def delete(ids: Sequence[str], scope: Scope) -> Op[list[Answer]]:
         leases = [job.lease for job in live.values()]
         if leases:
             yield Statement("discard", [(lease.tenant, lease.id, lease.token) for lease in leases])
+            yield from gated.freed(leases)
         others = yield from _not_live([id for id in ids if id not in live], scope)
         gone = [id for id in ids if id in live or isinstance(others[id], Ended)]
         if gone:
@@ -139,8 +144,11 @@ def retry(ids: Sequence[str], scope: Scope, delay: float = 0.0, force: bool = Fa
         if fit:
             asked = list(fit)
             rows = [(scope.tenant, id, ended.version, delay) for id, ended in fit.items()]
-            begun = {asked[int(row[0]) - 1] for row in (yield Statement("revive", rows))}
+            revived = yield Statement("revive", rows)
+            begun = {asked[int(row[0]) - 1] for row in revived}
             fit = {id: ended for id, ended in fit.items() if id in begun}
+            if any(row[1] for row in revived):
+                yield gated.entered()
         alive = Answer.DONE if again else Answer.FORBIDDEN
         return [
             Answer.DONE
@@ -207,12 +215,14 @@ def overdue(batch: int = 500, removed: dict[str, JobRecord] | None = None) -> Op
         running = [row for row in first.values() if row[3] == JobState.RUNNING]
         waiting = [row for row in first.values() if row[3] != JobState.RUNNING]
         if running:
-            yield Statement("ask_stop", [(tenant, id, token, why) for tenant, id, token, _, _, why in running])
+            yield Statement("ask_stop", [(tenant, id, token, why) for tenant, id, token, _, _, why, _ in running])
         ended: list[tuple[Lease, Finish]] = []
         if waiting:
             ends = [
-                Ending(Lease(tenant, id, token), Finish(JobState.CANCELLED, Policy.read(policy).keep_failed, why))
-                for tenant, id, token, _, policy, why in waiting
+                Ending(
+                    Lease(tenant, id, token, gates), Finish(JobState.CANCELLED, Policy.read(policy).keep_failed, why)
+                )
+                for tenant, id, token, _, policy, why, gates in waiting
             ]
             if removed is not None:
                 yield from read_removed(ends, removed)

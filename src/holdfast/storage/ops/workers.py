@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.storage.op import Op, Steps, one
+from holdfast.storage.ops.gated import entered
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,9 @@ def unblock(tasks: Sequence[str], batch: int = 1000) -> Op[int]:
     statement = one("unblock", tuple(tasks), batch)
 
     def steps(again: bool) -> Steps[int]:
-        return len((yield statement))
+        freed = yield statement
+        if any(gates for (gates,) in freed):
+            yield entered()
+        return len(freed)
 
-    return Op("unblock", steps, single=True)
+    return Op("unblock", steps)

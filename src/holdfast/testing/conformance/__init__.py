@@ -22,7 +22,7 @@ No test sleeps: `clock` is `holdfast.testing.Clock`, and time passes when the te
 import pytest
 
 ROOMS = (
-    "batches", "claiming", "endings", "enqueueing", "inspection", "leadership", "leases", "promotion", "repeats",
+    "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "leadership", "leases", "promotion", "repeats",
     "rescue", "retention", "versions", "waking", "workers",
 )  # fmt: skip
 
@@ -32,6 +32,7 @@ from holdfast.testing.conformance.batches import Batches  # noqa: E402 - asserts
 from holdfast.testing.conformance.claiming import Claiming  # noqa: E402
 from holdfast.testing.conformance.endings import Endings  # noqa: E402
 from holdfast.testing.conformance.enqueueing import Enqueueing  # noqa: E402
+from holdfast.testing.conformance.gates import Gates, Limits  # noqa: E402
 from holdfast.testing.conformance.inspection import Inspection  # noqa: E402
 from holdfast.testing.conformance.leadership import Leadership  # noqa: E402
 from holdfast.testing.conformance.leases import Leases  # noqa: E402
@@ -59,11 +60,13 @@ class StoreConformance(
     Repeats,
     Batches,
     Waking,
+    Gates,
+    Limits,
 ):
     """Everything: inherit from it in a class named `Test…` and supply the fixture `store`."""
 
 
 __all__ = [
-    "Batches", "Claiming", "Endings", "Enqueueing", "Inspection", "Leadership", "Leases", "Promotion", "Repeats",
+    "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Leadership", "Leases", "Limits", "Promotion", "Repeats",
     "Rescue", "Retention", "StoreConformance", "Versions", "Waking", "Workers",
 ]  # fmt: skip

@@ -66,7 +66,7 @@ create index jobs_stopped on "holdfast".jobs (updated_at) where stop_reason is n
 create index jobs_expires on "holdfast".jobs (expires_at)
     where expires_at is not null and state in ('scheduled', 'blocked', 'ready');
 create index jobs_deadline on "holdfast".jobs (deadline_at) where deadline_at is not null and stop_reason is null;
-create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'blocked';
+create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'blocked' and reason <> 'gate';
 create index jobs_again on "holdfast".jobs (queue) where state = 'scheduled' and reason in ('retry', 'suspect');
 create unique index jobs_key on "holdfast".jobs (tenant, queue, key) where key is not null;
 
@@ -96,6 +96,7 @@ create table "holdfast".history (
     result text,
     key text,
     group_key text,
+    gates text,
     tags text,
     metadata text,
     attempt int not null,
@@ -224,16 +225,56 @@ create table "holdfast".queues (
     primary key (tenant, name)
 );
 
+-- What jobs must pass before they run: groups and limits. A null size lets any number in, a null spacing at any pace.
+-- `base` is the limit it is one of, by an argument; null for a group. At `next_at` something is to be looked at.
 create table "holdfast".gates (
     tenant text not null default 'default' check (tenant <> ''),
     name text not null check (name <> ''),
-    kind text not null,
-    size int not null check (size >= 1),
-    spacing float8,
+    base text,
+    size int check (size >= 1),
+    spacing float8 check (spacing > 0),
+    edited boolean not null default false,
     next_at timestamptz,
     updated_at timestamptz not null,
     primary key (tenant, name)
 );
+
+create index gates_base on "holdfast".gates (base) where base is not null;
+create index gates_next on "holdfast".gates (next_at) where next_at is not null;
+create index gates_idle on "holdfast".gates (updated_at) where not edited;
+
+-- Jobs before and in gates; others never come here. A blocked job stands in one line, an offered or running one has a
+-- place (`held`) in each of its gates. `stop` keeps a group shut after a failure.
+create table "holdfast".gate_jobs (
+    tenant text not null,
+    id uuid not null,
+    gate text not null,
+    rank bigint not null,
+    due timestamptz not null,
+    seq bigint not null,
+    weight int not null check (weight >= 1),
+    held boolean not null default false,
+    stop boolean not null default false,
+    passed_at timestamptz,
+    primary key (tenant, id, gate)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1);
+
+create index gate_jobs_line on "holdfast".gate_jobs (tenant, gate, rank, due, seq) where not held;
+create index gate_jobs_held on "holdfast".gate_jobs (tenant, gate) where held;
+
+-- What a gate is to be looked at for, and when; a start keeps a gate with a spacing shut until then. Only ever inserted,
+-- so that nobody waits who has something to say about a gate that another one holds.
+create table "holdfast".gate_notes (
+    seq bigint generated always as identity primary key,
+    tenant text not null,
+    gate text not null,
+    due timestamptz not null,
+    start boolean not null default false
+);
+
+create index gate_notes_due on "holdfast".gate_notes (due);
+create index gate_notes_start on "holdfast".gate_notes (tenant, gate, due) where start;
 
 create table "holdfast".workers (
     boot text primary key,

@@ -26,4 +26,4 @@ set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, 
 where ctid = any (array (select place from picked))
 returning tenant, id::text, token, version, task, queue, args, priority, attempt, max_attempts, crashes, timeout,
     policy, due, seq, metadata,
-    extract(epoch from deadline_at - coalesce(:now::timestamptz, statement_timestamp()))::float8
+    extract(epoch from deadline_at - coalesce(:now::timestamptz, statement_timestamp()))::float8, gates

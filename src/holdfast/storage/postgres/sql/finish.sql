@@ -23,11 +23,11 @@ with held as materialized (
     returning j.*, h.*
 ), kept as (
     insert into "holdfast".history (tenant, id, version, seq, task, queue, state, reason, priority, due, args, result,
-        key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
+        key, group_key, gates, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
         schedule_id, token, worker, created_at, started_at, finished_at, updated_at, keep_until, span, stub)
     select g.tenant, g.id, g.version, g.seq, g.task, g.queue, g.end_state, g.end_reason, g.priority, g.due,
         case when g.keep > 0 then g.args end, case when g.keep > 0 then g.result end,
-        g.key, g.group_key, g.tags, case when g.keep > 0 then g.metadata end,
+        g.key, g.group_key, g.gates, g.tags, case when g.keep > 0 then g.metadata end,
         g.attempt + case when g.state = 'running' or g.elapsed is null then 0 else 1 end, g.max_attempts,
         g.crashes + case when g.end_reason = 'crashed' then 1 else 0 end, g.timeout, g.policy,
         case when g.keep <= 0 then null when g.error is null then g.errors

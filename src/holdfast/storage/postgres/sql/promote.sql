@@ -1,9 +1,10 @@
--- Scheduled jobs whose time has come become ready. Answers how many, in how many seconds the next one is due, and
+-- Scheduled jobs whose time has come become ready, or stand before their gates. Answers how many, in how many seconds the next one is due, and
 -- whether there are jobs whose own time is over.
 --: one batch
 with moved as (
     update "holdfast".jobs
-    set state = 'ready', reason = null, updated_at = coalesce(:now::timestamptz, statement_timestamp())
+    set state = case when gates is null then 'ready' else 'blocked' end,
+        reason = case when gates is not null then 'gate_entry' end, updated_at = coalesce(:now::timestamptz, statement_timestamp())
     where ctid = any (array (
         select ctid from "holdfast".jobs
         where state = 'scheduled' and due <= coalesce(:now::timestamptz, statement_timestamp())
@@ -11,7 +12,7 @@ with moved as (
         limit (select :batch::int4)
         for update skip locked
     ))
-    returning 1
+    returning gates is not null as gated
 )
 select (select count(*) from moved),
     (select extract(epoch from due - coalesce(:now::timestamptz, statement_timestamp()))::float8
@@ -22,4 +23,5 @@ select (select count(*) from moved),
         or exists (select from "holdfast".jobs where expires_at <= coalesce(:now::timestamptz, statement_timestamp())
             and expires_at is not null and state in ('scheduled', 'blocked', 'ready'))
         or exists (select from "holdfast".jobs where deadline_at <= coalesce(:now::timestamptz, statement_timestamp())
-            and deadline_at is not null and stop_reason is null)
+            and deadline_at is not null and stop_reason is null),
+    exists (select from moved where gated)

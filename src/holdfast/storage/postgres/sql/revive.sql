@@ -6,10 +6,11 @@ with asked as (
     from unnest(:tenant::text[], :id::uuid[], :version::int4[], :delay::float8[])
         with ordinality as r (tenant, id, version, delay, ord)
 ), made as (
-insert into "holdfast".jobs (tenant, id, version, task, queue, state, priority, due, args, group_key, tags, metadata,
+insert into "holdfast".jobs (tenant, id, version, task, queue, state, reason, priority, due, args, group_key, gates, tags, metadata,
     max_attempts, timeout, policy, schedule_id, token, created_at, updated_at)
-select h.tenant, h.id, h.version + 1, h.task, h.queue, case when r.delay > 0 then 'scheduled' else 'ready' end,
-    h.priority, t.moment + r.delay * interval '1 second', h.args, h.group_key, h.tags, h.metadata,
+select h.tenant, h.id, h.version + 1, h.task, h.queue, case when r.delay > 0 then 'scheduled' when h.gates is null then 'ready' else 'blocked' end,
+    case when h.gates is not null and r.delay <= 0 then 'gate_entry' end,
+    h.priority, t.moment + r.delay * interval '1 second', h.args, h.group_key, h.gates, h.tags, h.metadata,
     h.max_attempts, h.timeout, h.policy, h.schedule_id, h.token + 1, h.created_at, t.moment
 from asked as r
 cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t
@@ -22,6 +23,6 @@ cross join lateral (
 ) as h
 order by r.ord
 on conflict (tenant, id) do nothing
-returning tenant, id
+returning tenant, id, reason
 )
-select a.ord from made m join asked a on a.tenant = m.tenant and a.id = m.id
+select a.ord, m.reason is not null from made m join asked a on a.tenant = m.tenant and a.id = m.id

@@ -57,7 +57,7 @@ create index holdfast_jobs_stopped on holdfast_jobs (updated_at) where stop_reas
 create index holdfast_jobs_expires on holdfast_jobs (expires_at)
     where expires_at is not null and (state = 'scheduled' or state = 'blocked' or state = 'ready');
 create index holdfast_jobs_deadline on holdfast_jobs (deadline_at) where deadline_at is not null and stop_reason is null;
-create index holdfast_jobs_blocked on holdfast_jobs (reason, task) where state = 'blocked';
+create index holdfast_jobs_blocked on holdfast_jobs (reason, task) where state = 'blocked' and reason <> 'gate';
 create index holdfast_jobs_again on holdfast_jobs (queue)
     where state = 'scheduled' and (reason = 'retry' or reason = 'suspect');
 create unique index holdfast_jobs_key on holdfast_jobs (tenant, queue, key) where key is not null;
@@ -95,6 +95,7 @@ create table holdfast_history (
     result text,
     key text,
     group_key text,
+    gates text,
     tags text,
     metadata text,
     attempt integer not null,
@@ -147,16 +148,54 @@ create table holdfast_queues (
     primary key (tenant, name)
 );
 
+-- What jobs must pass before they run: groups and limits. A null size lets any number in, a null spacing at any pace.
+-- `base` is the limit it is one of, by an argument; null for a group. At `next_at` something is to be looked at.
 create table holdfast_gates (
     tenant text not null default 'default' check (tenant <> ''),
     name text not null check (name <> ''),
-    kind text not null,
-    size integer not null check (size >= 1),
-    spacing real,
+    base text,
+    size integer check (size >= 1),
+    spacing real check (spacing > 0),
+    edited integer not null default 0,
     next_at integer,
     updated_at integer not null,
     primary key (tenant, name)
 );
+
+create index holdfast_gates_base on holdfast_gates (base) where base is not null;
+create index holdfast_gates_next on holdfast_gates (next_at) where next_at is not null;
+create index holdfast_gates_idle on holdfast_gates (updated_at) where not edited;
+
+-- Jobs before and in gates; others never come here. A blocked job stands in one line, an offered or running one has a
+-- place (`held`) in each of its gates. `stop` keeps a group shut after a failure.
+create table holdfast_gate_jobs (
+    tenant text not null,
+    id text not null,
+    gate text not null,
+    rank integer not null,
+    due integer not null,
+    seq integer not null,
+    weight integer not null check (weight >= 1),
+    held integer not null default 0,
+    stop integer not null default 0,
+    passed_at integer,
+    primary key (tenant, id, gate)
+) without rowid;
+
+create index holdfast_gate_jobs_line on holdfast_gate_jobs (tenant, gate, rank, due, seq) where not held;
+create index holdfast_gate_jobs_held on holdfast_gate_jobs (tenant, gate) where held;
+
+-- What a gate is to be looked at for, and when; a start keeps a gate with a spacing shut until then.
+create table holdfast_gate_notes (
+    seq integer primary key autoincrement,
+    tenant text not null,
+    gate text not null,
+    due integer not null,
+    start integer not null default 0
+);
+
+create index holdfast_gate_notes_due on holdfast_gate_notes (due);
+create index holdfast_gate_notes_start on holdfast_gate_notes (tenant, gate, due) where start;
 
 create table holdfast_workers (
     boot text primary key,

@@ -25,4 +25,4 @@ returning tenant, id, token, version, task, queue,
     case when args = '' then coalesce((select p.args from holdfast_payloads p where p.seq = holdfast_jobs.seq), '')
         else args end,
     priority, attempt, max_attempts, crashes, timeout, policy, due, seq, metadata,
-    (deadline_at - :now) / 1000000.0
+    (deadline_at - :now) / 1000000.0, gates

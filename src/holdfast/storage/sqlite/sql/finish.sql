@@ -2,14 +2,14 @@
 -- The end of a body that comes after a rescue took its attempt back, and before the next claim, counts it again.
 --: rows tenant, id, token, state, reason, result, error, elapsed, keep
 insert into holdfast_history (tenant, id, version, seq, task, queue, state, reason, priority, due, args, result,
-    key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
+    key, group_key, gates, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
     schedule_id, token, worker, created_at, started_at, finished_at, updated_at, keep_until, stub)
 select tenant, id, version, seq, task, queue, :state, :reason, priority, due,
     case when :keep <= 0 then null
         when args = '' then coalesce((select p.args from holdfast_payloads p where p.seq = j.seq), '')
         else args end,
     case when :keep > 0 then :result end,
-    key, group_key, tags, case when :keep > 0 then metadata end,
+    key, group_key, gates, tags, case when :keep > 0 then metadata end,
     attempt + (state <> 'running' and :elapsed is not null), max_attempts,
     crashes + (coalesce(:reason, '') = 'crashed'), timeout, policy,
     case when :keep <= 0 then null when :error is null then errors

@@ -1,8 +1,9 @@
--- Scheduled jobs whose time has come become ready. Answers how many, in how many seconds the next one is due, and
+-- Scheduled jobs whose time has come become ready, or stand before their gates. Answers how many, in how many seconds the next one is due, and
 -- whether there are jobs whose own time is over.
 --: one batch
 update holdfast_jobs
-set state = 'ready', reason = null, updated_at = :now
+set state = case when gates is null then 'ready' else 'blocked' end,
+    reason = case when gates is not null then 'gate_entry' end, updated_at = :now
 where seq in (select seq from holdfast_jobs where state = 'scheduled' and due <= :now order by due limit :batch);
 select changes(),
     (select (due - :now) / 1000000.0 from holdfast_jobs where state = 'scheduled' and due > :now order by due limit 1),
@@ -10,4 +11,5 @@ select changes(),
         or exists (select 1 from holdfast_jobs where expires_at <= :now
             and expires_at is not null and (state = 'scheduled' or state = 'blocked' or state = 'ready'))
         or exists (select 1 from holdfast_jobs where deadline_at <= :now
-            and deadline_at is not null and stop_reason is null)
+            and deadline_at is not null and stop_reason is null),
+    exists (select 1 from holdfast_jobs where state = 'blocked' and reason <> 'gate' and reason = 'gate_entry')

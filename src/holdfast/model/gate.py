@@ -1,0 +1,77 @@
+"""Gates: what a job must pass before it runs. A group is one, a limit is one, a throttle is one.
+
+A job with gates is stored blocked and stands in the line of one of them. It is offered (ready) once it has a place in
+all of them, and keeps these places until it ends or waits for a retry.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from holdfast.model.text import check_name, shown
+
+GROUP = "group:"
+LIMIT = "limit:"
+THROTTLE = "throttle:"
+WAITS = "gate"
+"""Reason of a blocked job that stands in a gate's line."""
+
+ENTERS = "gate_entry"
+"""Reason of a blocked job that has come to its gates and stands in no line yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One gate that a job must pass.
+
+    gate: its name, with the kind before it: `group:42`, `limit:api`, `limit:api/acme`, `throttle:scrape`.
+    base: the limit that is split by an argument, or itself; None for a group.
+    weight: how many places the job takes; size: how many there are, None for any number.
+    spacing: seconds between two starts, None for any.
+    block: a place in it is kept while the job waits for a retry; stop: a failure shuts it until a person opens it.
+    """
+
+    gate: str
+    base: str | None = None
+    weight: int = 1
+    size: int | None = 1
+    spacing: float | None = None
+    block: bool = False
+    stop: bool = False
+
+    @property
+    def group(self) -> bool:
+        return self.gate.startswith(GROUP)
+
+
+def dump_passes(passes: Iterable[Pass]) -> str | None:
+    """As a job's row holds them: in the order of their names, groups first; None for no gates."""
+    rows = [
+        [one.gate, one.base, one.weight, one.size, one.spacing, int(one.block), int(one.stop)]
+        for one in sorted(passes, key=lambda one: one.gate)
+    ]
+    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False) if rows else None
+
+
+@lru_cache(maxsize=4096)
+def load_passes(text: str | None) -> tuple[Pass, ...]:
+    """What `dump_passes` wrote; none where a stranger wrote what nobody understands, for no row may stop the others."""
+    try:
+        return tuple(
+            Pass(str(gate), base, int(weight), size, spacing, bool(block), bool(stop))
+            for gate, base, weight, size, spacing, block, stop in json.loads(text or "[]")
+        )
+    except (ValueError, TypeError, RecursionError):
+        return ()
+
+
+def group_gate(name: object) -> str:
+    """The gate of a group; InvalidOption for what is no name."""
+    return GROUP + check_name(name, "group")
+
+
+def split(limit: str, value: object) -> str:
+    """The gate of a limit's part for one value; InvalidOption where that is no name."""
+    part = value if isinstance(value, str) else shown(value, 256)
+    return f"{limit}/{check_name(part, 'by')}"

@@ -1,0 +1,118 @@
+"""What the operations on jobs do besides where a job has gates: at its enqueue, at its end, and when it comes back."""
+
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from holdfast.model.gate import ENTERS, WAITS, Pass, load_passes
+from holdfast.model.job import JobState, NewJob
+from holdfast.model.lifecycle import Finish, Requeue, Verdict
+from holdfast.storage.op import Row, Shared, Statement, Steps
+from holdfast.storage.ops.gates import looked_at, opening
+
+if TYPE_CHECKING:
+    from holdfast.storage.ops.jobs import Ending, Lease
+
+
+def store(jobs: Sequence[NewJob], plain: Sequence[Row], again: bool = False, lent: bool = False) -> Steps[None]:
+    """Store new jobs some of which have gates (`plain`: their rows without them), and have these stand in line.
+
+    lent: on a connection of somebody else's, whose transaction may be long: no gate is touched, and the leader's pass
+    has them stand in line.
+    """
+    reason = ENTERS if lent else WAITS
+    rows = [(*row, reason, job.group, job.gates) for job, row in zip(jobs, plain, strict=True)]
+    yield Statement("enqueue_gated_again" if again else "enqueue_gated", rows)
+    if again:
+        undone = yield Statement("enqueue_undo", [row[:2] for row in rows])
+        if undone:
+            yield Statement("gate_leave", [(*rows[int(ordinal) - 1][:2], None, 0) for ordinal, *_ in undone])
+    if lent:
+        return
+    passes = [(job, load_passes(job.gates)) for job in jobs if job.gates is not None]
+    yield opening((job.tenant, each) for job, each_of in passes for each in each_of)
+    yield from _resize(passes)
+    yield Statement("gate_wait", [(job.tenant, job.id, of[0].gate, of[0].weight) for job, of in passes if of])
+    yield looked_at((job.tenant, each.gate) for job, each_of in passes for each in each_of)
+
+
+def _resize(passes: Iterable[tuple[NewJob, tuple[Pass, ...]]]) -> Steps[None]:
+    """The newest enqueue says how large a group is; limits go by what workers' code says when they start."""
+    groups = {
+        (job.tenant, each.gate): (job.tenant, each.gate, each.size, each.spacing)
+        for job, each_of in passes
+        for each in each_of
+        if each.group
+    }
+    if groups:
+        yield Statement("gate_resize", [groups[key] for key in sorted(groups)])
+
+
+def before(endings: Sequence[Ending]) -> Steps[list[Ending]]:
+    """Before jobs with gates end or are given back: note what their start keeps shut, and how they come back."""
+    notes: list[Row] = []
+    for ending in endings:
+        lease = ending.lease
+        for each in load_passes(lease.gates):
+            if each.spacing is not None:
+                notes.append((lease.tenant, lease.id, lease.token, each.gate, each.weight, ending.elapsed))
+    if notes:
+        yield Statement("gate_started", notes)
+    return [ending._replace(verdict=_verdict(ending)) for ending in endings]
+
+
+def _verdict(ending: Ending) -> Verdict:
+    """A job that begins anew must pass gates with a spacing again."""
+    verdict = ending.verdict
+    spaced = any(each.spacing is not None for each in load_passes(ending.lease.gates))
+    if spaced and isinstance(verdict, Requeue) and verdict.state is JobState.READY:
+        return replace(verdict, state=JobState.BLOCKED, reason=ENTERS)
+    return verdict
+
+
+def after(endings: Iterable[Ending]) -> Steps[None]:
+    """After they were written: give up their places, and offer them to the next."""
+    written = [ending for ending in endings if ending.lease.gates]
+    rows = [row for ending in written if (row := _leaving(ending)) is not None]
+    if rows:
+        yield Statement("gate_leave", rows)
+    if written:
+        enters = any(ending.verdict.reason == ENTERS for ending in written)
+        yield looked_at((key for ending in written for key in keys(ending.lease)), enters)
+
+
+def _leaving(ending: Ending) -> Row | None:
+    """What gate_leave.sql is given: where the job keeps its place, and whether that shuts the gate."""
+    lease, verdict = ending.lease, ending.verdict
+    group = next((each for each in load_passes(lease.gates) if each.group), None)
+    kept, stop = False, False
+    match verdict:
+        case Finish(state):
+            kept = stop = group is not None and group.stop and state in (JobState.FAILED, JobState.STALLED)
+        case Requeue(JobState.READY):
+            return None
+        case Requeue(JobState.SCHEDULED, reason):
+            kept = group is not None and (group.block or reason == "suspect")
+        case Requeue(_, reason):
+            kept = reason == ENTERS
+    return (lease.tenant, lease.id, group.gate if kept and group is not None else None, int(stop))
+
+
+def freed(leases: Iterable[Lease]) -> Steps[None]:
+    """Jobs were removed: give up all their places, and offer them to the next."""
+    gated = [lease for lease in leases if lease.gates]
+    if gated:
+        yield Statement("gate_leave", [(lease.tenant, lease.id, None, 0) for lease in gated])
+        yield looked_at(key for lease in gated for key in keys(lease))
+
+
+def keys(lease: Lease) -> list[tuple[str, str]]:
+    """The gates of a job: tenant and name."""
+    return [(lease.tenant, each.gate) for each in load_passes(lease.gates)]
+
+
+def entered() -> Shared:
+    """Jobs have come to their gates."""
+    return looked_at((), entries=True)

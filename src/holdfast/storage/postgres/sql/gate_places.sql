@@ -1,0 +1,6 @@
+-- Which places jobs have.
+--: read rows tenant, id
+select a.ord, s.gate
+from unnest(:tenant::text[], :id::uuid[]) with ordinality as a (tenant, id, ord)
+cross join lateral (
+    select gate from "holdfast".gate_jobs where tenant = a.tenant and id = a.id and held offset 0) as s

@@ -1,0 +1,9 @@
+-- Puts blocked jobs at their place in a gate's line.
+--: silent rows tenant, id, gate, weight
+insert into "holdfast".gate_jobs (tenant, id, gate, rank, due, seq, weight)
+select a.tenant, a.id, a.gate, (-j.priority::int8), j.due, j.seq, a.weight
+from unnest(:tenant::text[], :id::uuid[], :gate::text[], :weight::int4[]) as a (tenant, id, gate, weight)
+cross join lateral (
+    select priority, due, seq, state from "holdfast".jobs where tenant = a.tenant and id = a.id limit 1) as j
+where j.state = 'blocked'
+on conflict (tenant, id, gate) do nothing

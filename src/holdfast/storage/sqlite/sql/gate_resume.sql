@@ -1,0 +1,3 @@
+-- Opens a gate again that a failure has shut.
+--: one tenant, gate
+delete from holdfast_gate_jobs where tenant = :tenant and gate = :gate and held and stop returning 1

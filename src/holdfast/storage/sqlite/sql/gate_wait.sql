@@ -1,0 +1,6 @@
+-- Puts blocked jobs at their place in a gate's line.
+--: silent rows tenant, id, gate, weight
+insert into holdfast_gate_jobs (tenant, id, gate, rank, due, seq, weight)
+select tenant, id, :gate, -priority, due, seq, :weight
+from holdfast_jobs where tenant = :tenant and id = :id and state = 'blocked'
+on conflict (tenant, id, gate) do nothing

@@ -1,0 +1,481 @@
+"""Groups and limits: never more in a gate than it has places, in order, and no place is lost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from holdfast.model.gate import Pass, dump_passes
+from holdfast.model.job import ClaimedJob, JobState, NewJob
+from holdfast.model.lifecycle import Finish, Requeue
+from holdfast.storage.base import Store
+from holdfast.storage.op import Op, Statement, Steps
+from holdfast.storage.ops import duties, gates, jobs, manage, workers
+from holdfast.storage.ops.jobs import Held
+from holdfast.testing.clock import Clock
+from holdfast.testing.conformance.kit import (
+    LEASE,
+    OURS,
+    Fixtures,
+    add,
+    end,
+    end_one,
+    finish,
+    job,
+    repeated,
+    requeue,
+    see,
+    states,
+    take,
+    take_one,
+)
+
+
+def gated(*passes: Pass, **columns: Any) -> NewJob:
+    group = next((each.gate.removeprefix("group:") for each in passes if each.group), None)
+    return job(group=group, gates=dump_passes(passes), **columns)
+
+
+def grouped(name: str = "a", size: int = 1, **columns: Any) -> NewJob:
+    more = {key: columns.pop(key) for key in ("block", "stop") if key in columns}
+    return gated(Pass(f"group:{name}", size=size, **more), **columns)
+
+
+def limited(name: str = "api", size: int | None = 1, weight: int = 1, spacing: float | None = None) -> Pass:
+    return Pass(f"limit:{name}", f"limit:{name}", weight, size, spacing)
+
+
+def ids_of(taken: Sequence[ClaimedJob]) -> list[str]:
+    return [each.id for each in taken]
+
+
+def drain(store: Store, most: int = 100) -> list[str]:
+    """Claim one at a time and finish it, until there is nothing to claim: the order in which they ran."""
+    ran: list[str] = []
+    while taken := take(store, 1):
+        ran.append(taken[0].id)
+        assert end_one(store, finish(taken[0])) is Held.DONE
+        assert len(ran) <= most
+    return ran
+
+
+def sweep(store: Store) -> None:
+    """One pass of the duty."""
+    store.run(gates.calls())
+
+
+def lapse(store: Store, clock: Clock, verdict: Requeue | Finish | None = None) -> None:
+    """The leases of all who run run out, and are swept."""
+    clock.advance(LEASE + 1)
+    put = verdict or Requeue(JobState.READY, "rescued", uncounted=True, crashed=True)
+    store.run(duties.rescue(lambda lapsed: put))
+
+
+class Gates(Fixtures):
+    def test_one_of_a_group_at_a_time_in_order(self, store: Store) -> None:
+        ids = add(store, *(grouped() for _ in range(5)))
+        assert states(store, ids) == ["ready"] + ["blocked"] * 4
+        assert drain(store) == ids
+
+    def test_blocked_jobs_say_why(self, store: Store) -> None:
+        _, second = add(store, grouped("customer:42"), grouped("customer:42"))
+        found = see(store, second)
+        assert (found.state, found.reason, found.group) == (JobState.BLOCKED, "gate", "customer:42")
+
+    def test_groups_do_not_hold_each_other_up(self, store: Store) -> None:
+        ids = add(store, grouped("a"), grouped("a"), grouped("b"), grouped("b"))
+        assert ids_of(take(store)) == [ids[0], ids[2]]
+        assert take(store) == []
+
+    def test_plain_jobs_pass_by(self, store: Store) -> None:
+        ids = add(store, grouped(), grouped(), job(), job())
+        assert ids_of(take(store)) == [ids[0], ids[2], ids[3]]
+
+    def test_as_many_as_the_limit(self, store: Store) -> None:
+        ids = add(store, *(grouped(size=3) for _ in range(8)))
+        first = take(store)
+        assert ids_of(first) == ids[:3]
+        assert end(store, finish(first[1])) == [Held.DONE]
+        assert ids_of(take(store)) == [ids[3]]
+        assert end(store, finish(first[0]), finish(first[2])) == [Held.DONE] * 2
+        assert ids_of(take(store)) == ids[4:6]
+
+    def test_priority_first_within(self, store: Store) -> None:
+        holder = add(store, grouped())
+        low, high, same = add(store, grouped(priority=-1), grouped(priority=5), grouped())
+        assert drain(store) == [high, *holder, same, low]
+
+    def test_a_better_newcomer_takes_an_unclaimed_offer(self, store: Store) -> None:
+        (usual,) = add(store, grouped())
+        (urgent,) = add(store, grouped(priority=9))
+        assert states(store, [usual, urgent]) == ["blocked", "ready"]
+        assert drain(store) == [urgent, usual]
+
+    def test_a_claimed_job_is_not_taken_its_place(self, store: Store) -> None:
+        add(store, grouped())
+        holder = take_one(store)
+        add(store, grouped(priority=9))
+        assert take(store) == []
+        assert see(store, holder.id).state is JobState.RUNNING
+
+    @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.STALLED])
+    def test_any_end_makes_room(self, store: Store, state: JobState) -> None:
+        ids = add(store, grouped(), grouped())
+        end_one(store, finish(take_one(store), state))
+        assert ids_of(take(store)) == ids[1:]
+
+    def test_a_job_removed_at_its_end_makes_room(self, store: Store) -> None:
+        ids = add(store, grouped(), grouped())
+        end_one(store, finish(take_one(store), keep=0.0))
+        assert ids_of(take(store)) == ids[1:]
+
+    def test_a_waiting_retry_is_overtaken(self, store: Store, clock: Clock) -> None:
+        first, second, third = add(store, *(grouped() for _ in range(3)))
+        end_one(store, requeue(take_one(store), JobState.SCHEDULED, reason="retry", delay=60.0))
+        holder = take_one(store)
+        assert holder.id == second
+        clock.advance(61)
+        store.run(duties.promote())
+        assert (see(store, first).state, see(store, first).reason) == (JobState.BLOCKED, "gate")
+        end_one(store, finish(holder))
+        assert drain(store) == [third, first]
+
+    def test_or_keeps_its_place(self, store: Store, clock: Clock) -> None:
+        ids = add(store, *(grouped(block=True) for _ in range(3)))
+        end_one(store, requeue(take_one(store), JobState.SCHEDULED, reason="retry", delay=60.0))
+        assert take(store) == []
+        clock.advance(61)
+        store.run(duties.promote())
+        assert drain(store) == ids
+
+    def test_a_retry_at_once_keeps_its_place(self, store: Store) -> None:
+        ids = add(store, *(grouped() for _ in range(2)))
+        end_one(store, requeue(take_one(store), JobState.READY, reason="retry"))
+        assert drain(store) == ids
+
+    def test_a_rescued_job_keeps_its_place(self, store: Store, clock: Clock) -> None:
+        ids = add(store, *(grouped() for _ in range(3)))
+        take_one(store)
+        lapse(store, clock)
+        assert states(store, ids) == ["ready", "blocked", "blocked"]
+        assert drain(store) == ids
+
+    def test_and_so_does_a_suspect(self, store: Store, clock: Clock) -> None:
+        ids = add(store, *(grouped() for _ in range(2)))
+        take_one(store)
+        lapse(store, clock, Requeue(JobState.SCHEDULED, "suspect", 10.0, uncounted=True, crashed=True))
+        assert take(store) == []
+        clock.advance(11)
+        store.run(duties.promote())
+        assert drain(store) == ids
+
+    def test_a_job_that_ends_in_the_rescue_passes_its_place_on(self, store: Store, clock: Clock) -> None:
+        ids = add(store, *(grouped() for _ in range(2)))
+        take_one(store)
+        lapse(store, clock, Finish(JobState.FAILED, 60.0, "crashed"))
+        assert drain(store) == ids[1:]
+
+    def test_a_late_end_after_the_rescue_makes_room_once(self, store: Store, clock: Clock) -> None:
+        ids = add(store, *(grouped() for _ in range(3)))
+        late = take_one(store)
+        lapse(store, clock)
+        assert end_one(store, finish(late)) is Held.DONE
+        assert states(store, ids[1:]) == ["ready", "blocked"]
+
+    def test_a_stale_end_makes_no_room(self, store: Store, clock: Clock) -> None:
+        ids = add(store, *(grouped() for _ in range(3)))
+        stale = take_one(store)
+        lapse(store, clock)
+        again = take_one(store)
+        assert end_one(store, finish(stale)) is Held.LOST
+        assert states(store, ids) == ["running", "blocked", "blocked"]
+        assert end_one(store, finish(again)) is Held.DONE
+
+    def test_cancelling(self, store: Store) -> None:
+        offered, waiting, last = add(store, *(grouped() for _ in range(3)))
+        assert store.run(manage.cancel([waiting], OURS)) == [manage.Answer.DONE]
+        assert store.run(manage.cancel([offered], OURS)) == [manage.Answer.DONE]
+        assert drain(store) == [last]
+
+    def test_deleting_a_running_one(self, store: Store) -> None:
+        first, second = add(store, *(grouped() for _ in range(2)))
+        holder = take_one(store)
+        assert store.run(manage.delete([first], OURS)) == [manage.Answer.DONE]
+        assert end_one(store, finish(holder)) is Held.LOST
+        assert drain(store) == [second]
+
+    def test_expiring(self, store: Store, clock: Clock) -> None:
+        add(store, grouped(expires=5.0), grouped(expires=5.0))
+        (last,) = add(store, grouped())
+        clock.advance(6)
+        store.run(manage.overdue())
+        assert drain(store) == [last]
+
+    def test_retrying_by_hand(self, store: Store) -> None:
+        first, second = add(store, grouped(), grouped())
+        end_one(store, finish(take_one(store), JobState.FAILED))
+        holder = take_one(store)
+        assert store.run(manage.retry([first], OURS)) == [manage.Answer.DONE]
+        assert (see(store, first).state, see(store, first).reason) == (JobState.BLOCKED, "gate")
+        end_one(store, finish(holder))
+        assert drain(store) == [first]
+        assert see(store, second).state is JobState.SUCCEEDED
+
+    def test_delayed_jobs_come_to_the_gate_when_due(self, store: Store, clock: Clock) -> None:
+        (later,) = add(store, grouped(delay=5.0))
+        (now,) = add(store, grouped())
+        holder = take_one(store)
+        assert holder.id == now
+        clock.advance(6)
+        store.run(duties.promote())
+        assert see(store, later).state is JobState.BLOCKED
+        end_one(store, finish(holder))
+        assert drain(store) == [later]
+
+    def test_an_unknown_task_makes_room_and_comes_back(self, store: Store) -> None:
+        first, second = add(store, grouped(), grouped())
+        end_one(store, requeue(take_one(store), JobState.BLOCKED, reason="unknown_task", uncounted=True))
+        holder = take_one(store)
+        assert holder.id == second
+        store.run(workers.unblock(("add",)))
+        assert see(store, first).reason == "gate"
+        end_one(store, finish(holder))
+        assert drain(store) == [first]
+
+    def test_a_lent_enqueue_touches_no_gate(self, store: Store) -> None:
+        """On a connection of somebody else's the job waits for the pass, whose transaction is short."""
+        op = jobs.enqueue([grouped()], OURS)
+        assert op.lent is not None
+        seen = [statement.name for statement in op.lent()]
+        assert seen == ["enqueue_gated"]
+
+    def test_what_was_stored_so_is_offered_by_the_pass(self, store: Store) -> None:
+        new = [grouped(), grouped(), grouped()]
+        op = jobs.enqueue(new, OURS)
+        assert op.lent is not None
+        store.run(Op("lent", lambda again: op.lent() if op.lent else op.steps(again)))
+        assert take(store) == []
+        assert store.run(gates.due()).now
+        sweep(store)
+        assert drain(store) == [each.id for each in new]
+
+    def test_an_offer_that_nobody_claims_passes_on_to_another_queue(self, store: Store, clock: Clock) -> None:
+        first, twin, other = add(store, grouped(queue="dead"), grouped(queue="dead"), grouped(queue="live"))
+        clock.advance(0.9)
+        sweep(store)
+        assert states(store, [first, other]) == ["ready", "blocked"]
+        clock.advance(0.2)
+        due = store.run(gates.due())
+        assert due.now
+        sweep(store)
+        assert states(store, [first, twin, other]) == ["blocked", "blocked", "ready"]
+        end_one(store, finish(take_one(store, queues=("live",))))
+        assert see(store, first).state is JobState.READY
+
+    def test_and_stays_where_all_others_would_wait_for_the_same(self, store: Store, clock: Clock) -> None:
+        ids = add(store, grouped(), grouped())
+        for _ in range(5):
+            clock.advance(1.1)
+            sweep(store)
+        assert states(store, ids) == ["ready", "blocked"]
+        assert not store.run(gates.due()).now
+
+    def test_a_failure_can_stop_its_group(self, store: Store) -> None:
+        first, second, third = add(store, *(grouped(stop=True) for _ in range(3)))
+        end_one(store, finish(take_one(store)))
+        end_one(store, finish(take_one(store), JobState.FAILED))
+        assert take(store) == []
+        assert states(store, [first, second, third]) == ["succeeded", "failed", "blocked"]
+        assert store.run(manage.retry([second], OURS)) == [manage.Answer.DONE]
+        assert drain(store) == [second, third]
+
+    def test_until_a_person_opens_it(self, store: Store) -> None:
+        _, second = add(store, *(grouped(stop=True) for _ in range(2)))
+        end_one(store, finish(take_one(store), JobState.FAILED))
+        assert take(store) == []
+        assert store.run(gates.resume(("default", "group:a"))) is True
+        assert drain(store) == [second]
+
+    def test_repeats_change_nothing(self, store: Store) -> None:
+        new = [grouped(), grouped(), grouped()]
+        store.run(jobs.enqueue(new, OURS))
+        store.run(repeated(jobs.enqueue(new, OURS)))
+        assert states(store, [each.id for each in new]) == ["ready", "blocked", "blocked"]
+        ending = finish(take_one(store))
+        assert end_one(store, ending) is Held.DONE
+        assert store.run(repeated(jobs.end([ending]))) == [Held.DONE]
+        assert states(store, [each.id for each in new]) == ["succeeded", "ready", "blocked"]
+        store.run(repeated(jobs.enqueue(new[:1], OURS)))
+        assert drain(store) == [each.id for each in new[1:]]
+
+    def test_many_at_once(self, store: Store) -> None:
+        ids = add(store, *(grouped(f"g{number % 7}", 2) for number in range(200)))
+        first = take(store)
+        assert sorted(ids_of(first)) == sorted(ids[:14])
+        assert end(store, *(finish(each) for each in first)) == [Held.DONE] * 14
+        assert sorted(ids_of(take(store))) == sorted(ids[14:28])
+
+
+class Limits(Fixtures):
+    def test_weights(self, store: Store) -> None:
+        ids = add(store, *(gated(limited(size=4, weight=weight)) for weight in (3, 2, 1, 4)))
+        first = take(store)
+        assert ids_of(first) == ids[:1]  # the second does not fit, and holds up the lighter third
+        end_one(store, finish(first[0]))
+        second = take(store)
+        assert ids_of(second) == ids[1:3]
+        end(store, *map(finish, second))
+        assert ids_of(take(store)) == ids[3:]
+
+    def test_a_job_heavier_than_the_gate_runs_alone(self, store: Store) -> None:
+        """It was resized since."""
+        ids = add(store, gated(limited(size=5, weight=5)), gated(limited(size=5)))
+        store.run(gates.edit("limit:api", "default", 2, None))
+        assert drain(store) == ids
+
+    def test_a_job_with_several_gates_needs_a_place_in_all(self, store: Store) -> None:
+        both = [Pass("group:a"), limited(size=2)]
+        ids = add(store, gated(*both), gated(*both), gated(Pass("group:b"), limited(size=2)), gated(limited(size=2)))
+        first = take(store)
+        assert ids_of(first) == [ids[0], ids[2]]
+        end_one(store, finish(first[1]))
+        assert ids_of(take(store)) == [ids[3]]
+        end_one(store, finish(first[0]))
+        assert ids_of(take(store)) == [ids[1]]
+
+    def test_who_is_held_up_elsewhere_holds_up_nobody(self, store: Store) -> None:
+        """A thousand jobs of one full group before one of another, all under one limit with free places."""
+        add(store, *(gated(Pass("group:a"), limited(size=5)) for _ in range(60)))
+        (other,) = add(store, gated(Pass("group:b"), limited(size=5)))
+        assert other in ids_of(take(store))
+
+    def test_nobody_holds_a_place_while_he_waits(self, store: Store) -> None:
+        slow = limited("slow", size=1)
+        ids = add(store, *(gated(limited("a", size=2), slow) for _ in range(5)))
+        (free,) = add(store, gated(limited("a", size=2)))
+        assert ids_of(take(store)) == [ids[0], free]
+
+    def test_rates_space_starts(self, store: Store, clock: Clock) -> None:
+        ids = add(store, *(gated(limited(size=None, spacing=10.0)) for _ in range(3)))
+        first = take(store)
+        assert ids_of(first) == ids[:1]
+        assert take(store) == []
+        end_one(store, finish(first[0], elapsed=0.0))
+        clock.advance(9)
+        sweep(store)
+        assert take(store) == []
+        clock.advance(1.5)
+        assert store.run(gates.due()).now
+        sweep(store)
+        second = take(store)
+        assert ids_of(second) == ids[1:2]
+        clock.advance(10.5)  # while it still runs
+        assert store.run(gates.due()).now
+        sweep(store)
+        assert ids_of(take(store)) == ids[2:]
+
+    def test_a_late_claim_moves_the_next_start(self, store: Store, clock: Clock) -> None:
+        ids = add(store, *(gated(limited(size=None, spacing=10.0)) for _ in range(2)))
+        clock.advance(60)
+        sweep(store)
+        assert ids_of(take(store)) == ids[:1]
+        clock.advance(9)
+        sweep(store)
+        assert take(store) == []
+        clock.advance(2)
+        sweep(store)
+        assert ids_of(take(store)) == ids[1:]
+
+    def test_no_burst_after_a_pause(self, store: Store, clock: Clock) -> None:
+        add(store, gated(limited(size=None, spacing=1.0)))
+        end_one(store, finish(take_one(store), elapsed=0.0))
+        clock.advance(3600)
+        add(store, *(gated(limited(size=None, spacing=1.0)) for _ in range(3)))
+        assert len(take(store)) == 1
+
+    def test_a_rescued_job_waits_for_the_rate_again(self, store: Store, clock: Clock) -> None:
+        first, second = add(store, *(gated(limited(size=None, spacing=LEASE)) for _ in range(2)))
+        take_one(store)
+        clock.advance(LEASE - 1)
+        sweep(store)
+        clock.advance(1.5)
+        sweep(store)
+        (holder,) = take(store)
+        assert holder.id == second
+        lapse_first = store.run(
+            duties.rescue(lambda lapsed: Requeue(JobState.READY, "rescued", uncounted=True, crashed=True))
+        )
+        assert [each.lease.id for each, _ in lapse_first] == [first]
+        assert see(store, first).state is JobState.BLOCKED
+        clock.advance(LEASE - 1)
+        sweep(store)
+        assert take(store) == []
+        clock.advance(2)
+        sweep(store)
+        assert ids_of(take(store)) == [first]
+
+    def test_editing_makes_room_and_lasts(self, store: Store) -> None:
+        ids = add(store, *(gated(limited(size=1)) for _ in range(4)))
+        assert len(take(store)) == 1
+        store.run(gates.edit("limit:api", "default", 3, None))
+        assert ids_of(take(store)) == ids[1:3]
+        assert store.run(gates.reconcile([("limit:api", 1, None)])) == 0
+        found = store.run(gates.get([("default", "limit:api")]))[0]
+        assert found is not None
+        assert (found.size, found.edited, found.used) == (3, True, 3)
+
+    def test_reconciling_with_the_code(self, store: Store) -> None:
+        ids = add(store, *(gated(limited(size=1)) for _ in range(4)))
+        store.run(gates.reconcile([("limit:api", 2, None), ("limit:other", 5, 1.0)]))
+        sweep(store)
+        assert ids_of(take(store)) == ids[:2]
+
+    def test_a_smaller_size_lets_what_runs_go_on(self, store: Store) -> None:
+        ids = add(store, *(gated(limited(size=3)) for _ in range(5)))
+        first = take(store)
+        store.run(gates.edit("limit:api", "default", 1, None))
+        end(store, finish(first[0]), finish(first[1]))
+        assert take(store) == []
+        end_one(store, finish(first[2]))
+        assert ids_of(take(store)) == ids[3:4]
+
+    def test_parts_of_a_limit(self, store: Store) -> None:
+        def part(name: str) -> NewJob:
+            return gated(Pass(f"limit:api/{name}", "limit:api", size=1))
+
+        ids = add(store, part("a"), part("a"), part("b"))
+        assert ids_of(take(store)) == [ids[0], ids[2]]
+        store.run(gates.edit("limit:api", "default", 2, None))
+        assert ids_of(take(store)) == [ids[1]]
+        add(store, *(part("c") for _ in range(3)))
+        assert len(take(store)) == 2
+
+    def test_unused_gates_are_pruned_after_a_day(self, store: Store, clock: Clock) -> None:
+        add(store, grouped("used"), grouped("gone"))
+        for each in take(store):
+            if see(store, each.id).group == "gone":
+                end_one(store, finish(each))
+        store.run(gates.edit("limit:kept", "default", 2, None))
+        assert store.run(gates.prune()) == 0
+        clock.advance(86401)
+        assert store.run(gates.prune()) == 1
+        (again,) = add(store, grouped("gone"))
+        assert again in ids_of(take(store))
+
+    def test_the_slow_look_finds_what_was_lost(self, store: Store) -> None:
+        """Whatever was changed by hand, or by a fault: no job waits for ever."""
+        ids = add(store, *(grouped(name) for name in ("a", "b", "b", "c")))
+        assert states(store, ids) == ["ready", "ready", "blocked", "ready"]
+        taken = {each.id: each for each in take(store)}
+        lost = taken[ids[1]]
+        row = (lost.tenant, lost.id, lost.token)
+        store.run(Op("by hand", lambda again: _alone(Statement("discard", [row]))))
+        assert take(store) == []
+        last: tuple[str, str] | None = ("", "")
+        while last is not None:
+            last = store.run(gates.sweep(last, 1))
+        assert ids_of(take(store)) == [ids[2]]
+
+
+def _alone(statement: Statement) -> Steps[None]:
+    yield statement
