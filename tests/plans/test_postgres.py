@@ -40,7 +40,7 @@ READS_RUNNING = {"claim_again", "drained"}
 
 RUNNING = 500
 
-LARGE = ("jobs", "history", "job_logs")
+LARGE = ("jobs", "history", "job_logs", "gate")
 FILL = """
 insert into holdfast.jobs (tenant, id, queue, task, args, max_attempts, state, reason, due, created_at, updated_at,
     worker, lease_until, token)
@@ -56,7 +56,22 @@ AMOUNTS = [
     ("other", "scheduled", 12_000),
     ("other", "blocked", 12_000),
     ("default", "running", RUNNING),
+    ("full", "blocked", 12_000),
 ]
+FULL_GROUP = """
+delete from holdfast.gates;
+delete from holdfast.gate_jobs;
+delete from holdfast.gate_notes;
+update holdfast.jobs set reason = 'gate', gates = '[["group:full",null,1,1,null,0,0]]' where queue = 'full';
+insert into holdfast.gates (tenant, name, size, updated_at)
+select 'default', case n when 1 then 'group:full' else 'group:' || n end, 1, now() from generate_series(1, 12000) n;
+insert into holdfast.gates (tenant, name, base, size, updated_at)
+select 'default', 'limit:parts/' || n, 'limit:parts', 1, now() from generate_series(1, 5) n;
+insert into holdfast.gate_jobs (tenant, id, gate, rank, due, seq, weight)
+select tenant, id, 'group:full', 0, due, seq, 1 from holdfast.jobs where queue = 'full';
+insert into holdfast.gate_jobs (tenant, id, gate, rank, due, seq, weight, held)
+select tenant, id, 'group:held' || seq, 0, due, seq, 1, true from holdfast.jobs where state = 'running';
+"""
 HISTORY = """
 insert into holdfast.history (tenant, id, version, seq, task, queue, state, priority, due, attempt, max_attempts,
     crashes, policy, token, created_at, finished_at, updated_at, keep_until, span)
@@ -129,6 +144,7 @@ class Full:
         connection.execute("delete from holdfast.jobs")
         for queue, state, count in AMOUNTS:
             connection.execute(FILL, {"queue": queue, "state": state, "count": count})
+        connection.execute(FULL_GROUP)
         connection.execute(HISTORY.replace("%%", "%"))
         if belief == "fresh":
             connection.execute("vacuum analyze")
@@ -239,6 +255,7 @@ INDEXES = {
     "lock": {"jobs_pkey"},
     "expired": {"jobs_lease"},
     "unblock": {"jobs_blocked"},
+    "gate_entries": {"jobs_blocked"},
 }
 
 

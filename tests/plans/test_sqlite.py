@@ -19,7 +19,7 @@ from .values import rows_for
 
 STATEMENTS = load("holdfast.storage.sqlite", "", "?")
 BELIEFS = ("never analyzed", "empty", "stale", "fresh")
-LARGE = "holdfast_jobs|holdfast_history|holdfast_payloads|holdfast_job_logs"
+LARGE = "holdfast_jobs|holdfast_history|holdfast_payloads|holdfast_job_logs|holdfast_gate_jobs|holdfast_gates"
 READS_ALL = {"count"}
 """For tests, demos and small databases."""
 
@@ -39,7 +39,21 @@ AMOUNTS = [
     ("other", "scheduled", 12_000),
     ("other", "blocked", 12_000),
     ("default", "running", RUNNING),
+    ("full", "blocked", 12_000),
 ]
+FULL_GROUP = """
+update holdfast_jobs set reason = 'gate', gates = '[["group:full",null,1,1,null,0,0]]' where queue = 'full';
+with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 12000)
+insert into holdfast_gates (tenant, name, size, updated_at)
+select 'default', case n when 1 then 'group:full' else 'group:' || n end, 1, 0 from numbers;
+with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 5)
+insert into holdfast_gates (tenant, name, base, size, updated_at)
+select 'default', 'limit:parts/' || n, 'limit:parts', 1, 0 from numbers;
+insert into holdfast_gate_jobs (tenant, id, gate, rank, due, seq, weight)
+select tenant, id, 'group:full', 0, due, seq, 1 from holdfast_jobs where queue = 'full';
+insert into holdfast_gate_jobs (tenant, id, gate, rank, due, seq, weight, held)
+select tenant, id, 'group:held' || seq, 0, due, seq, 1, 1 from holdfast_jobs where state = 'running';
+"""
 HISTORY = """
 with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 5000)
 insert into holdfast_history (tenant, id, version, seq, task, queue, state, priority, due, attempt, max_attempts,
@@ -67,6 +81,7 @@ class Full:
             connection.execute("delete from holdfast_jobs")
         for queue, state, count in AMOUNTS:
             connection.execute(FILL, {"queue": queue, "state": state, "count": count, "now": self.now})
+        connection.executescript(FULL_GROUP)
         connection.execute(HISTORY, {"now": self.now})
         if belief == "fresh":
             connection.execute("analyze")

@@ -10,28 +10,34 @@ from holdfast.storage.load import Sql
 ROWS = 100
 """Rows that a *rows* statement is tried with."""
 
+GATES = '[["group:full",null,1,1,null,0,0]]'
+
 FIXED: dict[str, Any] = {
     "after": None, "after_due": None, "after_rank": -(2**31), "after_seq": 0, "ago": 0.5, "args": "{}",
-    "attempt": 1, "before": None, "batch": 100, "boot": "boot", "channel": "c", "claim": new_id(), "crashed": 0,
-    "deadline": None, "delay": 0.0, "elapsed": 1.0, "error": '{"attempt":1}', "expires": None, "grace": 0.0,
-    "host": "h", "keep": 600.0, "lease": 30.0, "level": "info", "line": 1, "max_attempts": 1, "message": "m",
-    "metadata": None, "name": "n", "pid": 1, "policy": "{}", "priority": 0, "progress": "{}", "queue": "default",
-    "queues": ("default", "idle"), "reason": None, "result": "1", "role": "r", "run_at": None, "running": 0,
-    "state": "ready", "step": None, "suspects": 2**31 - 1, "tag": None, "tags": None, "task": "t",
-    "tasks": ("t", "u"), "tenant": "default", "timeout": 1.0, "token": 1, "uncounted": 0, "version": 1,
-    "worker": "w",
+    "attempt": 1, "base": None, "batch": 100, "before": None, "boot": "boot", "channel": "c", "claim": new_id(),
+    "crashed": 0, "deadline": None, "delay": 0.0, "edited": 0, "elapsed": 1.0, "error": '{"attempt":1}',
+    "expires": None, "gate": "group:full", "gates": GATES, "grace": 0.0, "group_key": "full", "host": "h",
+    "keep": 600.0, "kept": None, "lease": 30.0, "level": "info", "line": 1, "max_attempts": 1, "message": "m",
+    "metadata": None, "name": "n", "other": "group:other", "passed": 0, "pid": 1, "policy": "{}", "priority": 0,
+    "progress": "{}", "queue": "default", "queues": ("default", "idle"), "reason": None, "result": "1", "role": "r",
+    "run_at": None, "running": 0, "size": 1, "spacing": None, "state": "ready", "step": None, "stop": 0,
+    "suspects": 2**31 - 1, "tag": None, "tags": None, "task": "t", "tasks": ("t", "u"), "tenant": "default",
+    "timeout": 1.0, "token": 1, "uncounted": 0, "version": 1, "weight": 1, "worker": "w",
 }  # fmt: skip
 
 OWN: dict[str, dict[str, Any]] = {
     "claim": {"tasks": None},
     "claim_queues": {"tasks": None},
     "finish": {"state": "succeeded"},
+    "gate_edit": {"base": "limit:parts"},
+    "gate_look": {"batch": 8},
+    "gate_reconcile": {"base": "limit:parts"},
     "list": {"queue": None, "state": None, "task": None},
     "worker_seen": {"queues": None, "tasks": "[]"},
 }
 """Where a name means something else."""
 
-FRESH_IDS = frozenset({"enqueue", "enqueue_again"})
+FRESH_IDS = frozenset({"enqueue", "enqueue_again", "enqueue_gated", "enqueue_gated_again"})
 
 
 class Unknown(AssertionError):

@@ -76,7 +76,7 @@ def _put_back(
 ) -> Op[list[tuple[Lapsed, Held]]]:
     def steps(again: bool) -> Steps[list[tuple[Lapsed, Held]]]:
         found = yield wanted
-        lapsed = [Lapsed(Lease(*row[:3], row[-1]), *row[3:-1]) for row in found]
+        lapsed = [Lapsed(Lease(row[0], row[1], row[2], row[-1]), *row[3:-1]) for row in found]
         if not lapsed:
             return []
         endings = [Ending(job.lease, judge(job)) for job in lapsed]

@@ -1,4 +1,4 @@
-"""Looks at gates: whoever made a place in one, or a job that wants one, has its next jobs offered in its own transaction.
+"""Looks at gates: who makes a place in one, or stores a job that wants one, has the next offered in its transaction.
 
 A look locks gates, then reads them anew, for what it saw before the lock may be old. A gate that somebody else has
 locked is not waited for: a note is left, and the leader's pass looks within a quarter of a second.
@@ -327,10 +327,9 @@ def edit(gate: str, tenant: str, size: int | None, spacing: float | None, edited
     harmless."""
 
     def steps(again: bool) -> Steps[None]:
-        row = (tenant, gate, gate, size, spacing, int(edited))
-        changed = yield Statement("gate_edit", [row])
-        yield Statement("gate_note", [(tenant, name, 0.0) for _, name in changed])
-        yield looked_at((tenant, name) for _, name in changed[:PAGE])
+        changed = yield one("gate_edit", tenant, gate, gate, size, spacing, int(edited))
+        yield Statement("gate_note", [(tenant, name, 0.0) for (name,) in changed])
+        yield looked_at((tenant, name) for (name,) in changed[:PAGE])
 
     return Op("gate_edit", steps, wakes=True)
 

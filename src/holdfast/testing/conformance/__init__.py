@@ -22,8 +22,8 @@ No test sleeps: `clock` is `holdfast.testing.Clock`, and time passes when the te
 import pytest
 
 ROOMS = (
-    "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "leadership", "leases", "promotion", "repeats",
-    "rescue", "retention", "versions", "waking", "workers",
+    "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "leadership", "leases", "limits",
+    "promotion", "repeats", "rescue", "retention", "versions", "waking", "workers",
 )  # fmt: skip
 
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
@@ -32,10 +32,11 @@ from holdfast.testing.conformance.batches import Batches  # noqa: E402 - asserts
 from holdfast.testing.conformance.claiming import Claiming  # noqa: E402
 from holdfast.testing.conformance.endings import Endings  # noqa: E402
 from holdfast.testing.conformance.enqueueing import Enqueueing  # noqa: E402
-from holdfast.testing.conformance.gates import Gates, Limits  # noqa: E402
+from holdfast.testing.conformance.gates import Gates  # noqa: E402
 from holdfast.testing.conformance.inspection import Inspection  # noqa: E402
 from holdfast.testing.conformance.leadership import Leadership  # noqa: E402
 from holdfast.testing.conformance.leases import Leases  # noqa: E402
+from holdfast.testing.conformance.limits import Limits  # noqa: E402
 from holdfast.testing.conformance.promotion import Promotion  # noqa: E402
 from holdfast.testing.conformance.repeats import Repeats  # noqa: E402
 from holdfast.testing.conformance.rescue import Rescue  # noqa: E402
@@ -67,6 +68,6 @@ class StoreConformance(
 
 
 __all__ = [
-    "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Leadership", "Leases", "Limits", "Promotion", "Repeats",
-    "Rescue", "Retention", "StoreConformance", "Versions", "Waking", "Workers",
+    "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Leadership", "Leases", "Limits",
+    "Promotion", "Repeats", "Rescue", "Retention", "StoreConformance", "Versions", "Waking", "Workers",
 ]  # fmt: skip

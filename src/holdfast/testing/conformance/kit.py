@@ -1,19 +1,20 @@
 """What the tests of a store are written with: jobs in one line, and a look at one of them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
 
 from holdfast.ids import new_id
+from holdfast.model.gate import Pass, dump_passes
 from holdfast.model.job import ClaimedJob, JobRecord, JobState, NewJob
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops import inspect, jobs
+from holdfast.storage.ops import gates, inspect, jobs
 from holdfast.storage.ops.inspect import Gone
 from holdfast.storage.ops.jobs import HEAD, Ending, Held, Lease, Place, Wanted, lease_of
 from holdfast.testing.clock import Clock
@@ -142,3 +143,36 @@ def repeated(op: Op[R]) -> Op[R]:
 def seconds_between(earlier: datetime, later: datetime | None) -> float:
     assert later is not None
     return (later - earlier).total_seconds()
+
+
+def gated(*passes: Pass, **columns: Any) -> NewJob:
+    group = next((each.gate.removeprefix("group:") for each in passes if each.group), None)
+    return job(group=group, gates=dump_passes(passes), **columns)
+
+
+def grouped(name: str = "a", size: int = 1, **columns: Any) -> NewJob:
+    more = {key: columns.pop(key) for key in ("block", "stop") if key in columns}
+    return gated(Pass(f"group:{name}", size=size, **more), **columns)
+
+
+def limited(name: str = "api", size: int | None = 1, weight: int = 1, spacing: float | None = None) -> Pass:
+    return Pass(f"limit:{name}", f"limit:{name}", weight, size, spacing)
+
+
+def ids_of(taken: Sequence[ClaimedJob]) -> list[str]:
+    return [each.id for each in taken]
+
+
+def drain(store: Store, most: int = 100) -> list[str]:
+    """Claim one at a time and finish it, until there is nothing to claim: the order in which they ran."""
+    ran: list[str] = []
+    while taken := take(store, 1):
+        ran.append(taken[0].id)
+        assert end_one(store, finish(taken[0])) is Held.DONE
+        assert len(ran) <= most
+    return ran
+
+
+def sweep(store: Store) -> None:
+    """One pass of the duty."""
+    store.run(gates.calls())

@@ -261,7 +261,7 @@ create table "holdfast".gate_jobs (
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1);
 
 create index gate_jobs_line on "holdfast".gate_jobs (tenant, gate, rank, due, seq) where not held;
-create index gate_jobs_held on "holdfast".gate_jobs (tenant, gate) where held;
+create index gate_jobs_held on "holdfast".gate_jobs (tenant, gate, id) where held;
 
 -- What a gate is to be looked at for, and when; a start keeps a gate with a spacing shut until then. Only ever inserted,
 -- so that nobody waits who has something to say about a gate that another one holds.

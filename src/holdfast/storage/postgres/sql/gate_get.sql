@@ -5,5 +5,6 @@ from unnest(:tenant::text[], :gate::text[]) with ordinality as a (tenant, gate, 
 cross join lateral (
     select size, spacing, edited from "holdfast".gates where tenant = a.tenant and name = a.gate limit 1) as g
 cross join lateral (
-    select coalesce(sum(weight), 0)::int8 as used, bool_or(stop) as shut from "holdfast".gate_jobs
-    where tenant = a.tenant and gate = a.gate and held) as s
+    select coalesce(sum(weight), 0)::int8 as used, bool_or(stop) as shut from (
+        select weight, stop from "holdfast".gate_jobs where tenant = a.tenant and gate = a.gate and held
+        order by tenant, gate, id offset 0) as seats) as s

@@ -11,7 +11,8 @@ with asked as materialized (
     from asked a
     cross join lateral (
         select id, rank, due, seq, weight, stop from "holdfast".gate_jobs
-        where tenant = a.tenant and gate = a.gate and held offset 0
+        where tenant = a.tenant and gate = a.gate and held
+        order by tenant, gate, id
     ) as s
     left join lateral (
         select state, queue, task, gates, updated_at, started_at from "holdfast".jobs

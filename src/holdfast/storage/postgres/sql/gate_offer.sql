@@ -11,12 +11,12 @@ with found as materialized (
     ) as j
     where j.state = 'blocked'
 ), seats as materialized (
-    select f.tenant, f.id, s.gate from found f
+    select s.place from found f
     cross join lateral (
-        select gate from "holdfast".gate_jobs where tenant = f.tenant and id = f.id and not held offset 0) as s
+        select ctid as place from "holdfast".gate_jobs where tenant = f.tenant and id = f.id and not held
+        order by tenant, id, gate) as s
 ), seated as (
-    update "holdfast".gate_jobs g set held = true, passed_at = null
-    from seats s where g.tenant = s.tenant and g.id = s.id and g.gate = s.gate
+    update "holdfast".gate_jobs g set held = true, passed_at = null from seats s where g.ctid = s.place
 )
 update "holdfast".jobs j
 set state = 'ready', reason = null, updated_at = coalesce(:now::timestamptz, statement_timestamp())

@@ -11,16 +11,16 @@ with found as materialized (
     ) as j
     where j.state = 'ready'
 ), seats as materialized (
-    select f.tenant, f.id, s.gate, f.gate as line, f.passed from found f
+    select s.place, s.gate, f.gate as line, f.passed from found f
     cross join lateral (
-        select gate from "holdfast".gate_jobs where tenant = f.tenant and id = f.id offset 0) as s
+        select ctid as place, gate from "holdfast".gate_jobs where tenant = f.tenant and id = f.id
+        order by tenant, id, gate) as s
 ), left_others as (
-    delete from "holdfast".gate_jobs g
-    using seats s where g.tenant = s.tenant and g.id = s.id and g.gate = s.gate and s.gate <> s.line
+    delete from "holdfast".gate_jobs g using seats s where g.ctid = s.place and s.gate <> s.line
 ), lined as (
     update "holdfast".gate_jobs g
     set held = false, passed_at = case when s.passed > 0 then coalesce(:now::timestamptz, statement_timestamp()) end
-    from seats s where g.tenant = s.tenant and g.id = s.id and g.gate = s.gate and s.gate = s.line
+    from seats s where g.ctid = s.place and s.gate = s.line
 )
 update "holdfast".jobs j
 set state = 'blocked', reason = 'gate', updated_at = coalesce(:now::timestamptz, statement_timestamp())

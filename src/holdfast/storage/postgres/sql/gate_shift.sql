@@ -8,7 +8,11 @@ with found as materialized (
         limit 1
         for update skip locked
     ) as j
+), seats as materialized (
+    select s.place, f.other, f.weight from found f
+    cross join lateral (
+        select ctid as place, gate, held from "holdfast".gate_jobs where tenant = f.tenant and id = f.id
+        order by tenant, id, gate offset 0) as s
+    where s.gate = f.gate and not s.held
 )
-update "holdfast".gate_jobs g set gate = f.other, weight = f.weight
-from found f
-where g.tenant = f.tenant and g.id = f.id and g.gate = f.gate and not g.held
+update "holdfast".gate_jobs g set gate = s.other, weight = s.weight from seats s where g.ctid = s.place

@@ -1,7 +1,13 @@
 -- When gates are to be looked at again by themselves (delay: null for never).
 --: silent rows tenant, gate, delay
+with found as materialized (
+    select g.place, a.delay
+    from unnest(:tenant::text[], :gate::text[], :delay::float8[]) as a (tenant, gate, delay)
+    cross join lateral (
+        select ctid as place from "holdfast".gates where tenant = a.tenant and name = a.gate limit 1) as g
+)
 update "holdfast".gates g
-set next_at = t.moment + a.delay * interval '1 second', updated_at = t.moment
-from unnest(:tenant::text[], :gate::text[], :delay::float8[]) as a (tenant, gate, delay)
+set next_at = t.moment + f.delay * interval '1 second', updated_at = t.moment
+from found f
 cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t
-where g.tenant = a.tenant and g.name = a.gate
+where g.ctid = f.place

@@ -4,7 +4,7 @@
 --: rows tenant, gate, spacing, batch
 with seats as (
     select s.id, s.rank, s.due, s.seq, s.weight, s.stop, j.state, j.queue, j.task, j.gates, j.updated_at, j.started_at
-    from holdfast_gate_jobs s
+    from holdfast_gate_jobs s indexed by holdfast_gate_jobs_held
     left join holdfast_jobs j on j.tenant = s.tenant and j.id = s.id
     where s.tenant = :tenant and s.gate = :gate and s.held
 )
@@ -23,7 +23,8 @@ union all
 select 'waits', w.id, w.rank, w.due, w.seq, w.weight, j.state, j.queue, j.task, j.gates, null,
     (:now - w.passed_at) / 1000000.0
 from (
-    select tenant, id, rank, due, seq, weight, passed_at from holdfast_gate_jobs
+    select tenant, id, rank, due, seq, weight, passed_at
+    from holdfast_gate_jobs indexed by holdfast_gate_jobs_line
     where tenant = :tenant and gate = :gate and not held
     order by rank, due, seq limit :batch
 ) as w
