@@ -17,7 +17,7 @@ import asyncpg
 import psycopg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from tests.behaviour import ways
 from tests.behaviour.support import Rung, until
 from tests.behaviour.ways import ASYNC, SYNC, AsyncWay, Undo, Way, file_of
@@ -32,6 +32,7 @@ from holdfast.errors import (
     JobCancelled,
     JobNotFound,
     MisuseError,
+    SchemaMissing,
     WrongState,
 )
 from holdfast.ids import new_id
@@ -535,6 +536,82 @@ def test_the_identity_is_asked_once_for_each_connection(opened: Opened) -> None:
         connection.rollback()
     assert len([text for text in sent if "is not null" in str(text)]) == 1
     assert len([text for text in sent if "'installation'" in str(text)]) == 2, "the app's own tables, and those it sees"
+
+
+def test_the_first_use_makes_the_tables(tmp_path: Any) -> None:
+    """As it does without a connection, unless the caller's transaction is in the way."""
+    file = tmp_path / "fresh.db"
+    app = Holdfast(f"sqlite:///{file}")
+    other = sqlite3.connect(tmp_path / "other.db")
+    with pytest.raises(ConfigError, match="another database"):
+        app.bind(other).jobs.list()
+    assert not file.exists()
+    other.close()
+    connection = sqlite3.connect(file)
+    connection.execute("create table orders (id int)")
+    connection.execute("insert into orders values (1)")
+    with pytest.raises(SchemaMissing, match=r"app\.migrate\(\) before"):
+        good.via(app.bind(connection)).enqueue(1)
+    connection.commit()
+    job = good.via(app.bind(connection)).enqueue(1)
+    connection.commit()
+    connection.close()
+    assert [record.id for record in app.jobs.list()] == [job.id]
+    app.close()
+
+
+async def test_the_first_use_makes_postgresqls_tables_where_it_may(cluster: Any) -> None:
+    url = cluster.create_database()
+    for asynchronous in (False, True):
+        app = Holdfast(url, migrate=True)
+        if asynchronous:
+            async with await psycopg.AsyncConnection.connect(url) as connection:
+                await app.bind(connection).aenqueue_many([good.call(1)])
+        else:
+            with psycopg.connect(url) as connection:
+                app.bind(connection).enqueue_many([good.call(1)])
+                connection.rollback()
+            app.store.reset()
+            with psycopg.connect(url) as connection:
+                app.bind(connection).enqueue_many([good.call(1)])
+        app.close()
+    app = Holdfast(url)
+    assert app.jobs.count() == {"ready": 2}
+    app.close()
+    cluster.drop_database(url)
+
+
+def test_what_a_connection_makes_of_text_is_its_own(opened: Opened) -> None:
+    app, url = opened("sqlite")
+    id = waiting(app)
+    connection = sqlite3.connect(file_of(url))
+    connection.text_factory = bytes
+    assert app.bind(connection).jobs.cancel(id).args == {"n": 1}
+    assert connection.execute("select 'mine'").fetchone() == (b"mine",)
+    connection.rollback()
+    connection.close()
+
+
+def test_a_scoped_session_is_each_threads_own(opened: Opened) -> None:
+    app, url = opened("postgres")
+    engine = ways.sync_engine(url)
+    registry = scoped_session(sessionmaker(engine))
+    bound = app.bind(registry)
+    bound.enqueue_many([good.call(1)])
+
+    def elsewhere() -> None:
+        bound.enqueue_many([good.call(2)])
+        registry.commit()
+        registry.remove()
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert [record.args for record in app.jobs.list()] == [{"n": 2}]
+    registry.commit()
+    registry.remove()
+    assert len(app.jobs.list()) == 2
+    engine.dispose()
 
 
 # ---------------------------------------------------------------- waking, and transactions of our own

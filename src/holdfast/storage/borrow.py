@@ -94,18 +94,24 @@ class Borrowed:
 
     def __init__(self, desk: Desk, given: Any) -> None:
         self._desk = desk
-        self._lender = given if isinstance(given, Lender) else recognise(given)
+        self._given = given
+        self._lend()
+
+    def _lend(self) -> Lender:
+        """Anew each time: a scoped session is another one in another thread or task."""
+        return self._given if isinstance(self._given, Lender) else recognise(self._given)
 
     def run(self, op: Op[R], changes_follow: bool = False) -> R:
         """Do it in the transaction that is open there; without one it is committed at once.
 
         changes_follow: it reads, and in the same transaction, where there is one, there will be written.
         """
+        lender = self._lend()
         with telling():
-            lent = self._lender.lend()
-        return self._run(lent, op, changes_follow)
+            lent = lender.lend()
+        return self._run(lender, lent, op, changes_follow)
 
-    def _run(self, lent: Lent, op: Op[R], changes_follow: bool) -> R:
+    def _run(self, lender: Lender, lent: Lent, op: Op[R], changes_follow: bool) -> R:
         account = self._desk.account(lent)
         if account is None:
             raise _refusal(lent)
@@ -115,37 +121,38 @@ class Borrowed:
         with nullcontext() if op.single else account.whole():
             answer = drive(account, op.lent() if op.lent else op.steps(False), lent=True)
         if op.wakes:
-            self._announce(account.inside())
+            self._announce(lender, account.inside())
         return answer
 
     async def arun(self, op: Op[R], changes_follow: bool = False) -> R:
         """The same where the connection is awaited; a synchronous one is used here and now."""
-        if not self._lender.awaits:
+        lender = self._lend()
+        if not lender.awaits:
             return self.run(op, changes_follow)
         with telling():
-            lent = await self._lender.alend()
+            lent = await lender.alend()
         account = self._desk.async_account(lent)
         if account is None:
-            return self._run(lent, op, changes_follow)
+            return self._run(lender, lent, op, changes_follow)
         await account.check()
         if changes_follow:
             await account.reserve()
         async with nullcontext() if op.single else account.whole():
             answer = await adrive(account, op.lent() if op.lent else op.steps(False))
         if op.wakes:
-            self._announce(await account.inside())
+            self._announce(lender, await account.inside())
         return answer
 
-    def _announce(self, inside: bool) -> None:
+    def _announce(self, lender: Lender, inside: bool) -> None:
         """See to it that others look after the commit, and not before."""
         desk = self._desk
-        rings = announced(self._lender.given)
+        rings = announced(lender.given)
         if rings is not None:
             if desk.ring not in rings:
                 rings.append(desk.ring)
         elif not inside:
             desk.ring()
-        elif not self._lender.after_commit(desk.ring, desk.looks.follow):
+        elif not lender.after_commit(desk.ring, desk.looks.follow):
             desk.looks.follow()
 
 

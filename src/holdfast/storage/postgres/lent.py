@@ -24,12 +24,18 @@ from holdfast.storage.postgres.source import Source
 
 
 class PostgresDesk:
-    """The store's side of lending. `installation` answers the identity of the store's tables."""
+    """The store's side of lending. `installation` and `ainstallation` answer the identity of the store's tables."""
 
     limit: float | None = None
 
     def __init__(
-        self, clock: Clock, schema: str, spares: Spares, ring: Callable[[], None], installation: Callable[[], str]
+        self,
+        clock: Clock,
+        schema: str,
+        spares: Spares,
+        ring: Callable[[], None],
+        installation: Callable[[], str],
+        ainstallation: Callable[[], Awaitable[str]],
     ) -> None:
         self.clock = clock
         self.schema = schema
@@ -38,6 +44,7 @@ class PostgresDesk:
         self.looks = Looks(ring)
         self._spares = spares
         self._installation = installation
+        self._ainstallation = ainstallation
         self._identity: str | None = None
         self._known: WeakSet[Any] = WeakSet()
 
@@ -66,10 +73,25 @@ class PostgresDesk:
         """True where this connection was found to be to our database before."""
         return raw in self._known or raw in self._spares.made
 
-    def get_to_know(self, raw: Any, identity: str | None) -> None:
-        """Refuse a connection that sees tables of another identity, or none (None)."""
+    def get_to_know(self, raw: Any, see: Callable[[], str | None]) -> None:
+        """Refuse a connection that sees tables of another identity, or none (None). Our own is asked first, for the
+        tables may be made by that, and once more before a refusal, for they may have been made anew."""
         if self._identity is None:
             self._identity = self._installation()
+        seen = see()
+        if seen != self._identity:
+            self._identity = self._installation()
+        self._admit(raw, seen)
+
+    async def aget_to_know(self, raw: Any, see: Callable[[], Awaitable[str | None]]) -> None:
+        if self._identity is None:
+            self._identity = await self._ainstallation()
+        seen = await see()
+        if seen != self._identity:
+            self._identity = await self._ainstallation()
+        self._admit(raw, seen)
+
+    def _admit(self, raw: Any, identity: str | None) -> None:
         if identity != self._identity:
             raise errors.ConfigError(
                 "the connection is to another database than the app's"
@@ -95,15 +117,17 @@ class PsycopgAccount:
 
     def check(self) -> None:
         _check_state(self._raw)
-        if self._desk.knows(self._raw):
-            return
+        if not self._desk.knows(self._raw):
+            self._desk.get_to_know(self._raw, self._see)
+
+    def _see(self) -> str | None:
         cursor = psycopg.RawCursor(self._raw, row_factory=tuple_row)
         try:
             there = cursor.execute(self._desk.there.encode()).fetchone()
         except psycopg.Error as error:
             raise _plain(error) from error
         found = self.execute("installation", [()]) if there == (True,) else []
-        self._desk.get_to_know(self._raw, found[0][0] if found else None)
+        return found[0][0] if found else None
 
     @contextmanager
     def whole(self) -> Generator[None]:
@@ -136,11 +160,13 @@ class AsyncPsycopgAccount:
 
     async def check(self) -> None:
         _check_state(self._raw)
-        if self._desk.knows(self._raw):
-            return
+        if not self._desk.knows(self._raw):
+            await self._desk.aget_to_know(self._raw, self._see)
+
+    async def _see(self) -> str | None:
         there = await self._fetch(self._desk.there, [])
         found = await self.execute("installation", [()]) if there == [(True,)] else []
-        self._desk.get_to_know(self._raw, found[0][0] if found else None)
+        return found[0][0] if found else None
 
     @asynccontextmanager
     async def whole(self) -> AsyncGenerator[None]:
@@ -184,11 +210,13 @@ class AsyncpgAccount:
     async def check(self) -> None:
         if self._raw.is_closed():
             raise errors.MisuseError("the connection is closed")
-        if self._desk.knows(self._key):
-            return
+        if not self._desk.knows(self._key):
+            await self._desk.aget_to_know(self._key, self._see)
+
+    async def _see(self) -> str | None:
         there = await self._fetch(self._desk.there, [])
         found = await self.execute("installation", [()]) if there == [(True,)] else []
-        self._desk.get_to_know(self._key, found[0][0] if found else None)
+        return found[0][0] if found else None
 
     @asynccontextmanager
     async def whole(self) -> AsyncGenerator[None]:

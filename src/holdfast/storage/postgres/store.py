@@ -62,7 +62,12 @@ class PostgresStore:
         self._lanes = {name: Lane(name, self._open, self.ring, self._patience) for name in LANES}
         self._spares = Spares(self._source)
         self.desk = PostgresDesk(
-            self._clock, self._schema, self._spares, self.ring, lambda: self.run(installation(), "read")
+            self._clock,
+            self._schema,
+            self._spares,
+            self.ring,
+            lambda: self.run(installation(), "read"),
+            lambda: self.arun(installation(), "read"),
         )
 
     @property

@@ -28,7 +28,8 @@ LONGEST = 5.0
 
 
 class SqliteDesk:
-    """The store's side of lending. `connect` opens a connection, or answers the only one of a database in memory."""
+    """The store's side of lending. `connect` opens a connection, or answers the only one of a database in memory;
+    `opened` says whether the store was, and with True opens it."""
 
     def __init__(
         self,
@@ -37,7 +38,9 @@ class SqliteDesk:
         gate: AbstractContextManager[object],
         connect: "Callable[[], OwnConnection]",
         ring: Callable[[], None],
+        opened: Callable[[bool], bool],
     ) -> None:
+        self.opened = opened
         self.clock = clock
         self.path = path
         self.connect = connect
@@ -75,28 +78,41 @@ class Sqlite3Account:
     def check(self) -> None:
         """By the file itself and without reading from it: a read would fix what the transaction sees."""
         try:
-            rows = self._cursor().execute("select file from pragma_database_list where name = 'main'").fetchall()
-        except sqlite3.ProgrammingError as error:
-            raise errors.MisuseError(f"the connection cannot be used here: {error}") from error
-        except sqlite3.Error as error:
-            raise _plain(translated(error)) from error
+            with self._plainly():
+                rows = self._cursor().execute("select file from pragma_database_list where name = 'main'").fetchall()
+        except errors.DatabaseError as error:
+            if isinstance(error.__cause__, sqlite3.ProgrammingError):
+                raise errors.MisuseError(f"the connection cannot be used here: {error.__cause__}") from error
+            raise
         file: str = rows[0][0]
         path = self._desk.path
         if path is None:
             if not isinstance(self._raw, OwnConnection) or self._raw is not self._desk.connect():
                 raise errors.ConfigError("a database in memory has no other connection than that of app.transaction()")
-        elif not file or not os.path.samefile(file, path):
+        elif not file or not path.exists() or not os.path.samefile(file, path):
             raise errors.ConfigError(f"the connection is to another database than the app's: {file or 'in memory'}")
+        elif not self._desk.opened(not self._raw.in_transaction):
+            self._find_tables(file)
+
+    def _find_tables(self, file: str) -> None:
+        """This is the app's first use, and its tables cannot be made now: that would wait for this transaction."""
+        with self._plainly():
+            there = self._cursor().execute("select 1 from sqlite_master where name = 'holdfast_meta'").fetchone()
+        if there is None:
+            raise errors.SchemaMissing(
+                f"the tables of Holdfast are not in {file} yet, and cannot be made while a transaction is open on this "
+                "connection: call app.migrate() before it"
+            )
 
     @contextmanager
     def whole(self) -> Generator[None]:
         """All of it or nothing: a failure leaves the caller's transaction as it was before."""
         cursor = self._cursor()
         began = not self._raw.in_transaction
-        with _told():
+        with self._plainly():
             cursor.execute("begin immediate" if began else "savepoint holdfast_whole")
         try:
-            with _told():
+            with self._plainly():
                 if not began:
                     self.reserve()
                 yield
@@ -106,7 +122,7 @@ class Sqlite3Account:
                 if not began:
                     cursor.execute("release holdfast_whole")
             raise
-        with _told():
+        with self._plainly():
             if not began:
                 cursor.execute("release holdfast_whole")
             elif self._commits():
@@ -115,15 +131,30 @@ class Sqlite3Account:
     def reserve(self) -> None:
         """By a write of nothing, which waits for the one writer's place as the connection's timeout says."""
         if self._raw.in_transaction:
-            with _told():
+            with self._plainly():
                 self._cursor().execute("delete from holdfast_meta where name is null")
 
     def execute(self, name: str, rows: Sequence[Row]) -> list[Row]:
-        with _told():
+        with self._plainly():
             return self._execute(name, rows)
 
     def inside(self) -> bool:
         return self._raw.in_transaction
+
+    @contextmanager
+    def _plainly(self) -> Generator[None]:
+        """Errors of the driver become ours, and text comes as text, whatever the caller's connection makes of it."""
+        before: Any = self._raw.text_factory
+        self._raw.text_factory = str
+        try:
+            yield
+        except ConnectionLost as lost:
+            ours = _plain(translated(lost.cause))
+            raise ours from lost
+        except sqlite3.Error as error:
+            raise _plain(translated(error)) from error
+        finally:
+            self._raw.text_factory = before
 
     def _cursor(self) -> sqlite3.Cursor:
         cursor = self._raw.cursor()
@@ -172,17 +203,6 @@ class Sqlite3Account:
 
 def _leave(within: ExitStack, error: BaseException, account: Sqlite3Account) -> None:
     within.__exit__(type(error), error, error.__traceback__)
-
-
-@contextmanager
-def _told() -> Generator[None]:
-    """Errors of the driver become ours."""
-    try:
-        yield
-    except ConnectionLost as lost:
-        raise _plain(translated(lost.cause)) from lost.cause
-    except sqlite3.Error as error:
-        raise _plain(translated(error)) from error
 
 
 class AiosqliteAccount:

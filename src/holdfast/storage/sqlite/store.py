@@ -50,7 +50,7 @@ class SqliteStore:
         self._opening = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self._bells = None if self._path is None else Bells(self._path)
-        self.desk = SqliteDesk(clock, self._path, self._gate, self._connect_own, self.ring)
+        self.desk = self._make_desk()
         write = Lane("write", self._open, self.ring, self._patience)
         read = Lane("read", self._open, self.ring, self._patience)
         self._lanes = {"write": write, "read": write if self._path is None else read}
@@ -140,11 +140,20 @@ class SqliteStore:
         self._opening = threading.Lock()
         if self._path is None:
             self._gate = threading.Lock()
-        self.desk = SqliteDesk(self._clock, self._path, self._gate, self._connect_own, self.ring)
+        self.desk = self._make_desk()
         self._listeners = []
         self._bells = None if self._path is None else Bells(self._path)
         for lane in set(self._lanes.values()):
             lane.forget()
+
+    def _make_desk(self) -> SqliteDesk:
+        return SqliteDesk(self._clock, self._path, self._gate, self._connect_own, self.ring, self._opened)
+
+    def _opened(self, now: bool) -> bool:
+        """Whether it was opened, and so migrated; `now`: do it if it was not."""
+        if now and not self._ready:
+            self.check()
+        return self._ready
 
     def _patience(self) -> float:
         return PATIENCE if self._ready else 0.0
@@ -167,8 +176,7 @@ class SqliteStore:
 
     def _connect_own(self) -> OwnConnection:
         """For a transaction of the user's; in memory there is one connection for all."""
-        if not self._ready:
-            self.check()
+        self._opened(now=True)
         return self._memory or self._connect()
 
     def _connect(self) -> OwnConnection:
