@@ -157,7 +157,7 @@ INDEXES = {
     "claim_queues": "SEARCH head USING INDEX holdfast_jobs_ready_queue (queue=?)",
     "finish": "SEARCH j USING INDEX holdfast_jobs_id (tenant=? AND id=?)",
     "requeue": "SEARCH holdfast_jobs USING INDEX holdfast_jobs_id (tenant=? AND id=?)",
-    "renew": "SEARCH holdfast_jobs USING INDEX holdfast_jobs_id (tenant=? AND id=?)",
+    "renew": "SEARCH j USING INDEX holdfast_jobs_id (tenant=? AND id=?)",
     "get": "SEARCH j USING INDEX holdfast_jobs_id (tenant=? AND id=?)",
     "expired": "SEARCH holdfast_jobs USING INDEX holdfast_jobs_lease (lease_until<?)",
     "promote": "SEARCH holdfast_jobs USING COVERING INDEX holdfast_jobs_scheduled (due<?)",

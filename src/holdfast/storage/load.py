@@ -4,6 +4,9 @@ The first line says what the statement is for. The second is its signature, the 
 `--: rows tenant, id` or `--: one queue, batch`; `read` before it says that it changes nothing, `silent` that it
 answers nothing. In the text a value is `:name`; `:now` is the instant of the batch
 and is filled in by the store. Each database's driver gets the placeholders it knows (`$1`, `?1`).
+
+SQLite's commands run for one row at a time, but for those that begin a common table expression with
+`given as (:rows)`, or `given as (:rows tenant, id)`: it holds the values of many rows, in columns of their names.
 """
 
 import re
@@ -13,17 +16,22 @@ from importlib.resources import files
 from typing import Literal
 
 SIGNATURE = re.compile(r"^--: (?:(read|silent) )?(rows|one)(?: ([a-z_, ]+))?$", re.MULTILINE)
+GIVEN = re.compile(r"\bgiven as \(:rows(?: ([a-z_, ]+))?\)")
 VALUE = re.compile(r"(?<![:\w]):([a-z_]+)(?:::([a-z0-9]+))?(\[\])?")
 NOW = "now"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One SQL command. `uses[k]` is the place in the signature of placeholder k+1, `types[k]` its cast."""
+    """One SQL command. `uses[k]` is the place in the signature of placeholder k+1, `types[k]` its cast.
+
+    given: the text that stands for one of many rows, "" where it takes one at a time.
+    """
 
     text: str
     uses: tuple[int, ...]
     types: tuple[str, ...]
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ def parse(name: str, source: str, schema: str, mark: str) -> Sql:
 
 def _part(file: str, text: str, signature: tuple[str, ...], mark: str) -> Part:
     places = (*signature, NOW)
+    text, given = _with_given(file, text, places)
     names: list[str] = []
     types: list[str] = []
 
@@ -75,7 +84,20 @@ def _part(file: str, text: str, signature: tuple[str, ...], mark: str) -> Part:
         return f"{mark}{names.index(name) + 1}" + (f"::{cast}{array}" if cast else array)
 
     numbered = VALUE.sub(number, text)
-    return Part(numbered, tuple(places.index(used) for used in names), tuple(types))
+    return Part(numbered, tuple(places.index(used) for used in names), tuple(types), VALUE.sub(number, given))
+
+
+def _with_given(file: str, text: str, places: tuple[str, ...]) -> tuple[str, str]:
+    """The text with the values of one row in place of `:rows`, and how these stand there."""
+    found = GIVEN.search(text)
+    if found is None:
+        return text, ""
+    columns = places if found[1] is None else tuple(word.strip() for word in found[1].split(","))
+    row = f"({', '.join(':' + name for name in columns)})"
+    rest = text[: found.start()] + text[found.end() :]
+    if VALUE.search(rest):
+        raise ValueError(f"{file}.sql: beside (:rows) no other value can stand; take it from given")
+    return f"{text[: found.start()]}given ({', '.join(columns)}) as (values {row}){text[found.end() :]}", row
 
 
 def with_schema(text: str, schema: str) -> str:
