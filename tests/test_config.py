@@ -73,8 +73,10 @@ def test_a_url_may_be_a_function(load: Any) -> None:
 
 
 BAD = [
-    ("url", "mysql://x"), ("url", 7), ("schema", "Big"), ("schema", "a-b"), ("schema", "pg_x"), ("schema", "a" * 64),
-    ("schema", "1a"), ("schema", "é"), ("migrate", "maybe"), ("log_level", "loud"), ("queues", ["a", ""]),
+    ("url", "mysql://x"), ("url", 7), ("schema", 'a"b'), ("schema", "a'b"), ("schema", "pg_x"), ("schema", "a" * 64),
+    ("schema", "1a"), ("schema", "é"), ("schema", "a%b"), ("schema", "a:b"), ("schema", "a$b"), ("schema", "a "),
+    ("schema", "a\nb"), ("schema", "information_schema"),
+    ("migrate", "maybe"), ("log_level", "loud"), ("queues", ["a", ""]),
     ("queues", {"a": 0}), ("queues", "a=x"), ("queues", 7), ("concurrency", 0), ("concurrency", 10_001),
     ("concurrency", True), ("concurrency", "1.5"), ("poll_interval", 0), ("poll_interval", "soon"), ("lease", 0.5),
     ("lease", "-5s"), ("name", "a\nb"),

@@ -32,7 +32,7 @@ LEAST_MEMORY = 64 * 1024**2
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 _SIZE = re.compile(r"(\d{1,15})\s*(?:([KMGT])I?B?|B)?", re.ASCII)
-_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
+_SCHEMA = re.compile(r"(?=.{1,63}\Z)[A-Za-z_](?:[\w. -]*[\w.-])?", re.ASCII)
 
 
 class _Arguments(TypedDict, total=False):
@@ -68,7 +68,7 @@ class Settings:
     """Checked settings of an app and of a worker.
 
     url: the database, `sqlite:///holdfast.db`; an argument may be a function that answers it.
-    schema: the PostgreSQL schema of Holdfast's tables, a lower-case name of at most 63 bytes, "holdfast".
+    schema: the PostgreSQL schema of Holdfast's tables, at most 63 bytes, "holdfast"; SQLite has none.
     listen_url: where to hear of new work if `url` leads through a pooler: the server's own URL, or a function that
         answers it; None: `url`.
     migrate: whether opening the database also migrates it; None: SQLite yes, PostgreSQL no.
@@ -190,10 +190,16 @@ def _check_listen_url(value: Any) -> str | Callable[[], str]:
 
 
 def _check_schema(value: Any) -> str:
-    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value) or value.startswith("pg_"):
+    if (
+        not isinstance(value, str)
+        or not _SCHEMA.fullmatch(value)
+        or value.startswith("pg_")
+        or value == "information_schema"
+    ):
         raise ConfigError(
-            "a schema's name is 1 to 63 lower-case letters, digits and underscores, beginning with neither a digit "
-            f"nor pg_; not {shown(value)}"
+            "a schema's name is 1 to 63 letters (a to z), digits, underscores, hyphens, dots and blanks, begins with a "
+            "letter or an underscore, does not end with a blank, and is none of the server's own (pg_…, "
+            f"information_schema); not {shown(value)}"
         )
     return value
 

@@ -210,22 +210,6 @@ def test_a_worker_on_a_database_in_memory() -> None:
     app.close()
 
 
-def test_two_schemas_are_two_databases(postgres_url: str) -> None:
-    one, other = Holdfast(postgres_url), Holdfast(postgres_url, schema="other_jobs", migrate=True)
-    try:
-        job = echo_task(one).enqueue(1)
-        assert other.jobs.count() == {}
-        assert other.jobs.get(job.id) is None
-        far = echo_task(other).enqueue(2)
-        assert (drain(one).succeeded, drain(other).succeeded) == (1, 1)
-        assert (job.result(), far.result()) == (1, 2)
-        with other.transaction() as connection:
-            connection.execute('drop schema "other_jobs" cascade')
-    finally:
-        one.close()
-        other.close()
-
-
 def test_first_use_by_many_threads_is_one_app(make_app: MakeApp) -> None:
     for url in ("sqlite:///:memory:", None):
         app = make_app(url=url) if url else make_app()

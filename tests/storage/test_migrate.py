@@ -20,8 +20,9 @@ from holdfast.clock import DatabaseClock
 from holdfast.errors import DatabaseError, NotADatabase, ReadOnlyDatabase, SchemaMissing, SchemaTooNew, SchemaTooOld
 from holdfast.storage.migrate import judge, migrations
 from holdfast.storage.ops import inspect
+from holdfast.storage.postgres.schema import migration_sql
 from holdfast.storage.postgres.source import UrlSource
-from holdfast.storage.postgres.store import PostgresStore, migration_sql
+from holdfast.storage.postgres.store import PostgresStore
 from holdfast.storage.sqlite.store import SqliteStore
 from holdfast.testing.conformance import kit
 

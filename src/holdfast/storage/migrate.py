@@ -31,6 +31,14 @@ def migrations(package: str, schema: str = "holdfast") -> tuple[Migration, ...]:
     return tuple(sorted(found, key=lambda step: step.number))
 
 
+_TABLE = re.compile(r'create (?:unlogged )?table (?:if not exists )?(?:"[^"]+"\.)?(\w+)')
+
+
+def tables_of(steps: tuple[Migration, ...]) -> set[str]:
+    """The names of the tables that these steps make."""
+    return {name for step in steps for name in _TABLE.findall(step.sql)}
+
+
 def judge(applied: int | None, package: str, where: str, remedy: str) -> None:
     """Refuse a schema that this version cannot work with. `applied` is the last step's number, None for no schema."""
     newest = migrations(package)[-1].number

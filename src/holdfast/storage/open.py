@@ -64,6 +64,6 @@ def migration_sql(schema: str = "holdfast") -> list[str]:
     >>> print(";\\n".join(migration_sql()))
     """
     _require_driver()
-    from holdfast.storage.postgres.store import migration_sql
+    from holdfast.storage.postgres.schema import migration_sql
 
     return migration_sql(Settings.load(schema=schema).schema)

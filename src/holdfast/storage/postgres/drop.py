@@ -7,13 +7,13 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
 from holdfast.errors import DatabaseError
-from holdfast.storage.migrate import migrations
+from holdfast.storage.migrate import migrations, tables_of
 from holdfast.storage.postgres.session import PACKAGE
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_MADE = re.compile(r'create (?:or replace )?(?:unlogged )?(?:table|view|function|type)(?: if not exists)? "\w+"\.(\w+)')
+_MADE = re.compile(r'create (?:or replace )?(?:view|function|type)(?: if not exists)? "[^"]+"\.(\w+)')
 
 _THERE = """
 select relname from pg_class
@@ -29,7 +29,8 @@ def drop(connection: "Connection[Any]", schema: str) -> None:
 
     Raises DatabaseError, and drops nothing, where it holds what no migration of Holdfast made.
     """
-    made = {name for step in migrations(PACKAGE, schema) for name in _MADE.findall(step.sql)} | {"migrations"}
+    steps = migrations(PACKAGE, schema)
+    made = {name for step in steps for name in _MADE.findall(step.sql)} | tables_of(steps) | {"migrations"}
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(_THERE, (schema, schema))
         there = {name for (name,) in cursor}

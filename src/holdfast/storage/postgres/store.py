@@ -4,24 +4,24 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from typing import Any, LiteralString, TypeVar, cast
+from shlex import quote
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg.rows import tuple_row
 
 from holdfast import errors
 from holdfast.clock import Clock
 from holdfast.storage.base import Listener, Session, Silence, wake_all
 from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lane import PATIENCE, Lane
-from holdfast.storage.migrate import judge, migrations
+from holdfast.storage.migrate import judge
 from holdfast.storage.op import Op, Row, Statement, one
 from holdfast.storage.ops.installation import installation
 from holdfast.storage.postgres.drop import drop
 from holdfast.storage.postgres.lent import PostgresDesk
 from holdfast.storage.postgres.listen import POLLED, Notifier, NotifyListener, channel_of
 from holdfast.storage.postgres.own import Spares
+from holdfast.storage.postgres.schema import applied_to, lock_schema, migrate, steady
 from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translated
 from holdfast.storage.postgres.source import Source
 
@@ -170,10 +170,10 @@ class PostgresStore:
                 f"the server is PostgreSQL {connection.info.server_version // 10000}; Holdfast needs 14 or later"
             )
         try:
-            applied = _applied(connection, self._schema)
+            applied = applied_to(connection, self._schema)
         except psycopg.Error as error:
             raise translated(error) from error
-        remedy = "Run: holdfast migrate" + ("" if self._schema == "holdfast" else f" --schema {self._schema}")
+        remedy = "Run: holdfast migrate" + ("" if self._schema == "holdfast" else f" --schema {quote(self._schema)}")
         judge(applied, PACKAGE, self.where, remedy)
 
     def _notify(self) -> None:
@@ -195,81 +195,6 @@ class _Listening:
             self._listeners.remove(self._wake)
         if self._remote is not None:
             self._remote.close()
-
-
-def _applied(connection: "psycopg.Connection[Any]", schema: str) -> int | None:
-    cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
-    cursor.execute("select to_regclass($1)", [f'"{schema}".migrations'])
-    found = cursor.fetchone()
-    if found is None or found[0] is None:
-        return None
-    cursor.execute(_ours(f'select max(number) from "{schema}".migrations'))  # noqa: S608 - a checked identifier
-    row = cursor.fetchone()
-    return None if row is None else row[0]
-
-
-def migrate(connection: "psycopg.Connection[Any]", schema: str) -> list[str]:
-    """Run the missing steps, each in a transaction of its own, one process at a time. Answers their names."""
-    made: list[str] = []
-    for step in migrations(PACKAGE, schema):
-        with connection.transaction():
-            lock_schema(connection, schema)
-            if (_applied(connection, schema) or 0) >= step.number:
-                continue
-            for line in preparation(schema) if step.number == 1 else ():
-                connection.execute(_ours(line))
-            connection.execute(_ours(step.sql))
-            connection.execute(_ours(_recorded(schema, step.number, step.name)))
-            made.append(step.name)
-    return made
-
-
-@contextmanager
-def steady(connection: "psycopg.Connection[Any]") -> Generator[None, None, None]:
-    """Whatever the database's default: a statement that comes after a lock sees what the lock was waiting for.
-
-    And nothing is prepared, for behind a pooler that fails."""
-    before, threshold = connection.isolation_level, connection.prepare_threshold
-    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-    connection.prepare_threshold = None
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.isolation_level = before
-            connection.prepare_threshold = threshold
-
-
-def lock_schema(connection: "psycopg.Connection[Any]", schema: str) -> None:
-    """One process at a time changes a schema; until the transaction ends."""
-    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"holdfast:{schema}"])
-
-
-def _ours(text: str) -> LiteralString:
-    """SQL of our own files, in which only a checked schema name was put: to the type checkers, a literal."""
-    ours: LiteralString = cast("Any", text)
-    return ours
-
-
-def preparation(schema: str) -> tuple[str, ...]:
-    """What stands before the first step."""
-    return (
-        f'create schema if not exists "{schema}"',
-        f'create table if not exists "{schema}".migrations '
-        "(number int primary key, name text not null, applied_at timestamptz not null default now())",
-    )
-
-
-def _recorded(schema: str, number: int, name: str) -> str:
-    return f"insert into \"{schema}\".migrations (number, name) values ({number}, '{name}')"  # noqa: S608
-
-
-def migration_sql(schema: str = "holdfast") -> list[str]:
-    """Every statement from an empty database to the newest schema, for other migration tools."""
-    script = list(preparation(schema))
-    for step in migrations(PACKAGE, schema):
-        script += [step.sql, _recorded(schema, step.number, step.name)]
-    return script
 
 
 _open_stores: "weakref.WeakSet[PostgresStore]" = weakref.WeakSet()
