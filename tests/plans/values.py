@@ -20,8 +20,8 @@ FIXED: dict[str, Any] = {
     "keep": 600.0, "kept": None, "lease": 30.0, "level": "info", "line": 1, "max_attempts": 1, "message": "m",
     "metadata": None, "name": "n", "other": "group:other", "passed": 0, "pid": 1, "policy": "{}", "priority": 0,
     "progress": "{}", "queue": "default", "queues": ("default", "idle"), "reason": None, "result": "1", "role": "r",
-    "run_at": None, "running": 0, "size": 1, "spacing": None, "state": "ready", "step": None, "stop": 0,
-    "suspects": 2**31 - 1, "tag": None, "tags": None, "task": "t", "tasks": ("t", "u"), "tenant": "default",
+    "run_at": None, "running": 0, "seconds": 15.0, "size": 1, "spacing": None, "state": "ready", "step": None,
+    "stop": 0, "suspects": 2**31 - 1, "tag": None, "tags": None, "task": "t", "tasks": ("t", "u"), "tenant": "default",
     "timeout": 1.0, "token": 1, "uncounted": 0, "version": 1, "weight": 1, "worker": "w",
 }  # fmt: skip
 

@@ -103,6 +103,7 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
         lambda e: f"what bodies depend on was not closed properly: {type(e.details['cause']).__name__}",
     ),
     "database.away": (logging.WARNING, lambda e: f"{e.details['what']}: {e.details['cause']}; trying again"),
+    "database.strained": (logging.WARNING, lambda e: f"{e.details['what']}: {e.details['remedy']}"),
     "leader.elected": (logging.DEBUG, lambda e: f"leading, term {e.details['term']}"),
 }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.clock import machine_micros, monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, overdue, promote, prune, rescue, upkeep
+from holdfast.leader.duties import bury, overdue, promote, prune, rescue, upkeep, watch
 from holdfast.leader.duties.bury import CARETAKER as ROLE
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties
@@ -52,12 +52,14 @@ class Caretaker:
         self._leads_until = float("-inf")
         self._turned_at, self._turned_wall = monotonic(), machine_micros() / 1e6
         self._calm_until = float("-inf")
+        self._strained = 0
         self._anybodys = Duty("release what dead workers held", MOURN_EVERY, self._mourn)
         self._duties = [
             Duty("promote", most_idle, self._promote),
             Duty("rescue", min(5.0, lease / 3), self._rescue),
             Duty("prune", 60.0, self._prune),
             Duty("upkeep", 3600.0, self._upkeep),
+            Duty("watch", watch.EVERY, self._watch),
         ]
 
     @property
@@ -178,4 +180,8 @@ class Caretaker:
 
     def _upkeep(self) -> float | None:
         upkeep.run_once(self._store)
+        return None
+
+    def _watch(self) -> float | None:
+        self._strained = watch.run_once(self._store, self._bus, self._strained)
         return None

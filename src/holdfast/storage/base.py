@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from holdfast.storage.op import Op, Row, Shared, Statement
 
 if TYPE_CHECKING:
+    from holdfast.model.finding import Check, Finding
     from holdfast.storage.borrow import Borrowed, Desk
 
 R = TypeVar("R")
@@ -124,6 +125,14 @@ class Store(Protocol):
 
     def check(self) -> None:
         """Refuse a database that is unreachable, not ours, too old or too new, saying what to do."""
+        ...
+
+    def checks(self) -> "Sequence[Check]":
+        """What `holdfast doctor` looks at here."""
+        ...
+
+    def strain(self) -> "Iterable[Finding]":
+        """What keeps the database from cleaning up behind finished jobs, at a glance: looked at every minute."""
         ...
 
     def close(self) -> None: ...

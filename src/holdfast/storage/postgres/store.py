@@ -3,7 +3,7 @@
 import logging
 import os
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from shlex import quote
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import psycopg
 
 from holdfast import errors
 from holdfast.clock import Clock
+from holdfast.model.finding import Check, Finding
 from holdfast.storage.base import Listener, Session, Silence, wake_all
 from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lane import PATIENCE, Lane
@@ -20,6 +21,7 @@ from holdfast.storage.ops.installation import installation
 from holdfast.storage.postgres.drop import drop
 from holdfast.storage.postgres.lent import PostgresDesk
 from holdfast.storage.postgres.listen import POLLED, Notifier, NotifyListener, channel_of
+from holdfast.storage.postgres.look import Look
 from holdfast.storage.postgres.own import Spares
 from holdfast.storage.postgres.schema import applied_to, lock_schema, migrate, steady
 from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translated
@@ -138,6 +140,16 @@ class PostgresStore:
             self._judge(connection)
         finally:
             self._source.release(connection, broken=False)
+
+    def checks(self) -> list[Check]:
+        from holdfast.storage.postgres.checks import checks
+
+        return checks(Look(self._source, self._schema), self._listen)
+
+    def strain(self) -> Iterable[Finding]:
+        from holdfast.storage.postgres.holders import holders
+
+        return holders(Look(self._source, self._schema))
 
     def close(self) -> None:
         self.desk.looks.close()

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from holdfast import errors
 from holdfast.clock import Clock, machine_micros
 from holdfast.ids import new_id
+from holdfast.model.finding import Check, Finding
 from holdfast.storage.base import ConnectionLost, Listener, Silence, wake_all
 from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lane import PATIENCE, Lane
@@ -22,6 +23,7 @@ from holdfast.storage.sqlite.bells import BellListener, Bells
 from holdfast.storage.sqlite.drop import drop
 from holdfast.storage.sqlite.gate import Gate, gate_for
 from holdfast.storage.sqlite.lent import OwnConnection, SqliteDesk
+from holdfast.storage.sqlite.place import refuse_network
 from holdfast.storage.sqlite.session import PACKAGE, SqliteSession, translated
 from holdfast.storage.sqlite.turn import refuse_inside
 
@@ -41,8 +43,10 @@ class SqliteStore:
         self, path: Path | None, clock: Clock, options: Mapping[str, str] | None = None, migrate: bool = True
     ) -> None:
         self._path = None if path is None else path.resolve()
+        self._relative = path is not None and not path.is_absolute()
         self._clock = clock
         self._synchronous = (options or {}).get("synchronous", "full")
+        self._on_network = (options or {}).get("network") == "allow"
         self._gate: AbstractContextManager[object] = threading.Lock() if self._path is None else gate_for(self._path)
         self._migrates = migrate or path is None
         self._ready = False
@@ -122,6 +126,16 @@ class SqliteStore:
 
     def check(self) -> None:
         self._lanes["write"].run(Op("check", _nothing))
+
+    def checks(self) -> list[Check]:
+        from holdfast.storage.sqlite.checks import checks
+
+        return checks(self._path, self._synchronous, self._relative)
+
+    def strain(self) -> Iterable[Finding]:
+        from holdfast.storage.sqlite.checks import strain
+
+        return strain(self._path) if self._path is not None else ()
 
     def close(self) -> None:
         self.desk.looks.close()
@@ -219,6 +233,8 @@ class SqliteStore:
             raise errors.NotADatabase(f"{path} is a folder; the URL must name a file, as in sqlite:///app.db")
         if not path.parent.is_dir():
             raise errors.ConfigError(f"the folder {path.parent} does not exist; make it, or correct the URL")
+        if not self._ready:
+            refuse_network(path, self._on_network)
         if path.exists() and not os.access(path, os.W_OK):
             raise errors.ReadOnlyDatabase(f"{path} cannot be written: check its rights, or who owns it")
         if not os.access(path.parent, os.W_OK):
