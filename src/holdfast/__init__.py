@@ -16,10 +16,11 @@ you grow.
 
 from holdfast.app import Holdfast
 from holdfast.client import Job
-from holdfast.context import Context
+from holdfast.context import Context, RawJob
 from holdfast.model.event import Event
 from holdfast.model.inputs import Cache
 from holdfast.model.job import JobRecord, JobState, NewJob
+from holdfast.model.raw import RawResult
 from holdfast.model.retry import Retry
 from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
 from holdfast.model.spacing import Spacing
@@ -42,6 +43,8 @@ __all__ = [
     "JobRecord",
     "JobState",
     "NewJob",
+    "RawJob",
+    "RawResult",
     "Report",
     "Retry",
     "RetryIn",

@@ -272,8 +272,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
         check_batch(batch)
         limit = None if deadline is None else seconds(deadline, "deadline")
         await asyncio.to_thread(self.do_duties)
-        names = tuple(name for task in self._tasks for name in (task.name, *task.aliases))
-        freed = await self.store.arun(unblock(names)) if names else 0
+        freed = await self.store.arun(unblock(self._tasks.names(), rest=self._tasks.rest_marks()))
         if freed:
             self.store.ring()
         worker = self.worker(queues, tasks=tasks, concurrency=concurrency, leader=False)

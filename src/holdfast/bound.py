@@ -3,17 +3,24 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from typing_extensions import Unpack
+
 from holdfast.client import Client, Job
 from holdfast.errors import InvalidOption, MisuseError
 from holdfast.executor import CallersTransaction, Executor
 from holdfast.management import Jobs
 from holdfast.model.job import NewJob
-from holdfast.model.options import NO_OPTIONS, JobOptions
+from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
-from holdfast.model.text import shown
-from holdfast.task import Call, to_new_job
+from holdfast.model.text import check_name, shown
+from holdfast.raw import RawTask, outgoing
+from holdfast.task import Call, Task, to_new_job
 
 R = TypeVar("R")
+
+
+def _nothing_known(name: str) -> None:
+    return None
 
 
 class Surface:
@@ -25,6 +32,8 @@ class Surface:
     _executor: Executor
     _defaults: JobOptions = NO_OPTIONS
     _enqueue_wraps: tuple[Callable[[NewJob], NewJob], ...] = ()
+    _find: Callable[[str], Task[Any, Any, Any] | None] = staticmethod(_nothing_known)
+    """Finds the app's task of a name."""
     _connection: Any = None
     """The caller's, where all is done in its transaction."""
 
@@ -37,7 +46,7 @@ class Surface:
 
         >>> app.bind(session).enqueue_many([send_mail.call(to, subject="news") for to in addresses])
         """
-        return Bound(self._executor.client, connection, self._defaults, self._enqueue_wraps)
+        return Bound(self._executor.client, connection, self._defaults, self._enqueue_wraps, self._find)
 
     # Enqueueing
 
@@ -63,6 +72,55 @@ class Surface:
         new = self._new(calls)
         await self._executor.aenqueue(new, Scope())
         return self._handles(new, calls)
+
+    def enqueue_raw(
+        self,
+        type: str,
+        body: bytes,
+        *,
+        content_type: str | None = None,
+        target: Any = None,
+        **options: Unpack[OptionArguments],
+    ) -> Job[Any]:
+        """Store bytes exactly as they are, for the raw task of this type (`task(type, raw=True)`).
+
+        content_type: what they are, as whoever sent them said. target: anything else that JSON can hold.
+        options: as `Task.using` takes them, over those of the app's own raw task of this type, if it has one.
+
+        Raises InvalidArguments (nothing is stored) for what is no bytes or more than 1 MiB; InvalidOption.
+
+        >>> app.enqueue_raw("invoice.paid", request.body, content_type="application/json", queue="hooks")
+        """
+        return self.enqueue((self.call_raw(type, body, content_type=content_type, target=target, **options),))[0]
+
+    async def aenqueue_raw(
+        self,
+        type: str,
+        body: bytes,
+        *,
+        content_type: str | None = None,
+        target: Any = None,
+        **options: Unpack[OptionArguments],
+    ) -> Job[Any]:
+        """`enqueue_raw` for event loops."""
+        call = self.call_raw(type, body, content_type=content_type, target=target, **options)
+        return (await self.aenqueue((call,)))[0]
+
+    def call_raw(
+        self,
+        type: str,
+        body: bytes,
+        *,
+        content_type: str | None = None,
+        target: Any = None,
+        **options: Unpack[OptionArguments],
+    ) -> Call[Any]:
+        """A raw job as a value, for `enqueue_many`; raises as `enqueue_raw` does."""
+        known = self._find(check_name(type, "type"))
+        if known is not None and not isinstance(known, RawTask):
+            raise InvalidOption(f"task {known.name} is no raw one: enqueue it with its arguments")
+        task: RawTask[Any] = outgoing(type) if known is None else known
+        return (task.using(**options) if options else task).call(body, content_type, target)
 
     # Managing
 
@@ -106,7 +164,9 @@ class Bound(Surface):
         connection: Any,
         defaults: JobOptions = NO_OPTIONS,
         wraps: tuple[Callable[[NewJob], NewJob], ...] = (),
+        find: Callable[[str], Task[Any, Any, Any] | None] = _nothing_known,
     ) -> None:
+        self._find = find
         self._executor = CallersTransaction(client, connection)
         self._connection = connection
         self._defaults = defaults

@@ -37,6 +37,20 @@ class JobView:
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+@dataclass(frozen=True, slots=True)
+class RawJob:
+    """What a raw task is given: the bytes as they came.
+
+    job: as `ctx.job`. type: what they were enqueued under. content_type, target: what was said of them.
+    """
+
+    job: JobView
+    type: str
+    body: bytes = field(repr=False)
+    content_type: str | None = None
+    target: Any = None
+
+
 class Port(Protocol):
     """What a context reaches its worker through; usable from any thread."""
 

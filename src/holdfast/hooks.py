@@ -21,6 +21,7 @@ class Hooks:
 
     def __init__(self, deps: Callable[[], Any] | None, deps_per_job: bool) -> None:
         self._tasks = TaskSet()
+        self._find = self._tasks.get
         self._deps = DepsBook(deps, deps_per_job)
         self._wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
         self._enqueue_wraps: tuple[Callable[[NewJob], NewJob], ...] = ()

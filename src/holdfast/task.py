@@ -21,7 +21,7 @@ from holdfast.model.codec import Signature
 from holdfast.model.conflict import Merge, merged, newest_wins
 from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
-from holdfast.model.policy import Policy
+from holdfast.model.policy import Policy, raw_policy
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.text import check_name, shown
 from holdfast.storage.lenders import recognise
@@ -74,6 +74,12 @@ class Task(Generic[P, R, C]):
 
     >>> job = send_mail.using(delay="5m").enqueue("a@b.c", subject="hi")
     """
+
+    raw = False
+    """Whether its jobs are bytes as they came."""
+
+    takes_rest = ""
+    """Which jobs of its queue that no other task takes are this one's: "raw", "any", or none."""
 
     def __init__(
         self,
@@ -256,6 +262,8 @@ def to_new_job(call: Call[Any], defaults: JobOptions = NO_OPTIONS) -> NewJob:
     if defaults is not NO_OPTIONS:
         options = options.over(defaults)
     new = NewJob(new_id(), call.task.name, call.args, **options.columns())
+    if call.task.raw:
+        new = new._replace(policy=raw_policy(new.policy))
     return _merging(new, call, options.on_conflict) if new.key is not None else new
 
 

@@ -1,20 +1,25 @@
 """Where tasks are defined and kept: the decorator `task`, and sets of tasks, of which every app has one."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Concatenate, ParamSpec, Protocol, overload
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, overload
 
 from typing_extensions import TypeVar, Unpack
 
 from holdfast.context import Context
 from holdfast.declarer import Declarer
 from holdfast.errors import ConfigError, DuplicateTask
+from holdfast.model.job import ClaimedJob
 from holdfast.model.options import JobOptions, OptionArguments
+from holdfast.model.raw import is_raw
 from holdfast.model.text import shown
+from holdfast.raw import RawDecorator, RawTask
 from holdfast.task import Later, Task, Transaction, check_aliases, check_body, check_transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
 X = TypeVar("X")
+MARKS = ("\t", "\n")
+"""Before a queue in a claim's list of tasks: its raw jobs, its other jobs. No name holds such a character."""
 
 
 class _Anything:
@@ -66,10 +71,34 @@ class TaskMaker(Declarer):
         transaction: Transaction = None,
         **options: Unpack[OptionArguments],
     ) -> TaskDecorator: ...
+    @overload
     def task(
         self,
-        function: Callable[..., Any] | None = None,
+        type: str,
+        /,
         *,
+        raw: Literal[True],
+        aliases: Iterable[str] = (),
+        cpu: bool = False,
+        transaction: Transaction = None,
+        **options: Unpack[OptionArguments],
+    ) -> RawDecorator: ...
+    @overload
+    def task(
+        self,
+        *,
+        raw: Literal[True],
+        name: str | None = None,
+        aliases: Iterable[str] = (),
+        cpu: bool = False,
+        transaction: Transaction = None,
+        **options: Unpack[OptionArguments],
+    ) -> RawDecorator: ...
+    def task(
+        self,
+        function: Callable[..., Any] | str | None = None,
+        *,
+        raw: bool = False,
         name: str | None = None,
         aliases: Iterable[str] = (),
         cpu: bool = False,
@@ -83,6 +112,8 @@ class TaskMaker(Declarer):
         cpu: run the body, which must be a plain function, in a process of its own.
         transaction: a function that opens a connection or session (True: one of our own), which the body finds as
             `ctx.connection`: what it writes there and the end of its job are one commit.
+        raw: the function takes (ctx, item: RawJob), bytes as they came by `enqueue_raw`; the name is their type, and
+            may be given first. "*": every raw job of the task's queue that no other task takes.
         options: defaults for the task's jobs, as `Task.using` takes them.
 
         Raises DuplicateTask, ConfigError and InvalidOption.
@@ -91,8 +122,15 @@ class TaskMaker(Declarer):
         ... def send_mail(to: str, subject: str) -> None: ...
         """
 
+        if isinstance(function, str):
+            if not raw or name is not None:
+                raise ConfigError(
+                    f"the name of a task is given once, as name={shown(function)}; raw tasks take it first"
+                )
+            function, name = None, function
+
         def decorate(body: Callable[..., Any]) -> Task[Any, Any, Any]:
-            made = _define(body, name, aliases, cpu, JobOptions.of(options), transaction)
+            made = _define(body, name, aliases, cpu, JobOptions.of(options), transaction, RawTask if raw else Task)
             self.add(made)
             return made
 
@@ -110,6 +148,7 @@ class TaskSet(TaskMaker):
     def __init__(self) -> None:
         self._tasks: dict[str, Task[Any, Any, Any]] = {}
         self._names: dict[str, Task[Any, Any, Any]] = {}
+        self._rest: dict[tuple[str, str], Task[Any, Any, Any]] = {}
 
     def __iter__(self) -> Iterator[Task[Any, Any, Any]]:
         return iter(self._tasks.values())
@@ -123,6 +162,25 @@ class TaskSet(TaskMaker):
     def get(self, name: str) -> Task[Any, Any, Any] | None:
         """The task of this name or alias, or None."""
         return self._names.get(name)
+
+    def body_for(self, job: ClaimedJob) -> Task[Any, Any, Any] | None:
+        """The task with a body for this job: the one of its name, else one that takes what is left of its queue."""
+        task = self._names.get(job.task)
+        if task is not None and task.handled:
+            return task
+        if not self._rest:
+            return None
+        any_other = self._rest.get((job.queue, "any"))
+        return self._rest.get((job.queue, "raw"), any_other) if is_raw(job.args) else any_other
+
+    def names(self) -> tuple[str, ...]:
+        """The names and aliases of the tasks that have a body here."""
+        return tuple(name for task in self if task.handled for name in (task.name, *task.aliases))
+
+    def rest_marks(self, only: frozenset[str] | None = None) -> tuple[str, ...]:
+        """The queues of which some task takes what is left, as statements know them: no task's name begins so."""
+        found = (key for key, task in self._rest.items() if only is None or task.name in only)
+        return tuple(mark + queue for queue, kind in found for mark in (MARKS if kind == "any" else MARKS[:1]))
 
     def name_of(self, task: "Task[Any, Any, Any] | str") -> str:
         """The name of a task given by itself, its name or an alias; ConfigError where the set has no such task."""
@@ -141,13 +199,15 @@ class TaskSet(TaskMaker):
                 raise DuplicateTask(f"two tasks are named {shown(name)}: {_place(there)} and {_place(task)}")
         self._names.update(dict.fromkeys(names, task))
         self._tasks[task.name] = task
+        if task.takes_rest:
+            self._rest[task.queue, task.takes_rest] = task
 
     def include(self, tasks: "TaskSet") -> None:
         """Take in all tasks of another set; DuplicateTask (and nothing is taken in) where a name is taken."""
         trial = TaskSet()
         for task in (*self, *tasks):
             trial.add(task)
-        self._tasks, self._names = trial._tasks, trial._names
+        self._tasks, self._names, self._rest = trial._tasks, trial._names, trial._rest
 
 
 def _define(
@@ -157,10 +217,11 @@ def _define(
     cpu: bool,
     options: JobOptions,
     transaction: Transaction,
+    kind: type[Task[Any, Any, Any]],
 ) -> Task[Any, Any, Any]:
     name = check_body(body, name, cpu)
     check_transaction(body, name, cpu, transaction)
-    return Task(body, name, check_aliases(aliases), cpu, options, transaction or None)
+    return kind(body, name, check_aliases(aliases), cpu, options, transaction or None)
 
 
 def _place(task: Task[Any, Any, Any]) -> str:

@@ -33,6 +33,7 @@ OWN: dict[str, dict[str, Any]] = {
     "gate_look": {"batch": 8},
     "gate_reconcile": {"base": "limit:parts"},
     "list": {"queue": None, "state": None, "task": None},
+    "unblock_rest": {"tasks": ("\tdefault", "\nmail")},
     "worker_seen": {"queues": None, "tasks": "[]"},
 }
 """Where a name means something else."""

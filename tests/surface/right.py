@@ -9,13 +9,16 @@ from typing import Any, assert_type
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from holdfast.app import Holdfast
 from holdfast.client import Job
-from holdfast.context import Context
+from holdfast.context import Context, RawJob
+from holdfast.model.raw import RawResult
 from holdfast.model.retry import Retry
 from holdfast.task import Call, Task
 from holdfast.taskset import TaskSet
 
 tasks = TaskSet()
+app = Holdfast()
 
 
 @dataclass
@@ -211,3 +214,21 @@ async def count_it(ctx: Context, args: Data) -> int:
 tasks.handlers(Handlers)({"render": render_it, "count": count_it})
 given: Handlers = {"render": render_it, "count": count_it}
 tasks.handlers(given)
+
+
+# Raw
+
+
+@tasks.task("hook", raw=True, queue="hooks")
+def hook(ctx: Context[Deps], item: RawJob) -> RawResult:
+    return RawResult(data=item.target, body=item.body, content_type=item.content_type)
+
+
+@tasks.task(name="hook.later", raw=True)
+async def later_hook(item: RawJob) -> int:
+    return len(item.body)
+
+
+assert_type(hook.enqueue(b"x", content_type="a/b"), Job[RawResult])
+assert_type(later_hook.using(priority=1).enqueue(b"x", target=[1]), Job[int])
+assert_type(app.enqueue_raw("hook", b"x", content_type="a/b", target=1, queue="x", delay="5m"), Job[Any])

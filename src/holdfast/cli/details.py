@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from holdfast.cli.screen import printable
-from holdfast.cli.tables import STYLES
+from holdfast.cli.tables import STYLES, sized
 from holdfast.cli.times import now, relative, utc
 from holdfast.model.duration import format_duration
 from holdfast.model.job import AttemptError, JobRecord, JobState
+from holdfast.model.raw import RawResult
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +28,7 @@ def print_job(console: "Console", job: JobRecord, payload: bool, tracebacks: boo
 
     at = now()
     console.print(Text.assemble((job.id, "bold"), "  ", (job.state.value, STYLES[job.state])), soft_wrap=True)
-    for label, value in (*_facts(job), *_times(job, at), *(_payload(job) if payload else ())):
+    for label, value in (*_facts(job), *_raw(job), *_times(job, at), *(_payload(job) if payload else ())):
         _print_fact(console, label, value)
     for error in job.errors:
         _print_error(console, error, at, payload, tracebacks)
@@ -117,14 +118,25 @@ def _time(moment: datetime, at: datetime) -> str:
     return f"{relative(moment, at):<9} {utc(moment)}"
 
 
+def _raw(job: JobRecord) -> Iterator[Fact]:
+    """What is said of the bytes of a raw job; they themselves are shown by `holdfast jobs body` alone."""
+    if job.raw is not None:
+        yield "body", sized(job.raw)
+    if isinstance(job.result, RawResult) and job.result.body is not None:
+        yield "answer", sized(job.result)
+
+
 def _payload(job: JobRecord) -> Iterator[Fact]:
     if job.metadata:
         yield "metadata", _json(job.metadata)
     if job.progress is not None:
         yield "progress", _json(job.progress)
-    yield "args", _json(job.args)
+    if job.raw is None:
+        yield "args", _json(job.args)
+    elif job.raw.target is not None:
+        yield "target", _json(job.raw.target)
     if job.state is JobState.SUCCEEDED:
-        yield "result", _json(job.result)
+        yield "result", _json(job.result.data if isinstance(job.result, RawResult) else job.result)
 
 
 def _json(value: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from holdfast.cli.times import exact
 from holdfast.model.job import AttemptError, JobRecord
+from holdfast.model.raw import RawBody, RawResult
 
 _PAYLOAD = frozenset({"args", "result"})
 _UNSHOWN = frozenset({"result_text"})
@@ -19,8 +20,19 @@ def job_document(job: JobRecord, payload: bool, tracebacks: bool) -> dict[str, A
     """
     left_out = _UNSHOWN if payload else _UNSHOWN | _PAYLOAD
     found = {part.name: _plain(getattr(job, part.name)) for part in fields(job) if part.name not in left_out}
+    if job.raw is not None:
+        found.update(raw_document(job.raw, "args", payload))
+    if isinstance(job.result, RawResult):
+        found.update(raw_document(job.result, "result", payload))
     found["errors"] = [error_document(error, payload, tracebacks) for error in job.errors]
     return found
+
+
+def raw_document(raw: RawBody | RawResult, part: str, payload: bool) -> dict[str, Any]:
+    """What is said of bytes, and never they themselves: `holdfast jobs body` gives them."""
+    more = {"target": raw.target} if isinstance(raw, RawBody) else {"data": raw.data}
+    told = {"content_type": raw.content_type, "size": None if raw.body is None else len(raw.body)}
+    return {f"raw_{part}": told, **({part: more} if payload else {})}
 
 
 def error_document(error: AttemptError, payload: bool, tracebacks: bool) -> dict[str, Any]:

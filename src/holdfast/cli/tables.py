@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from holdfast.cli.screen import printable
 from holdfast.cli.times import exact, now, relative, utc
 from holdfast.model.job import JobRecord, JobState
+from holdfast.model.raw import RawBody, RawResult
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +53,21 @@ def note(job: JobRecord, at: datetime) -> str:
     if job.errors and job.state is not JobState.SUCCEEDED:
         last = job.errors[-1]
         return f"{last.kind}: {last.message}" if last.message else last.kind
-    return job.reason or ""
+    return job.reason or ("" if job.raw is None else sized(job.raw))
+
+
+def sized(raw: RawBody | RawResult) -> str:
+    """`1,234 bytes, application/json`: what is shown of bytes, which stay unseen."""
+    size = f"{len(raw.body or b''):,} bytes"
+    return size if raw.content_type is None else f"{size}, {raw.content_type}"
+
+
+def _args(job: JobRecord) -> str:
+    return json.dumps(dict(job.args), ensure_ascii=False) if job.raw is None else sized(job.raw)
+
+
+def _result(job: JobRecord) -> str:
+    return sized(job.result) if isinstance(job.result, RawResult) else job.result_text or ""
 
 
 def _when(job: JobRecord, at: datetime) -> str:
@@ -70,8 +85,8 @@ COLUMNS = (
     Column("NOTE", note, WIDEST),
 )
 PAYLOAD = (
-    Column("ARGS", lambda job, at: json.dumps(dict(job.args), ensure_ascii=False)),
-    Column("RESULT", lambda job, at: job.result_text or "", WIDE),
+    Column("ARGS", lambda job, at: _args(job)),
+    Column("RESULT", lambda job, at: _result(job), WIDE),
 )
 PLAIN: tuple[tuple[str, Callable[[JobRecord], str]], ...] = (
     ("id", lambda job: job.id),
@@ -130,8 +145,8 @@ def widths(columns: list[Column], rows: list[list[str]], room: int) -> list[int]
 def _print_lines(jobs: list[JobRecord], payload: bool) -> None:
     columns = list(PLAIN)
     if payload:
-        columns.append(("args", lambda job: json.dumps(dict(job.args), ensure_ascii=False)))
-        columns.append(("result", lambda job: job.result_text or ""))
+        columns.append(("args", _args))
+        columns.append(("result", _result))
     lines = ["\t".join(name for name, _ in columns)]
     lines += ["\t".join(printable(cell(job)) for _, cell in columns) for job in jobs]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""`holdfast jobs cancel|retry|delete|resolve|fail|logs`: do something to one job, or read what it said."""
+"""`holdfast jobs cancel|retry|delete|resolve|fail|logs|body`: do something to one job, or read what it said."""
 
 import json
 import sys
@@ -133,6 +133,30 @@ def logs(
         stderr().print("no lines", style="dim")
 
 
+def body(
+    context: typer.Context,
+    id: Id,
+    result: Annotated[bool, typer.Option("--result", help="The bytes that the task answered instead.")] = False,
+    url: Url = None,
+    schema: Schema = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Write a raw job's bytes to standard output, exactly as they came."""
+    app = existing(asked(context, url, schema, verbose))
+    try:
+        job = app.jobs.get(id)
+        where = app.store.where
+    finally:
+        app.close()
+    if job is None:
+        raise JobNotFound(f"there is no job {id} (any more) in {where}", id)
+    found = job.result if result else job.raw
+    data: bytes | None = getattr(found, "body", None)
+    if data is None:
+        raise InvalidOption(f"job {id} is no raw one" if job.raw is None else f"job {id} has answered no bytes")
+    sys.stdout.buffer.write(data)
+
+
 def _say(app: "Holdfast", as_json: bool, do: Callable[[], "JobRecord"], what: Callable[["JobRecord"], str]) -> None:
     """Do it, and say on one line what became of the job; as JSON, its record without arguments and result."""
     from holdfast.cli.documents import job_document
@@ -154,4 +178,4 @@ def _parsed(text: str) -> Any:
         raise InvalidOption(f"--result must be JSON, such as '\"done\"' or 5: {error}") from error
 
 
-ALL = (cancel, retry, delete, resolve, fail, logs)
+ALL = (cancel, retry, delete, resolve, fail, logs, body)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from holdfast.model.inputs import Cache
 from holdfast.model.jsontext import dump_json
+from holdfast.model.raw import MARK, RawBody, body_of
 from holdfast.model.spacing import Space
 
 
@@ -148,3 +149,11 @@ class JobRecord:
     finished_at: datetime | None
     updated_at: datetime
     result_text: str | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def raw(self) -> RawBody | None:
+        """The bytes of a raw job, and what was said of them; None for any other job."""
+        try:
+            return body_of(self.args) if MARK in self.args else None
+        except ValueError:
+            return None

@@ -181,7 +181,7 @@ _OWN_COLUMNS = (
     "queue", "priority", "delay", "run_at", "expires", "deadline", "timeout", "tags", "metadata", "tenant",
     "key", "cache", "debounce", "rate_limit",
 )  # fmt: skip
-_POLICY = tuple(each.name for each in fields(Policy))
+_POLICY = tuple(each.name for each in fields(Policy) if each.name != "raw")
 
 
 def _columns(options: JobOptions) -> dict[str, Any]:

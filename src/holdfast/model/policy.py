@@ -26,6 +26,7 @@ class Policy:
     on_crash: "retry" (run again) or "stall".
     max_crashes: the crash that ends the job; None: none does.
     keep_succeeded, keep_failed: seconds the finished row is kept, 7 and 30 days; 0: not at all.
+    raw: whether the arguments are a raw job's. Statements look for it where some worker takes raw jobs of any type.
 
     >>> Policy(on_crash="stall").dumps()
     '{"on_crash":"stall"}'
@@ -37,6 +38,7 @@ class Policy:
     max_crashes: int | None = 3
     keep_succeeded: float = 7 * DAY
     keep_failed: float = 30 * DAY
+    raw: bool = False
 
     def __post_init__(self) -> None:
         if self.retry.attempts != 1:
@@ -73,6 +75,11 @@ _DEFAULT = Policy()
 _PLAIN = tuple(each.name for each in fields(Policy) if each.name != "retry")
 
 
+def raw_policy(text: str) -> str:
+    """The same policy of a raw job."""
+    return replace(Policy.loads(text), raw=True).dumps()
+
+
 def _is_keep(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST
 
@@ -83,6 +90,7 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "max_crashes": lambda value: value is None or type(value) is int,
     "keep_succeeded": _is_keep,
     "keep_failed": _is_keep,
+    "raw": lambda value: type(value) is bool,
 }
 
 

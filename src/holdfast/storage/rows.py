@@ -7,6 +7,7 @@ from typing import Any, cast
 from holdfast.clock import from_micros
 from holdfast.model.job import AttemptError, ClaimedJob, JobRecord, JobState
 from holdfast.model.policy import Policy
+from holdfast.model.raw import given_back
 from holdfast.storage.op import Row
 
 
@@ -41,7 +42,7 @@ def record(row: Row) -> JobRecord:
         reason=reason,
         priority=priority,
         args=_decoded(args, dict) or {},
-        result=_decoded(result),
+        result=given_back(_decoded(result)),
         key=key,
         group=group,
         progress=_decoded(progress),

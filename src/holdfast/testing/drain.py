@@ -39,9 +39,8 @@ async def adrain(
 ) -> Report:
     """`drain` for event loops."""
     wanted = None if queues is None else tuple(queues)
-    names = tuple(name for task in app.tasks for name in (task.name, *task.aliases))
     await asyncio.to_thread(app.promote)
-    freed = await app.store.arun(unblock(names)) if names else 0
+    freed = await app.store.arun(unblock(app.kept().names(), rest=app.kept().rest_marks()))
     if freed:
         app.store.ring()
     report = await app.worker(wanted, concurrency=concurrency, leader=False).once(limit + 1, None)

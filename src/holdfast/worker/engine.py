@@ -216,12 +216,12 @@ class Engine:
         """Jobs that waited for a worker which knows their task can run: looked for at the start, then now and then,
         for another worker may have put more aside since."""
         while True:
-            names = self._tasks.names()
-            if names:
+            names, rest = self._tasks.names(), self._tasks.rest()
+            if names or rest:
                 try:
                     freed = UNBLOCK_PAGE
                     while freed >= UNBLOCK_PAGE:
-                        freed = await self._store.arun(unblock(names, UNBLOCK_PAGE))
+                        freed = await self._store.arun(unblock(names, UNBLOCK_PAGE, rest))
                         if freed:
                             self._store.ring()
                 except HoldfastError as error:

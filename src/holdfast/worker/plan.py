@@ -99,8 +99,8 @@ class Tasks:
 
     def find(self, job: ClaimedJob) -> AnyTask | None:
         """The task whose body runs this job, None where none is known here."""
-        task = self._book.get(job.task)
-        if task is None or not task.handled or (self._only is not None and task.name not in self._only):
+        task = self._book.body_for(job)
+        if task is None or (self._only is not None and task.name not in self._only):
             self.others_exist = True
             return None
         return task
@@ -119,6 +119,10 @@ class Tasks:
         """The queues that the known tasks' own jobs go to."""
         return tuple({task.queue for task in self})
 
+    def rest(self) -> tuple[str, ...]:
+        """Marks of the queues of which some task takes what is left."""
+        return self._book.rest_marks(self._only)
+
     def asked(self) -> tuple[str, ...] | None:
         """The tasks to name in a claim; None asks for any, which costs nothing."""
-        return self.names() if self.others_exist else None
+        return self.names() + self.rest() if self.others_exist else None

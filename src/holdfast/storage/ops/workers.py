@@ -46,14 +46,18 @@ def gone(boot: str) -> Op[None]:
     return Op("worker_gone", steps, single=True)
 
 
-def unblock(tasks: Sequence[str], batch: int = 1000) -> Op[int]:
+def unblock(tasks: Sequence[str], batch: int = 1000, rest: Sequence[str] = ()) -> Op[int]:
     """Make jobs ready that waited for a worker that knows one of `tasks`: one page. Repeating it is harmless.
 
-    It wakes nobody, for most often there are none: who is answered more than 0 rings."""
+    rest: marks of queues of which every job, or every raw one, is known.
+    It wakes nobody, for most often there are none: who is answered more than 0 rings.
+    """
     statement = one("unblock", tuple(tasks), batch)
 
     def steps(again: bool) -> Steps[int]:
-        freed = yield statement
+        freed = list((yield statement))
+        if rest and len(freed) < batch:
+            freed += yield one("unblock_rest", tuple(rest), batch - len(freed))
         if any(gates for (gates,) in freed):
             yield entered()
         return len(freed)

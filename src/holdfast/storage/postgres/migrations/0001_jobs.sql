@@ -67,6 +67,8 @@ create index jobs_expires on "holdfast".jobs (expires_at)
     where expires_at is not null and state in ('scheduled', 'blocked', 'ready');
 create index jobs_deadline on "holdfast".jobs (deadline_at) where deadline_at is not null and stop_reason is null;
 create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'blocked' and reason <> 'gate';
+create index jobs_left on "holdfast".jobs ((case when strpos(policy, '"raw"') > 0 then chr(9) else chr(10) end || queue))
+    where strpos(reason, 'unknown_task') = 1;
 create index jobs_again on "holdfast".jobs (queue) where state = 'scheduled' and reason in ('retry', 'suspect');
 create unique index jobs_key on "holdfast".jobs (tenant, queue, key) where key is not null;
 

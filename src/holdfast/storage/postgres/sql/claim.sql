@@ -12,7 +12,8 @@ with picked as materialized (
         and case when (crashes <= :suspects::int4 or policy like '%"max_crashes"_null%') and stop_reason is null
                 and (expires_at is null or expires_at > coalesce(:now::timestamptz, statement_timestamp()))
                 and (deadline_at is null or deadline_at > coalesce(:now::timestamptz, statement_timestamp()))
-                and (:tasks::text[] is null or task = any (:tasks::text[]))
+                and (:tasks::text[] is null or task = any (:tasks::text[])
+                    or case when strpos(policy, '"raw"') > 0 then chr(9) else chr(10) end || queue = any (:tasks::text[]))
             then 1 end is not null
     order by (-priority::int8), due, seq
     limit (select :batch::int4)

@@ -12,7 +12,9 @@ with picked as materialized (
             and case when (j.crashes <= :suspects::int4 or j.policy like '%"max_crashes"_null%') and j.stop_reason is null
                     and (j.expires_at is null or j.expires_at > coalesce(:now::timestamptz, statement_timestamp()))
                     and (j.deadline_at is null or j.deadline_at > coalesce(:now::timestamptz, statement_timestamp()))
-                    and (:tasks::text[] is null or j.task = any (:tasks::text[]))
+                    and (:tasks::text[] is null or j.task = any (:tasks::text[])
+                        or case when strpos(j.policy, '"raw"') > 0 then chr(9) else chr(10) end || j.queue
+                            = any (:tasks::text[]))
                 then 1 end is not null
         order by (-j.priority::int8), j.due, j.seq
         limit (select :batch::int4)

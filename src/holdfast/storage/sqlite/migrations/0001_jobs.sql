@@ -58,6 +58,8 @@ create index holdfast_jobs_expires on holdfast_jobs (expires_at)
     where expires_at is not null and (state = 'scheduled' or state = 'blocked' or state = 'ready');
 create index holdfast_jobs_deadline on holdfast_jobs (deadline_at) where deadline_at is not null and stop_reason is null;
 create index holdfast_jobs_blocked on holdfast_jobs (reason, task) where state = 'blocked' and reason <> 'gate';
+create index holdfast_jobs_left on holdfast_jobs (case when instr(policy, '"raw"') > 0 then char(9) else char(10) end || queue)
+    where instr(reason, 'unknown_task') = 1;
 create index holdfast_jobs_again on holdfast_jobs (queue)
     where state = 'scheduled' and (reason = 'retry' or reason = 'suspect');
 create unique index holdfast_jobs_key on holdfast_jobs (tenant, queue, key) where key is not null;

@@ -10,7 +10,9 @@ where seq in (
         and stop_reason is null
         and (expires_at is null or expires_at > :now)
         and (deadline_at is null or deadline_at > :now)
-        and (:tasks is null or task in (select value from json_each(:tasks)))
+        and (:tasks is null or task in (select value from json_each(:tasks))
+            or case when instr(policy, '"raw"') > 0 then char(9) else char(10) end || queue
+                in (select value from json_each(:tasks)))
     order by -priority, due, seq
     limit :batch
 )

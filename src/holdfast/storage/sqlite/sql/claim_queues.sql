@@ -14,7 +14,9 @@ where seq in (
         and head.stop_reason is null
         and (head.expires_at is null or head.expires_at > :now)
         and (head.deadline_at is null or head.deadline_at > :now)
-        and (:tasks is null or head.task in (select value from json_each(:tasks)))
+        and (:tasks is null or head.task in (select value from json_each(:tasks))
+            or case when instr(head.policy, '"raw"') > 0 then char(9) else char(10) end || head.queue
+                in (select value from json_each(:tasks)))
         order by -head.priority, head.due, head.seq
         limit :batch
     )
