@@ -614,6 +614,61 @@ def test_a_scoped_session_is_each_threads_own(opened: Opened) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("way", [way for way in SYNC if way.kind == "postgres"], ids=lambda way: way.name)
+def test_a_connection_that_broke(way: Way, opened: Opened) -> None:
+    app, url = opened("postgres")
+    id = waiting(app)
+    raised: list[Exception] = []
+    with suppress(Exception), way.open(url) as connection:  # closing what is broken may raise, too
+        app.bind(connection).enqueue_many([good.call(1)])
+        break_all(app)
+        with keeping(raised):
+            app.bind(connection).jobs.cancel(id)
+    assert [type(error) for error in raised] == [DatabaseUnavailable], raised
+    assert app.jobs.count() == {"scheduled": 1}
+
+
+@pytest.mark.parametrize("way", [way for way in ASYNC if way.kind == "postgres"], ids=lambda way: way.name)
+async def test_an_awaited_connection_that_broke(way: AsyncWay, opened: Opened) -> None:
+    app, url = opened("postgres")
+    id = waiting(app)
+    raised: list[Exception] = []
+    with suppress(Exception):
+        async with way.open(url) as connection:
+            await app.bind(connection).aenqueue_many([good.call(1)])
+            break_all(app)
+            with keeping(raised):
+                await app.bind(connection).jobs.acancel(id)
+    assert [type(error) for error in raised] == [DatabaseUnavailable], raised
+    assert app.jobs.count() == {"scheduled": 1}
+
+
+@contextmanager
+def keeping(raised: list[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raised.append(error)
+
+
+def break_all(app: Holdfast) -> None:
+    """Let the server end the transactions that are open."""
+    with app.transaction() as connection:
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and state = 'idle in transaction' and pid <> pg_backend_pid()"
+        )
+
+
+# ---------------------------------------------------------------- what comes along
+
+
+def test_what_an_app_manages_is_had_in_the_callers_transaction_too() -> None:
+    """A noun of management is a property of Surface, over the executor, and so not of the app alone."""
+    alone = {name for name, value in vars(Holdfast).items() if isinstance(value, property) and name[0] != "_"}
+    assert alone == {"tasks", "store"}, "properties of the app belong to Surface, in bound.py, where bind has them too"
+
+
 # ---------------------------------------------------------------- waking, and transactions of our own
 
 
