@@ -688,6 +688,25 @@ def test_a_retry_wakes_workers_after_the_commit(kind: str, opened: Opened) -> No
         assert len(rung.times) == 1
 
 
+@pytest.mark.parametrize("name", ["sqlalchemy session", "django"])
+def test_a_commit_that_nobody_can_be_told_of_is_one_all_the_same(name: str, opened: Opened) -> None:
+    app, url = opened("sqlite")
+    desk: Any = app.store.desk
+
+    def fails() -> None:
+        raise OSError("no more descriptors")
+
+    desk.ring = fails
+    way = next(way for way in SYNC if (way.name, way.kind) == (name, "sqlite"))
+    with way.open(url) as connection:
+        job = good.via(app.bind(connection)).enqueue(1)
+        way.commit(connection)
+    with app.transaction() as ours:
+        good.via(app.bind(ours)).enqueue(2)
+    assert job.state is JobState.READY
+    assert len(app.jobs.list()) == 2
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgres", "memory"])
 def test_within_a_transaction_of_our_own(kind: str, opened: Opened) -> None:
     app = Holdfast("sqlite:///:memory:") if kind == "memory" else opened(kind)[0]

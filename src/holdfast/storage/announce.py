@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
+from holdfast.storage.base import wake_all
+
 Ring: TypeAlias = Callable[[], None]
 
 _waiting: "WeakKeyDictionary[Any, list[Ring]]" = WeakKeyDictionary()
@@ -32,8 +34,7 @@ def session_committed(session: Any) -> None:
 def ring_all(target: Any) -> None:
     rings = _waiting.get(target, [])
     waiting, rings[:] = list(rings), []
-    for ring in waiting:
-        ring()
+    wake_all(waiting)
 
 
 _announced: dict[int, list[Ring]] = {}

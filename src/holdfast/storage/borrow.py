@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from holdfast.errors import ConfigError, MisuseError
 from holdfast.storage.announce import announced, announcing
-from holdfast.storage.base import drive
+from holdfast.storage.base import drive, wake_all
 from holdfast.storage.lender import AWAIT, Lender, Lent
 from holdfast.storage.lenders import recognise, telling
 from holdfast.storage.looks import Looks
@@ -189,7 +189,7 @@ def transaction(desk: Desk) -> Generator[Any]:
             own.commit()
     finally:
         own.close()
-    _tell(rings)
+    wake_all(rings)
 
 
 @asynccontextmanager
@@ -208,9 +208,4 @@ async def atransaction(desk: Desk) -> AsyncGenerator[Any]:
             await own.acommit()
     finally:
         await own.aclose()
-    _tell(rings)
-
-
-def _tell(rings: Sequence[Callable[[], None]]) -> None:
-    for ring in rings:
-        ring()
+    wake_all(rings)

@@ -6,12 +6,14 @@ Nothing is imported here: what is given is recognised by its type, so its librar
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from holdfast.errors import DatabaseUnavailable, InvalidOption, MisuseError
 from holdfast.model.text import shown
 from holdfast.storage.alchemy import AlchemyConnection, AlchemySession, AsyncAlchemyConnection, AsyncAlchemySession
 from holdfast.storage.announce import Ring
+from holdfast.storage.base import wake_all
 from holdfast.storage.drivers import DRIVERS, Undo, driver_connection, names_of
 from holdfast.storage.lender import WORKS, Lender, Lent
 
@@ -27,7 +29,7 @@ class Django(Lender):
     def after_commit(self, ring: Ring, soon: Ring) -> bool:
         if not (self.given.in_atomic_block or self.given.get_autocommit()):
             return False  # its transaction is managed by hand, and Django tells nobody
-        self.given.on_commit(ring)
+        self.given.on_commit(partial(wake_all, (ring,)))  # it is committed by then: nothing may raise
         return True
 
     def begin(self) -> None:

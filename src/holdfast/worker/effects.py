@@ -21,7 +21,7 @@ from holdfast.model.lifecycle import Finish, decide
 from holdfast.model.outcome import Outcome, Succeeded
 from holdfast.model.tenant import Scope
 from holdfast.storage.announce import Ring, announcing
-from holdfast.storage.base import Store
+from holdfast.storage.base import Store, wake_all
 from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lender import Lender
 from holdfast.storage.lenders import find, recognise
@@ -328,8 +328,7 @@ class Effects:
     def _judged(self, held: Held, outcome: Succeeded, ending: Ending) -> Outcome | None:
         match held:
             case Held.DONE:
-                for ring in self._rings:
-                    ring()
+                wake_all(self._rings)
                 return Committed(outcome.result, ending, self._removed)
             case Held.LOCKED:
                 return self._fail(DatabaseUnavailable("the job's row stayed locked; its effects were rolled back"))

@@ -109,24 +109,25 @@ class Sqlite3Account:
         """All of it or nothing: a failure leaves the caller's transaction as it was before."""
         cursor = self._cursor()
         began = not self._raw.in_transaction
-        with self._plainly():
-            cursor.execute("begin immediate" if began else "savepoint holdfast_whole")
         try:
             with self._plainly():
-                if not began:
-                    self.reserve()
-                yield
-        except BaseException:
-            with suppress(sqlite3.Error):  # SQLite has undone all by itself
-                cursor.execute("rollback" if began else "rollback to holdfast_whole")
+                cursor.execute("begin immediate" if began else "savepoint holdfast_whole")
+            if not began:
+                self.reserve()
+            yield
+            with self._plainly():
                 if not began:
                     cursor.execute("release holdfast_whole")
+                elif self._commits():
+                    cursor.execute("commit")
+        except BaseException:
+            self._undo("rollback" if began else "rollback to holdfast_whole; release holdfast_whole")
             raise
-        with self._plainly():
-            if not began:
-                cursor.execute("release holdfast_whole")
-            elif self._commits():
-                cursor.execute("commit")
+
+    def _undo(self, commands: str) -> None:
+        with suppress(sqlite3.Error):  # SQLite has undone all by itself
+            for command in commands.split("; "):
+                self._cursor().execute(command)
 
     def reserve(self) -> None:
         """By a write of nothing, which waits for the one writer's place as the connection's timeout says."""
@@ -189,11 +190,11 @@ class Sqlite3Account:
         session.use_clock()
         try:
             answer = session.execute(name, rows)
+            if self._commits():
+                cursor.execute("commit")
         except BaseException:
-            cursor.execute("rollback")
+            self._undo("rollback")
             raise
-        if self._commits():
-            cursor.execute("commit")
         return answer
 
     def _commits(self) -> bool:
