@@ -4,10 +4,12 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from holdfast.client import Client
 from holdfast.errors import MisuseError
 from holdfast.events.bus import Bus
+from holdfast.ids import new_id
 from holdfast.worker.engine import Duties, Engine
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.readiness import refuse_unready
@@ -35,11 +37,20 @@ class Worker:
         self._engine: Engine | None = None
         self._stopping: Engine | None = None
         self._background: _Background | None = None
-        self._at_work: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._at_work: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
+
+    def _here(self) -> None:
+        """In a forked child it is another worker, which does not run: the parent's goes on there, and only there."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._plan = replace(self._plan, boot=new_id())
+            self._engine = self._stopping = self._background = self._at_work = None
 
     @property
     def id(self) -> str:
         """Its random identity, which jobs' records name as their worker."""
+        self._here()
         return self._plan.boot
 
     @property
@@ -59,17 +70,16 @@ class Worker:
 
     @property
     def running(self) -> bool:
-        """Whether it has started and not stopped."""
+        """Whether it has started, in this process, and not stopped."""
+        self._here()
         return self._engine is not None or self._background is not None
 
     @property
     def at_work(self) -> bool:
         """Whether it needs the app's connections: from its start until it has stopped, and while it works once. A
         worker whose event loop is closed, or that was left in the parent of a fork, needs nothing any more."""
-        if self._at_work is None:
-            return False
-        process, loop = self._at_work
-        return process == os.getpid() and not loop.is_closed()
+        self._here()
+        return self._at_work is not None and not self._at_work.is_closed()
 
     def check(self) -> None:
         """Raise ConfigError where a task that it serves could not run; opens nothing. `start` does so too."""
@@ -84,7 +94,7 @@ class Worker:
         duties = None if self._duties is None else self._duties(self._plan)
         engine = Engine(self._client(), self._bus, self._tasks, self._plan, duties)
         self._engine = engine
-        self._at_work = os.getpid(), asyncio.get_running_loop()
+        self._at_work = asyncio.get_running_loop()
         try:
             await engine.start()
         except BaseException:
@@ -96,6 +106,7 @@ class Worker:
 
     async def stop(self, grace: float = DEFAULT_GRACE) -> None:
         """Take nothing more, wait `grace` seconds for running bodies, give the rest back uncounted."""
+        self._here()
         engine, self._engine = self._engine, None
         if engine is not None:
             self._stopping = engine
@@ -128,8 +139,9 @@ class Worker:
 
     async def once(self, batch: int, deadline: float | None) -> Report:
         """Claim up to `batch` jobs, run them, and answer what became of them; what is not done by then goes back."""
+        self._here()
         engine = Engine(self._client(), self._bus, self._tasks, self._plan, None)
-        self._at_work = os.getpid(), asyncio.get_running_loop()
+        self._at_work = asyncio.get_running_loop()
         try:
             await engine.start(claiming=False)
             try:
@@ -157,11 +169,13 @@ class Worker:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._here()
         background, self._background = self._background, None
         if background is not None:
             background.stop()
 
     def _require(self) -> Engine:
+        self._here()
         if self._engine is None:
             raise MisuseError("this worker does not run")
         return self._engine
