@@ -234,7 +234,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
         worker.check()
         length = seconds(grace, "grace")
         settings = self.settings(processes=processes, max_jobs=max_jobs, max_memory=max_memory)
-        status = run_worker(worker, settings, length, self._bus, self._bury)
+        status = run_worker(worker, settings, length, self._bus, self.bury)
         if status:
             raise SystemExit(status)
 
@@ -294,6 +294,13 @@ class Holdfast(Surface, Hooks, TaskMaker):
         length = self._settings.lease if lease is None else Settings.load(lease=lease).lease
         return Caretaker(self.store, self._bus, new_id(), length, self._settings.poll_interval)
 
+    def bury(self, boot: str, counted: bool = True, why: str = "its process ended") -> None:
+        """For supervisors: release all that worker `boot` held, whose process has ended for sure.
+
+        counted: whether that is a crash of the jobs it ran.
+        """
+        bury.run_once(self.store, self._bus, boot, counted, why)
+
     # The database
 
     @property
@@ -339,10 +346,6 @@ class Holdfast(Surface, Hooks, TaskMaker):
 
     def _caretaker_for(self, plan: Plan) -> Caretaker:
         return Caretaker(self.store, self._bus, plan.boot, plan.lease, plan.poll_interval)
-
-    def _bury(self, boot: str, counted: bool, why: str) -> None:
-        """For a supervisor: release all that a worker held whose process it saw end."""
-        bury.run_once(self.store, self._bus, boot, counted, why)
 
     def _set_log_level(self) -> None:
         if self._settings.log_level is not None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from holdfast.cli import check, doctor, jobs, leader, migrate, worker
+from holdfast.cli import check, dev, doctor, jobs, leader, migrate, worker
 from holdfast.cli.commands import Command, Group
 from holdfast.cli.exits import CODES, Exit, report, say
 from holdfast.cli.options import Schema, Url, Verbose
@@ -83,6 +83,7 @@ program = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 program.command("worker", cls=Command)(worker.run)
+program.command("dev", cls=Command)(dev.run)
 program.command("leader", cls=Command)(leader.run)
 program.command("migrate", cls=Command)(migrate.run)
 program.command("check", cls=Command)(check.run)

@@ -9,7 +9,7 @@ those of the code that runs.
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Never, NoReturn, NotRequired, cast, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict
@@ -18,6 +18,7 @@ from typing_extensions import TypedDict, Unpack
 from holdfast.errors import ConfigError, HoldfastError, InvalidArguments, InvalidOption, InvalidResult
 from holdfast.model.jsontext import Codec, describe, shown_text
 from holdfast.model.jsontext import dump_json as dump_json
+from holdfast.model.lazy import lazy
 from holdfast.model.text import clean_text as clean_text
 
 
@@ -106,7 +107,7 @@ class Signature:
         """Look at all annotations now; ConfigError for one that cannot be resolved or kept as JSON."""
         _ = self._arguments, self._result
 
-    @cached_property
+    @lazy
     def takes_context(self) -> bool:
         """Whether the function's first parameter is its `Context`."""
         first = next(iter(self._whole.parameters.values()), None)
@@ -115,7 +116,7 @@ class Signature:
         hint = self._hints.get(first.name)
         return bool(getattr(get_origin(hint) or hint, "__holdfast_context__", False))
 
-    @cached_property
+    @lazy
     def parameters(self) -> tuple[inspect.Parameter, ...]:
         """The parameters that are arguments of a job."""
         every = tuple(self._whole.parameters.values())
@@ -125,16 +126,16 @@ class Signature:
         """What the parameter of this name is annotated with, Any where it is not."""
         return self._hints.get(name, Any)
 
-    @cached_property
+    @lazy
     def result_type(self) -> Any:
         """What the function gives once it is awaited, None for nothing."""
         return _result_type(self._hints.get("return", Any))
 
-    @cached_property
+    @lazy
     def _whole(self) -> inspect.Signature:
         return inspect.signature(self.function)
 
-    @cached_property
+    @lazy
     def _hints(self) -> dict[str, Any]:
         try:
             return get_type_hints(_annotated(self.function), include_extras=True)
@@ -144,15 +145,15 @@ class Signature:
                 "the names in it must be importable at run time, not under TYPE_CHECKING alone"
             ) from error
 
-    @cached_property
+    @lazy
     def _call(self) -> inspect.Signature:
         return self._whole.replace(parameters=self.parameters)
 
-    @cached_property
+    @lazy
     def _takes(self) -> str:
         return f"({', '.join(str(each.replace(annotation=each.empty)) for each in self.parameters)})"[:200]
 
-    @cached_property
+    @lazy
     def _plain_names(self) -> tuple[str, ...] | None:
         """Positional names of a function whose calls can be bound by `zip`, None for others."""
         kinds = {each.kind for each in self.parameters}
@@ -160,7 +161,7 @@ class Signature:
             return None
         return tuple(each.name for each in self.parameters if each.kind is each.POSITIONAL_OR_KEYWORD)
 
-    @cached_property
+    @lazy
     def _arguments(self) -> Codec:
         fields: dict[str, Any] = {}
         for each in self.parameters:
@@ -171,7 +172,7 @@ class Signature:
         kind.__pydantic_config__ = ConfigDict(extra="forbid", val_json_bytes="base64")
         return Codec(kind, f"an argument of task {self.name}")
 
-    @cached_property
+    @lazy
     def _result(self) -> Codec:
         return Codec(self.result_type, f"the result of task {self.name}")
 

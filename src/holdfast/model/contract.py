@@ -7,7 +7,6 @@ annotations. A handler fits where it takes whatever a producer may send: names, 
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 from typing import Any, NotRequired, Required, TypeAlias, cast, get_args, get_origin
 
 from pydantic import BaseModel, RootModel
@@ -17,6 +16,7 @@ from holdfast.errors import ConfigError, HoldfastError, InvalidArguments
 from holdfast.model.codec import Signature
 from holdfast.model.jsontext import Codec, describe
 from holdfast.model.kinds import misfit, named
+from holdfast.model.lazy import lazy
 from holdfast.model.options import UNSET
 from holdfast.model.text import shown
 
@@ -67,7 +67,7 @@ class Contract(Signature):
         """Every argument's type, and whether it is always given."""
         return {each.name: (self.hint(each.name), each.default is each.empty) for each in self.parameters}
 
-    @cached_property
+    @lazy
     def result_type(self) -> Any:
         return super().result_type if self._given_result is UNSET else self._given_result
 
@@ -159,11 +159,11 @@ class ArgsContract(Contract):
         fits = hint is Any or _is_kind(self.kind, hint)
         return None if fits else f"takes {named(hint)}: it was declared with {named(self.kind)}"
 
-    @cached_property
+    @lazy
     def takes_context(self) -> bool:
         return False
 
-    @cached_property
+    @lazy
     def _whole(self) -> inspect.Signature:
         if not is_typeddict(self.kind):
             return inspect.signature(self.kind)
@@ -176,7 +176,7 @@ class ArgsContract(Contract):
             ]
         )
 
-    @cached_property
+    @lazy
     def _arguments(self) -> Codec:
         return Codec(self.kind, f"an argument of task {self.name}")
 

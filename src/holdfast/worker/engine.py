@@ -97,8 +97,9 @@ class Engine:
         self._life: Listener | None = None
         self._jobs: list[asyncio.Task[None]] = []
 
-    async def start(self, claiming: bool = True) -> None:
-        """Begin; returns once the database has been reached and, where `claiming`, the first claim was made."""
+    async def start(self, ready: Callable[[], None] | None) -> None:
+        """Begin; returns once the database has been reached and the first claim was made, before which `ready` is
+        called. None: without claims."""
         refuse_unready(self._tasks)
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
         self._life = await asyncio.to_thread(self._store.live, self._plan.boot)
@@ -106,9 +107,10 @@ class Engine:
         parts = (self.finisher.run, self.teller.run, self.narrator.run, self._turn)
         self._jobs = [asyncio.create_task(self._kept_going(part)) for part in parts]
         self.renewer.start()
-        if not claiming:
+        if ready is None:
             return
         self._listener = await asyncio.to_thread(self._store.listen, self._bell)
+        ready()
         self._jobs += [asyncio.create_task(self._kept_going(part)) for part in (self._free_known, self.claimer.run)]
         if self._duties is not None:
             self._duties.start()

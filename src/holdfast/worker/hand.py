@@ -69,12 +69,12 @@ class Hand:
 
     @property
     def works(self) -> bool:
-        """It lives, has made its first claim and was not told to stop."""
+        """It lives, is ready and was not told to stop."""
         return self.alive and self._ready.is_set() and not self.told
 
     @property
     def ready(self) -> bool:
-        """It has made its first claim, at some time."""
+        """It could import its program and reach the database, and has begun to claim."""
         return self._ready.is_set()
 
     @property
@@ -92,7 +92,7 @@ class Hand:
         return await asyncio.shield(self._waiting)
 
     async def began(self) -> bool:
-        """Wait until it has made its first claim; False where it ended before."""
+        """Wait until it is ready; False where it ended before."""
         ready = asyncio.create_task(self._ready.wait())
         await asyncio.wait({ready, self._waiting}, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()

@@ -60,6 +60,10 @@ class Post:
         slots = plan.cpu_slots or max(1, (os.cpu_count() or 1) // processes)
         return replace(plan, boot=self.boot, name=name, cpu_slots=slots)
 
+    def say_ready(self) -> None:
+        """The program could be imported and the database reached: from here on it is jobs that may go wrong."""
+        self.say("ready")
+
     def say(self, word: str) -> None:
         with contextlib.suppress(OSError):  # the supervisor is gone, which the reader hears
             self._line.sendall(f"{word}\n".encode())
@@ -85,8 +89,7 @@ class Post:
         loop.add_reader(self._line, hear)
 
     async def report(self, worker: Worker, wear: Wear) -> None:
-        """Say that the worker works, and later that it should be replaced."""
-        self.say("ready")
+        """Say when the worker should be replaced."""
         while wear:
             await asyncio.sleep(WEAR_LOOK)
             if (why := wear.worn(worker.done)) is not None:

@@ -19,7 +19,7 @@ def run_worker(worker: Worker, settings: Settings, grace: float, bus: Bus, relea
     if post is None and settings.supervised:
         return Supervisor(settings.processes or 1, grace, release, bus).run()
     if post is not None:
-        worker.follow(post.fit(worker.plan, settings.processes or 1))
+        worker.follow(post.fit(worker.plan, settings.processes or 1), post.say_ready)
     try:
         return asyncio.run(work_until_told(worker, grace, post, wear))
     except DatabaseUnavailable as error:

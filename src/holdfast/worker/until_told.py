@@ -30,7 +30,7 @@ async def work_until_told(worker: Worker, grace: float, post: Post | None = None
     """Start, wait for SIGTERM or SIGINT, stop within `grace` seconds.
 
     post: where a supervisor started this process: it alone says to hurry, for a signal may reach both of them, and
-    come here twice. It is told when the worker works, and when `wear` says that it should be replaced.
+    come here twice. It is told when `wear` says that this process should be replaced.
 
     Answers the exit status: 1 where it stopped by itself, so that its supervisor starts another, because threads that
     do not end take a quarter of its slots.

@@ -39,6 +39,7 @@ class Worker:
         self._background: _Background | None = None
         self._at_work: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
+        self._ready: Callable[[], None] = nothing
 
     def _here(self) -> None:
         """In a forked child it is another worker, which does not run: the parent's goes on there, and only there."""
@@ -64,9 +65,10 @@ class Worker:
         counts = {} if self._engine is None else self._engine.tally.counts
         return sum(count for name, count in tuple(counts.items()) if name != "left")
 
-    def follow(self, plan: Plan) -> None:
-        """Work by another plan. Before it starts."""
+    def follow(self, plan: Plan, ready: Callable[[], None]) -> None:
+        """Before it starts: work by another plan, and call `ready` just before the first claim."""
         self._plan = plan
+        self._ready = ready
 
     @property
     def running(self) -> bool:
@@ -96,7 +98,7 @@ class Worker:
         self._engine = engine
         self._at_work = asyncio.get_running_loop()
         try:
-            await engine.start()
+            await engine.start(self._ready)
         except BaseException:
             self._engine = None
             await engine.stop(0.0)
@@ -143,7 +145,7 @@ class Worker:
         engine = Engine(self._client(), self._bus, self._tasks, self._plan, None)
         self._at_work = asyncio.get_running_loop()
         try:
-            await engine.start(claiming=False)
+            await engine.start(None)
             try:
                 async with asyncio.timeout(deadline):
                     await engine.claimer.once(batch)
@@ -184,6 +186,9 @@ class Worker:
         plan = self._plan
         served = "all queues" if plan.queues is None else "queues " + (", ".join(plan.queues) or "none")
         return f"{served}, {plan.concurrency} at once, {len(self._tasks.names())} tasks, {self._client().store.where}"
+
+
+def nothing() -> None: ...
 
 
 class _Background:
