@@ -5,15 +5,20 @@ from typing import Any, TypeVar
 
 from typing_extensions import Unpack
 
+from holdfast.admission import aadmissions, admissions
 from holdfast.client import Client, Job
-from holdfast.errors import InvalidOption, MisuseError
+from holdfast.errors import InvalidOption, KeyTaken, MisuseError, RateLimited
 from holdfast.executor import CallersTransaction, Executor
 from holdfast.management import Jobs
+from holdfast.model.duration import format_duration
 from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
 from holdfast.raw import RawTask, outgoing
+from holdfast.storage.op import Op
+from holdfast.storage.ops.admit import join
+from holdfast.storage.ops.admitted import Admitted, Answer
 from holdfast.task import Call, Task, to_new_job
 
 R = TypeVar("R")
@@ -64,12 +69,16 @@ class Surface:
     def enqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.enqueue` comes to: store these calls, all or none."""
         new = self._new(calls)
+        if any(job.conditional for job in new):
+            return self._admitted(admissions(self._executor, new, Scope()), new, calls)
         self._executor.enqueue(new, Scope())
         return self._handles(new, calls)
 
     async def aenqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.aenqueue` comes to."""
         new = self._new(calls)
+        if any(job.conditional for job in new):
+            return self._admitted(await aadmissions(self._executor, new, Scope()), new, calls)
         await self._executor.aenqueue(new, Scope())
         return self._handles(new, calls)
 
@@ -122,6 +131,16 @@ class Surface:
         task: RawTask[Any] = outgoing(type) if known is None else known
         return (task.using(**options) if options else task).call(body, content_type, target)
 
+    def find(self, call: Call[R]) -> Job[R] | None:
+        """What `task.find` comes to: the job that answers this input by now."""
+        (new,) = self._new([call])
+        return self._found(new, call, self._executor.run(_join(new), "read"))
+
+    async def afind(self, call: Call[R]) -> Job[R] | None:
+        """What `task.afind` comes to."""
+        (new,) = self._new([call])
+        return self._found(new, call, await self._executor.arun(_join(new), "read"))
+
     # Managing
 
     @property
@@ -146,9 +165,41 @@ class Surface:
     def _handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         client = self._executor.client
         return [
-            Job(client, job.id, call.task.signature.load_result, Scope(job.tenant))
+            Job(client, job.id, call.task.signature.load_result, Scope(job.tenant), version=1)
             for job, call in zip(new, calls, strict=True)
         ]
+
+    def _admitted(self, found: Sequence[Admitted], new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
+        """Handles of what the requests came to; a single one that was refused raises instead."""
+        handles = [self._handle(*each) for each in zip(found, new, calls, strict=True)]
+        if len(handles) == 1 and (refused := handles[0].refused) is not None:
+            raise refused
+        return handles
+
+    def _handle(self, found: Admitted, job: NewJob, call: Call[Any]) -> Job[Any]:
+        created = found.how in ("new", "replaced")
+        handle = Job(
+            self._executor.client, found.id, call.task.signature.load_result, Scope(job.tenant), created, found.version
+        )
+        match found.how:
+            case "taken":
+                handle.refused = KeyTaken(
+                    f"job {found.id} has the key {shown(job.key)} in queue {shown(job.queue)}; nothing was stored",
+                    handle,
+                )
+            case "refused":
+                handle.refused = RateLimited(
+                    f"{job.task} came sooner than its rate_limit allows: try again in "
+                    f"{format_duration(found.retry_after)}; nothing was stored",
+                    found.retry_after,
+                )
+            case _:
+                pass
+        return handle
+
+    def _found(self, job: NewJob, call: Call[R], found: list[Answer | None]) -> Job[R] | None:
+        (answer,) = found
+        return self._handle(answer, job, call) if isinstance(answer, Admitted) else None
 
 
 class Bound(Surface):
@@ -171,6 +222,12 @@ class Bound(Surface):
         self._connection = connection
         self._defaults = defaults
         self._enqueue_wraps = wraps
+
+
+def _join(job: NewJob) -> Op[list[Answer | None]]:
+    if job.cache is None:
+        raise InvalidOption(f"{job.task} has no cache, so that its jobs are not known by their input: give it cache=…")
+    return join([job], Scope())
 
 
 def _kept(new: object, wrap: Callable[[NewJob], NewJob]) -> NewJob:

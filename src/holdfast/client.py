@@ -6,20 +6,14 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from holdfast.errors import (
-    HoldfastError,
-    JobCancelled,
-    JobFailed,
-    JobNotFound,
-    JobStalled,
-    ResultGone,
-    ResultTimeout,
-)
+from holdfast.clock import monotonic
+from holdfast.errors import HoldfastError, JobNotFound, Refused, ResultGone, ResultTimeout, Superseded
 from holdfast.events.bus import Bus
 from holdfast.ids import check_id
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.job import JobRecord, JobState, NewJob
 from holdfast.model.tenant import Scope
+from holdfast.results import Successor, judge, result_text, to_ask
 from holdfast.storage.base import Store
 from holdfast.storage.ops import jobs, telling
 from holdfast.storage.ops.inspect import Gone, get, get_new
@@ -93,9 +87,9 @@ class Client:
         found = (await self.store.arun(get([id], scope), "read"))[0]
         return found if isinstance(found, JobRecord) else None
 
-    def watch(self, id: str, scope: Scope) -> Watch:
-        """Learn when a job has ended."""
-        return (self._parts or self._opened())[1].watch(id, scope)
+    def watch(self, id: str, scope: Scope, version: int | None = None) -> Watch:
+        """Learn when a job has ended, or has become a newer version than this."""
+        return (self._parts or self._opened())[1].watch(id, scope, version)
 
     def ended(self) -> None:
         """Some job ended in this process: whoever waits may look at once."""
@@ -128,13 +122,22 @@ class Job(Generic[R]):
     """A handle on one job. It knows the id; everything else is asked of the database.
 
     id: the job's id.
-    created: False where an existing job answered instead of a new one.
+    created: False where an existing job answered instead of a new one, or the request was refused.
+    version: which of the job's versions is meant; None: whichever is the newest.
+    refused: KeyTaken or RateLimited, in the answer of a bulk; a single enqueue raises it.
     """
 
-    __slots__ = ("_client", "_decode", "_record", "_scope", "created", "id")
+    __slots__ = ("_client", "_decode", "_record", "_scope", "created", "id", "refused", "version")
 
     def __init__(
-        self, client: Client, id: str, decode: Callable[[str], R], scope: Scope | None = None, created: bool = True
+        self,
+        client: Client,
+        id: str,
+        decode: Callable[[str], R],
+        scope: Scope | None = None,
+        created: bool = True,
+        version: int | None = None,
+        refused: Refused | None = None,
     ) -> None:
         self._client = client
         self.id = check_id(id) if scope is None else id
@@ -142,6 +145,8 @@ class Job(Generic[R]):
         self._scope = scope or Scope()
         self._record: JobRecord | None = None
         self.created = created
+        self.version = version
+        self.refused = refused
 
     def __repr__(self) -> str:
         return f"<Job {self.id}>"
@@ -169,33 +174,48 @@ class Job(Generic[R]):
 
         timeout: the longest wait, None for ever; the job is not touched when it is over.
 
-        Raises JobFailed (with kind, message and traceback of the body's error), JobCancelled, JobStalled,
-        ResultTimeout, ResultGone where the row was removed, JobNotFound; MisuseError inside a body.
+        Raises JobFailed (with kind, message and traceback of the body's error), JobCancelled, JobStalled, Superseded
+        (a newer request took its place), ResultTimeout, ResultGone where the row was removed, JobNotFound;
+        MisuseError inside a body.
 
         >>> send_mail.enqueue("a@b.c", subject="hi").result(timeout=10)
         'sent'
         """
-        refuse_inside_body()
-        watch = self._client.watch(self.id, self._scope)
-        try:
-            found = watch.wait(None if timeout is None else seconds(timeout, "timeout"))
-        except TimeoutError:
-            raise self._late(timeout) from None
-        finally:
-            watch.close()
-        return self._value(found)
+        limit = self._until(timeout)
+        while True:
+            watch = self._client.watch(self.id, self._scope, self.version)
+            try:
+                found = watch.wait(None if limit is None else max(0.0, limit - monotonic()))
+            except TimeoutError:
+                raise self._late(timeout) from None
+            finally:
+                watch.close()
+            ask = to_ask(found, self.version, self._scope)
+            if ask is None:
+                return self._value(found)
+            own = judge(self._seen(found), self._client.store.run(ask, "read"))
+            if own is not None:
+                return self._value(own)
+            self.version = self.record.version
 
     async def aresult(self, timeout: Duration | None = None) -> R:
         """`result` for event loops."""
-        refuse_inside_body()
-        watch = self._client.watch(self.id, self._scope)
-        try:
-            found = await watch.await_(None if timeout is None else seconds(timeout, "timeout"))
-        except TimeoutError:
-            raise self._late(timeout) from None
-        finally:
-            watch.close()
-        return self._value(found)
+        limit = self._until(timeout)
+        while True:
+            watch = self._client.watch(self.id, self._scope, self.version)
+            try:
+                found = await watch.await_(None if limit is None else max(0.0, limit - monotonic()))
+            except TimeoutError:
+                raise self._late(timeout) from None
+            finally:
+                watch.close()
+            ask = to_ask(found, self.version, self._scope)
+            if ask is None:
+                return self._value(found)
+            own = judge(self._seen(found), await self._client.store.arun(ask, "read"))
+            if own is not None:
+                return self._value(own)
+            self.version = self.record.version
 
     def logs(self, limit: int = 1000) -> list[LogEntry]:
         """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step."""
@@ -205,8 +225,14 @@ class Job(Generic[R]):
         """`logs` for event loops."""
         return await self._client.store.arun(telling.logs(self.id, self._scope, limit=limit), "read")
 
-    def _seen(self, record: JobRecord | None) -> JobRecord:
-        if record is None:
+    def _until(self, timeout: Duration | None) -> float | None:
+        refuse_inside_body()
+        if self.refused is not None:
+            raise self.refused
+        return None if timeout is None else monotonic() + seconds(timeout, "timeout")
+
+    def _seen(self, record: JobRecord | Gone | None) -> JobRecord:
+        if not isinstance(record, JobRecord):
             raise JobNotFound(f"there is no job {self.id} (any more)", self.id)
         self._record = record
         return record
@@ -214,23 +240,12 @@ class Job(Generic[R]):
     def _late(self, timeout: Duration | None) -> ResultTimeout:
         return ResultTimeout(f"job {self.id} had not ended after {timeout}; it goes on", self.id)
 
-    def _value(self, found: JobRecord | Gone | None) -> R:
+    def _value(self, found: JobRecord | Gone | Successor | None) -> R:
         if isinstance(found, Gone):
             raise ResultGone(f"job {self.id} ended, and its row was removed as its retention asked", self.id)
-        record = self._seen(found)
-        match record.state:
-            case JobState.SUCCEEDED:
-                return self._decode(record.result_text or "null")
-            case JobState.CANCELLED:
-                raise JobCancelled(self.id, record.reason or "explicit")
-            case JobState.STALLED:
-                raise JobStalled(f"job {self.id} stalled ({record.reason}) and waits for a person", self.id)
-            case _:
-                raise _failure(record)
-
-
-def _failure(record: JobRecord) -> JobFailed:
-    if not record.errors:
-        return JobFailed(record.id, record.reason or "failed", "no error was recorded")
-    last = record.errors[-1]
-    return JobFailed(record.id, last.kind, last.message, last.traceback)
+        if isinstance(found, Successor):
+            newer = Job(self._client, found.id, self._decode, self._scope, version=found.version)
+            raise Superseded(
+                f"job {self.id} never ran: a newer request, job {newer.id}, took its place", self.id, newer
+            )
+        return self._decode(result_text(self._seen(found), self.version))

@@ -10,12 +10,16 @@ HoldfastError                      code
 ├── TransactionTooLong             transaction_too_long  a body kept its transaction on SQLite for too long
 ├── DatabaseError                  database
 │   ├── DatabaseUnavailable        unavailable       cannot be reached, opened or written now
+│   │   └── Busy                   busy              a row stayed locked by somebody's open transaction
 │   ├── NotADatabase               not_a_database    the file is something else
 │   ├── ReadOnlyDatabase           read_only
 │   ├── SchemaMissing              schema_missing    `holdfast migrate` was never run here
 │   ├── SchemaTooOld               schema_too_old    `holdfast migrate` has steps to run
 │   ├── SchemaTooNew               schema_too_new    a newer Holdfast migrated this database
 │   └── OutcomeUnknown             outcome_unknown   the connection went in commit: it may or may not have happened
+├── Refused                        refused           a request that was not stored, as its own options asked
+│   ├── KeyTaken                   key_taken         a live job has the key, and on_conflict="reject" was given
+│   └── RateLimited                rate_limited      it came sooner than its rate_limit allows
 ├── JobError
 │   ├── JobNotFound                job_not_found
 │   ├── WrongState                 wrong_state       the job's state forbids the verb; nothing changed
@@ -23,6 +27,7 @@ HoldfastError                      code
 │       ├── JobFailed              job_failed        carries kind, message and traceback of the body's error
 │       ├── JobCancelled           job_cancelled
 │       ├── JobStalled             job_stalled
+│       ├── Superseded             superseded        a newer request took the job's place; carries its job
 │       ├── ResultTimeout (TimeoutError)  result_timeout
 │       └── ResultGone             result_gone       the row was removed, as its retention asked
 └── MisuseError                    misuse            a call made where it cannot work
@@ -31,7 +36,10 @@ JobStopped (BaseException)         the job was cancelled or is over its time; pa
 LeaseLost (BaseException)          another worker holds the job now; passes `except Exception` untouched
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class HoldfastError(Exception):
@@ -94,6 +102,12 @@ class DatabaseUnavailable(DatabaseError):
     code = "unavailable"
 
 
+class Busy(DatabaseUnavailable):
+    """A row or key stayed locked by somebody's open transaction; nothing changed."""
+
+    code = "busy"
+
+
 class NotADatabase(DatabaseError):
     """The file exists and is not a SQLite database."""
 
@@ -128,6 +142,32 @@ class OutcomeUnknown(DatabaseError):
     """The connection went while committing and it cannot be known whether the change happened."""
 
     code = "outcome_unknown"
+
+
+class Refused(HoldfastError):
+    """A request that was not stored, as its own options asked."""
+
+    code = "refused"
+
+
+class KeyTaken(Refused):
+    """A live job has the key; `job` is its handle."""
+
+    code = "key_taken"
+
+    def __init__(self, message: str, job: "Any") -> None:
+        super().__init__(message)
+        self.job = job
+
+
+class RateLimited(Refused):
+    """The request came sooner than its `rate_limit` allows; after `retry_after` seconds it may be let in."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class JobError(HoldfastError):
@@ -184,6 +224,16 @@ class JobStalled(NoResult):
     """The job ran into its time limit or crashed, and waits for a person."""
 
     code = "job_stalled"
+
+
+class Superseded(NoResult):
+    """A newer request took the place of this one, which never ran; `job` is the newer's handle."""
+
+    code = "superseded"
+
+    def __init__(self, message: str, job_id: str, job: "Any") -> None:
+        super().__init__(message, job_id)
+        self.job = job
 
 
 class ResultTimeout(NoResult, TimeoutError):

@@ -24,6 +24,9 @@ class Executor(Protocol):
     client: Client
     """What handles on jobs read with, in transactions of their own."""
 
+    retries: bool
+    """Whether an operation that somebody's lock was in the way of may be run again."""
+
     def run(self, op: Op[R], lane: str = "write") -> R: ...
     async def arun(self, op: Op[R], lane: str = "write") -> R: ...
 
@@ -41,6 +44,10 @@ class Executor(Protocol):
         """Give an event, if what it says is committed."""
         ...
 
+    def wanted(self, name: str) -> bool:
+        """Whether that event would be given, and to somebody."""
+        ...
+
     def ended(self) -> None:
         """A job ended: whoever waits for one may look at once."""
         ...
@@ -50,6 +57,8 @@ class Executor(Protocol):
 
 class OwnTransactions:
     """Each operation is committed when its answer comes."""
+
+    retries = True
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -74,8 +83,11 @@ class OwnTransactions:
 
     def tell(self, name: str, job: JobRecord | None = None, **what: Any) -> None:
         if job is not None:
-            what.update(job=job, queue=job.queue, task=job.task)
+            what = {"queue": job.queue, "task": job.task, **what, "job": job}
         self.client.bus.tell(name, **what)
+
+    def wanted(self, name: str) -> bool:
+        return self.client.bus.wanted(name)
 
     def ended(self) -> None:
         self.client.ended()
@@ -87,6 +99,8 @@ class OwnTransactions:
 class CallersTransaction:
     """All operations are in the transaction that is open on a connection of the caller's. Nothing is told: whether
     it is committed, and when, is not ours to know."""
+
+    retries = False
 
     def __init__(self, client: Client, connection: Any) -> None:
         self.client = client
@@ -114,6 +128,9 @@ class CallersTransaction:
 
     def tell(self, name: str, job: JobRecord | None = None, **what: Any) -> None:
         """Not here."""
+
+    def wanted(self, name: str) -> bool:
+        return False
 
     def ended(self) -> None:
         """Nor this."""

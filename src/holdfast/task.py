@@ -48,6 +48,14 @@ class Binding(Protocol):
         """`enqueue` for event loops."""
         ...
 
+    def find(self, call: "Call[R]") -> "Job[R] | None":
+        """The live or cached job of this input, None where there is none."""
+        ...
+
+    async def afind(self, call: "Call[R]") -> "Job[R] | None":
+        """`find` for event loops."""
+        ...
+
     def bind(self, connection: Any) -> "Binding":
         """The same within the caller's transaction on this connection."""
         ...
@@ -179,9 +187,9 @@ class Task(Generic[P, R, C]):
     def using(self, *, connection: Any = None, **options: Unpack[OptionArguments]) -> Self:
         """The same task with other options for the jobs it enqueues; this one stays as it is.
 
-        Takes queue, priority, delay or run_at, retry, timeout, on_timeout, on_crash, max_crashes, keep_succeeded,
-        keep_failed, tags, metadata and tenant, as the decorator does (JobOptions says what they mean). Durations
-        are text such as "5m", seconds or a timedelta. Raises InvalidOption.
+        Takes queue, priority, delay or run_at, retry, timeout, on_timeout, on_crash, max_crashes, key, on_conflict,
+        cache, debounce, rate_limit, keep_succeeded, keep_failed, tags, metadata and tenant, as the decorator does
+        (JobOptions says what they mean). Durations are text such as "5m", seconds or a timedelta. Raises InvalidOption.
 
         connection: enqueue in the transaction that is open on it, which stays yours to commit: a sqlite3, psycopg,
             asyncpg or aiosqlite connection, a SQLAlchemy session or connection, or Django's.
@@ -210,6 +218,7 @@ class Task(Generic[P, R, C]):
         """Store a job that runs this task with these arguments, and answer its handle.
 
         Raises InvalidArguments (nothing is stored) for arguments the function does not take or JSON cannot hold,
+        KeyTaken and RateLimited where its options ask for that, and Busy where somebody's open transaction has its key,
         MisuseError where no app has taken the task in, DatabaseError where the database does not answer.
 
         >>> job = send_mail.enqueue("a@b.c", subject="hi")
@@ -222,6 +231,20 @@ class Task(Generic[P, R, C]):
         >>> job = await send_mail.aenqueue("a@b.c", subject="hi")
         """
         return (await self.binding.aenqueue((self.call(*args, **kwargs),)))[0]
+
+    def find(self, *args: P.args, **kwargs: P.kwargs) -> "Job[R] | None":
+        """The job that answers this input: the live one, or one that the task's `cache` still remembers; else None.
+
+        With it a job is awaited or cancelled by what it was asked to do. Raises InvalidOption for a task without
+        `cache`, and InvalidArguments.
+
+        >>> report.find(2026).result()
+        """
+        return self.binding.find(self.call(*args, **kwargs))
+
+    async def afind(self, *args: P.args, **kwargs: P.kwargs) -> "Job[R] | None":
+        """`find` for event loops."""
+        return await self.binding.afind(self.call(*args, **kwargs))
 
     def retry_for(self, policy: Policy, default: Retry = NO_RETRY) -> Retry:
         """The waits a job was stored with, completed by the functions and exception classes of this code.

@@ -43,12 +43,13 @@ def refuse_inside_body() -> None:
 
 
 class Watch:
-    """One caller's wait for one job."""
+    """One caller's wait for one job, of which one `version` is meant (None: whichever is the newest)."""
 
-    def __init__(self, waiter: "Waiter", id: str, scope: Scope) -> None:
+    def __init__(self, waiter: "Waiter", id: str, scope: Scope, version: int | None = None) -> None:
         self._waiter = waiter
         self.id = id
         self.scope = scope
+        self.version = version
         self.found: Found = None
         self.error: Exception | None = None
         self._done = threading.Event()
@@ -121,8 +122,8 @@ class Waiter:
         self._closed = False
         _waiters.add(self)
 
-    def watch(self, id: str, scope: Scope) -> Watch:
-        watch = Watch(self, id, scope)
+    def watch(self, id: str, scope: Scope, version: int | None = None) -> Watch:
+        watch = Watch(self, id, scope, version)
         with self._mutex:
             if self._closed:
                 raise _closed_meanwhile()
@@ -186,9 +187,9 @@ class Waiter:
                     watch.settle(None, error)
                 self._drop(ours)
                 continue
-            self._drop([watch for watch, one in zip(ours, found, strict=True) if _over(one)])
+            self._drop([watch for watch, one in zip(ours, found, strict=True) if _over(watch, one)])
             for watch, one in zip(ours, found, strict=True):
-                if _over(one):
+                if _over(watch, one):
                     watch.settle(one)
                 else:
                     watch.looked()
@@ -214,5 +215,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _over(found: Found) -> bool:
-    return not isinstance(found, JobRecord) or found.state.finished
+def _over(watch: Watch, found: Found) -> bool:
+    """There is no more to wait for: it has ended, is gone, or is a newer version than the one that is meant."""
+    if not isinstance(found, JobRecord) or found.state.finished:
+        return True
+    return watch.version is not None and found.version > watch.version

@@ -16,6 +16,7 @@ from holdfast.testing.cluster import Server
 
 EMPTIED = (
     "jobs", "history", "job_logs", "workers", "leaders", "queues", "gates", "gate_jobs", "gate_notes",
+    "marks",
 )  # fmt: skip
 
 

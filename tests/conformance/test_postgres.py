@@ -9,8 +9,9 @@ import psycopg
 import psycopg_pool
 import pytest
 
-from holdfast.storage.ops import duties, jobs
+from holdfast.storage.ops import duties
 from holdfast.storage.ops.jobs import Held, lease_of
+from holdfast.storage.ops.leases import renew
 from holdfast.storage.postgres.source import PoolSource, UrlSource
 from holdfast.storage.postgres.store import PostgresStore
 from holdfast.testing import Clock
@@ -123,9 +124,9 @@ class TestStrangers:
     def test_a_renewal_is_locked_then_done(self, store: PostgresStore, stranger: Any) -> None:
         claimed = running(store)
         stranger.execute("update holdfast.jobs set metadata = '{}' where id = %s", [claimed.id])
-        assert store.run(jobs.renew([(lease_of(claimed), 1.0)], LEASE)) == [Held.LOCKED]
+        assert store.run(renew([(lease_of(claimed), 1.0)], LEASE)) == [Held.LOCKED]
         stranger.commit()
-        assert store.run(jobs.renew([(lease_of(claimed), 1.0)], LEASE)) == [Held.DONE]
+        assert store.run(renew([(lease_of(claimed), 1.0)], LEASE)) == [Held.DONE]
 
     def test_a_stale_token_is_lost_even_where_the_row_is_locked(self, store: PostgresStore, stranger: Any) -> None:
         claimed = running(store)

@@ -13,6 +13,8 @@ ROWS = 100
 GATES = '[["group:full",null,1,1,null,0,0]]'
 
 FIXED: dict[str, Any] = {
+    "age": 1.0, "conflict": "keep", "failures": 0, "input": None, "key": "k", "kind": "input", "next": 2,
+    "pending": '{"version":2}', "per": 1.0, "seen": None, "successor": new_id(), "ttl": 60.0,
     "after": None, "after_due": None, "after_rank": -(2**31), "after_seq": 0, "ago": 0.5, "args": "{}",
     "attempt": 1, "base": None, "batch": 100, "before": None, "boot": "boot", "channel": "c", "claim": new_id(),
     "crashed": 0, "deadline": None, "delay": 0.0, "edited": 0, "elapsed": 1.0, "error": '{"attempt":1}',
@@ -32,13 +34,19 @@ OWN: dict[str, dict[str, Any]] = {
     "gate_edit": {"base": "limit:parts"},
     "gate_look": {"batch": 8},
     "gate_reconcile": {"base": "limit:parts"},
+    "hand_over": {"state": "succeeded"},
+    "merge": {"seen": "{}"},
     "list": {"queue": None, "state": None, "task": None},
     "unblock_rest": {"tasks": ("\tdefault", "\nmail")},
     "worker_seen": {"queues": None, "tasks": "[]"},
 }
 """Where a name means something else."""
 
-FRESH_IDS = frozenset({"enqueue", "enqueue_again", "enqueue_gated", "enqueue_gated_again"})
+FRESH_IDS = frozenset({
+    "enqueue", "enqueue_again", "enqueue_gated", "enqueue_gated_again", "enqueue_key", "mark", "rate",
+})  # fmt: skip
+FRESH_NAMES = frozenset({"enqueue_key", "mark", "rate"})
+"""Statements of which no two rows may be about one key or mark."""
 
 
 class Unknown(AssertionError):
@@ -52,8 +60,12 @@ def rows_for(statement: Sql, keys: list[tuple[str, str, int]]) -> list[tuple[Any
     def value(name: str, key: tuple[str, str, int]) -> Any:
         if name in own:
             return own[name]
+        if name == "request":
+            return new_id()
         if name == "id":
             return new_id() if statement.name in FRESH_IDS else key[1]
+        if name in ("key", "name") and statement.name in FRESH_NAMES:
+            return new_id()
         if name not in FIXED:
             raise Unknown(f"{statement.name}.sql takes {name!r}: give tests/plans/values.py a value to try it with")
         return FIXED[name]

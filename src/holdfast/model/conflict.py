@@ -5,11 +5,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias, cast
 
 from holdfast.errors import InvalidOption
+from holdfast.model.job import JobState
+from holdfast.model.lifecycle import Finish, Verdict
+from holdfast.model.policy import Policy
 from holdfast.model.text import check_name, shown
 
 CHOICES = ("keep", "replace", "merge", "reject")
 Merge: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]]
 """Takes the arguments of the live job and the newer ones, by parameter as JSON holds them, and answers the merged."""
+
+NEWER = "superseded"
+"""The reason of a version that was not tried again because a newer one waited."""
 
 OnConflict: TypeAlias = Literal["keep", "replace", "merge", "reject"] | Merge
 
@@ -47,3 +53,13 @@ def merged(merge: Merge, dump: Callable[[Mapping[str, Any]], str], live: str, ne
     if not isinstance(found, Mapping):
         raise InvalidOption(f"the function given as on_conflict must answer arguments by name, not {shown(found)}")
     return dump(cast("Mapping[str, Any]", found))
+
+
+def ended_for_newer(verdict: Verdict, policy: str) -> Finish:
+    """What becomes of an attempt whose job a newer request waits for: as it ended, or cancelled instead of tried again.
+
+    policy: the job's own, as it is stored.
+    """
+    if isinstance(verdict, Finish):
+        return verdict
+    return Finish(JobState.CANCELLED, Policy.read(policy).keep_failed, NEWER, error=verdict.error)

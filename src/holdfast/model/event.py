@@ -8,6 +8,8 @@ from holdfast.model.job import AttemptError, JobRecord, JobState
 
 JOB_EVENTS = (
     "job.enqueued",
+    "job.deduplicated",
+    "job.refused",
     "job.claimed",
     "job.started",
     "job.progress",

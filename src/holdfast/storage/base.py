@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.op import Op, Row, Shared, Statement
@@ -178,12 +179,25 @@ def run_batch(session: Session, ops: Sequence[Op[Any]], again: bool = False) -> 
     """
     if len(ops) == 1:
         return [_run_alone(session, ops[0], again)]
+    if any(op.apart for op in ops):
+        return _run_parts(session, ops, again)
     try:
         return _run_together(session, ops, again)
     except ConnectionLost:
         raise
     except Exception:
         return _run_one_by_one(session, ops, again)
+
+
+def _run_parts(session: Session, ops: Sequence[Op[Any]], again: bool) -> list[Answer]:
+    """Those that stand apart each by itself, and what is between them together, in their order."""
+    answers: list[Answer] = []
+    for apart, part in groupby(ops, lambda op: op.apart):
+        try:
+            answers += (_run_one_by_one if apart else run_batch)(session, list(part), again)
+        except ConnectionLost as lost:
+            raise ConnectionLost(lost.cause, lost.in_doubt, [*answers, *lost.answered]) from lost
+    return answers
 
 
 def _run_one_by_one(session: Session, ops: Sequence[Op[Any]], again: bool) -> list[Answer]:

@@ -49,6 +49,7 @@ class Op(Generic[R]):
     `single` promises exactly one statement on a first try, so that no BEGIN and COMMIT need a trip of their own.
     `wakes` says that other processes may have work once this is committed.
     `lent`, where there is one, is what is done instead on a connection that somebody lent.
+    `apart`: its statements build on each other so that no other op's may come between them: it is never batched.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Op(Generic[R]):
     single: bool = False
     wakes: bool = False
     lent: Callable[[], Steps[R]] | None = None
+    apart: bool = False
 
 
 def no_statements() -> Steps[None]:

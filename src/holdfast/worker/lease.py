@@ -14,7 +14,8 @@ from holdfast.clock import monotonic
 from holdfast.events.bus import Bus
 from holdfast.storage.base import Store
 from holdfast.storage.ops import workers
-from holdfast.storage.ops.jobs import Held, renew
+from holdfast.storage.ops.jobs import Held
+from holdfast.storage.ops.leases import renew
 from holdfast.storage.ops.telling import stops
 from holdfast.worker.holding import Holding, Holdings, Stop
 

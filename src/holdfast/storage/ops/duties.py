@@ -98,6 +98,15 @@ def prune(batch: int = 1000) -> Op[int]:
     return Op("prune", steps)
 
 
+def prune_marks(batch: int = 1000) -> Op[int]:
+    """Forget what is known beside the jobs and means nothing any more, one page; answers how many."""
+
+    def steps(again: bool) -> Steps[int]:
+        return len((yield one("marks_prune", batch)))
+
+    return Op("prune_marks", steps)
+
+
 def partitions() -> Op[tuple[int, int]]:
     """Make the history partitions of the coming weeks and drop the outdated: how many of each."""
 

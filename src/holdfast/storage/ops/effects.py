@@ -5,7 +5,7 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 from holdfast.model.job import JobState
 from holdfast.storage.op import Op, Statement, Steps
 from holdfast.storage.ops import gated
-from holdfast.storage.ops.jobs import Ending, Held, Lease, finish_row
+from holdfast.storage.ops.jobs import HANDED, Ending, Held, Lease, finish_row
 
 
 def complete(ending: Ending) -> Op[Held]:
@@ -22,6 +22,11 @@ def complete(ending: Ending) -> Op[Held]:
             yield from gated.after([ending])
             return Held.DONE
         found = yield Statement("held", [(lease.tenant, lease.id, lease.token)])
+        if found and found[0][1] == HANDED:
+            if (yield Statement("hand_over", [finish_row(ending)])):
+                yield from gated.after([ending], enters=True)
+                return Held.DONE
+            return Held.LOCKED
         return Held.LOCKED if found and found[0][1] == 1 else Held.LOST
 
     return Op("complete", steps)

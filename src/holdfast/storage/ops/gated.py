@@ -72,14 +72,17 @@ def _verdict(ending: Ending) -> Verdict:
     return verdict
 
 
-def after(endings: Iterable[Ending]) -> Steps[None]:
-    """After they were written: give up their places, and offer them to the next."""
+def after(endings: Iterable[Ending], enters: bool = False) -> Steps[None]:
+    """After they were written: give up their places, and offer them to the next.
+
+    enters: newer versions of some have come to their gates in the same moment.
+    """
     written = [ending for ending in endings if ending.lease.gates]
     rows = [row for ending in written if (row := _leaving(ending)) is not None]
     if rows:
         yield Statement("gate_leave", rows)
     if written:
-        enters = any(ending.verdict.reason == ENTERS for ending in written)
+        enters = enters or any(ending.verdict.reason == ENTERS for ending in written)
         yield looked_at((key for ending in written for key in keys(ending.lease)), enters)
 
 

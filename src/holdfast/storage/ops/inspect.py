@@ -35,6 +35,26 @@ def get(ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
     return Op("get", steps, scope, single=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a job that ended (None: it never ran, or is kept no more), and the id of the job that came in its
+    place."""
+
+    record: JobRecord | None = None
+    successor: str | None = None
+
+
+def version(id: str, number: int, scope: Scope) -> Op[Version]:
+    """A version of a job that ended."""
+
+    def steps(again: bool) -> Steps[Version]:
+        for _, *row, successor in (yield Statement("version", [(scope.tenant, id, number)])):
+            return Version(None if decode.is_stub(tuple(row)) else decode.record(tuple(row)), successor)
+        return Version()
+
+    return Op("version", steps, scope, single=True)
+
+
 def get_new(jobs: Sequence[NewJob]) -> list[Op[list[JobRecord | Gone | None]]]:
     """What reads jobs that were just stored: an op for each of their tenants."""
     tenants = dict.fromkeys(job.tenant for job in jobs)

@@ -1,4 +1,4 @@
-"""The life of jobs: enqueue, claim, finish, requeue, renew. Every write about a running job carries its token."""
+"""The life of jobs: enqueue, claim, finish, requeue. Every write about a running job carries its token."""
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from holdfast.clock import to_micros
+from holdfast.model.conflict import NEWER, ended_for_newer
 from holdfast.model.job import ClaimedJob, NewJob
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
@@ -39,7 +40,7 @@ def lease_of(job: ClaimedJob) -> Lease:
     return Lease(job.tenant, job.id, job.token, job.gates)
 
 
-def _new_row(job: NewJob) -> Row:
+def new_row(job: NewJob) -> Row:
     run_at = None if job.run_at is None else to_micros(job.run_at)
     return (
         job.tenant, job.id, job.queue, job.task, job.args, job.priority, job.delay, run_at, job.max_attempts,
@@ -52,7 +53,7 @@ def enqueue(jobs: Sequence[NewJob], scope: Scope) -> Op[None]:
 
     Repeated: those that are there stay as they are, and one that already ran and left the hot table is not put back.
     """
-    rows = [_new_row(job) for job in jobs]
+    rows = [new_row(job) for job in jobs]
     gates = any(job.gates is not None for job in jobs)
 
     def steps(again: bool, lent: bool = False) -> Steps[None]:
@@ -158,6 +159,14 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
 RESCUED = frozenset({"rescued", "suspect"})
 """Reasons of jobs that a rescue has put back."""
 
+HANDED = 4
+"""What held.sql says of a row on which a newer version waits for the end of this one."""
+
+
+def superseded(ending: Ending, policy: str) -> Ending:
+    """The end of a version that a newer one waits for: it is not tried again."""
+    return ending._replace(verdict=ended_for_newer(ending.verdict, policy))
+
 
 def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: dict[int, Held]) -> Steps[list[Ending]]:
     """Write, and ask about the rows that did not answer: only they cost a second statement. Answers what it wrote."""
@@ -169,19 +178,27 @@ def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: 
     if not missed:
         return written
     keys = [(ending.lease.tenant, ending.lease.id, ending.lease.token) for ending in missed]
-    for ordinal, place, state, reason in (yield Statement("held", keys)):
+    handed: list[tuple[Ending, Ending]] = []
+    for ordinal, place, state, reason, policy in (yield Statement("held", keys)):
         ending = missed[int(ordinal) - 1]
         answers[id(ending)] = _judge(ending.verdict, place, state, reason)
+        if place == HANDED:
+            handed.append((ending, superseded(ending, policy)))
+    if handed:
+        for row in (yield Statement("hand_over", [finish_row(end) for _, end in handed])):
+            ending, end = handed[int(row[0]) - 1]
+            answers[id(ending)] = Held.DONE
+            written.append(end)
     return written
 
 
 def _judge(verdict: Finish | Requeue, place: int, state: str, reason: str | None) -> Held:
-    """`place` as held.sql says it: 1 running under our token, 2 in history, 3 back in the queue.
+    """`place` as held.sql says it: 1 running under our token, 2 in history, 3 back in the queue, 4 to be handed over.
 
     A rescue ends and requeues under the same token, but says other things than we do.
     """
     if place == 2:
-        ours = isinstance(verdict, Finish) and (verdict.state, verdict.reason) == (state, reason)
+        ours = (verdict.state, verdict.reason) == (state, reason) or (isinstance(verdict, Requeue) and reason == NEWER)
         return Held.DONE if ours else Held.LOST
     if place == 3 and isinstance(verdict, Requeue):
         return Held.LOST if reason in RESCUED and reason != verdict.reason else Held.DONE
@@ -206,22 +223,3 @@ def _requeue_row(ending: Ending) -> Row:
         lease.tenant, lease.id, lease.token, verdict.state.value, verdict.reason, verdict.delay, verdict.error,
         ending.elapsed, int(verdict.uncounted), int(verdict.crashed),
     )  # fmt: skip
-
-
-def renew(leases: Sequence[tuple[Lease, float | None]], length: float) -> Op[list[Held]]:
-    """Move the end of leases `length` seconds from now. Each comes with the running time of its body so far.
-
-    Repeating it is harmless.
-    """
-    rows = [(lease.tenant, lease.id, lease.token, length, elapsed) for lease, elapsed in leases]
-
-    def steps(again: bool) -> Steps[list[Held]]:
-        renewed = {row[0] for row in (yield Statement("renew", rows))}
-        answers = [Held.DONE if ordinal in renewed else Held.LOST for ordinal in range(1, len(rows) + 1)]
-        missed = [place for place, answer in enumerate(answers) if answer is Held.LOST]
-        if missed:
-            for ordinal, place, *_ in (yield Statement("held", [rows[at][:3] for at in missed])):
-                answers[missed[ordinal - 1]] = Held.LOCKED if place == 1 else Held.LOST
-        return answers
-
-    return Op("renew", steps)

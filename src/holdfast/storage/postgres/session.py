@@ -50,10 +50,14 @@ PIN_LOCAL = f"select {_EACH_LOCAL}"
 
 class PostgresSession:
     """Outside `begin` each statement is its own transaction: on a connection of our own a batch of one statement
-    costs one trip. `owned` is false for a connection on which the caller has a transaction open."""
+    costs one trip. `owned` is false for a connection on which the caller has a transaction open. `lock_timeout`: how
+    long a statement waits for somebody's lock; None: as long as it takes."""
 
-    def __init__(self, source: Source, clock: Clock, schema: str, owned: bool = True) -> None:
+    def __init__(
+        self, source: Source, clock: Clock, schema: str, owned: bool = True, lock_timeout: str | None = None
+    ) -> None:
         self._source = source
+        self._lock_timeout = lock_timeout
         self._clock = clock
         self._statements = load(PACKAGE, schema, "$")
         self._connection: psycopg.Connection[Any] | None = None
@@ -70,7 +74,10 @@ class PostgresSession:
 
     def begin(self) -> None:
         self._connect()
-        self._command(BEGIN if self._pinned else BEGIN_PINNED)
+        begin = BEGIN if self._pinned else BEGIN_PINNED
+        if self._lock_timeout is not None and not self._pinned:
+            begin += f"; set local lock_timeout = '{self._lock_timeout}'"
+        self._command(begin)
         self._inside = True
 
     def commit(self) -> None:
@@ -106,7 +113,7 @@ class PostgresSession:
                 found = self._send(text, values, in_doubt=not self._inside and not reads)
                 answer += [(row[0] + number * CHUNK, *row[1:]) for row in found] if number else found
             return answer
-        if len(runs) == 1 and psycopg.Pipeline.is_supported():
+        if len(runs) == 1 and self._lock_timeout is None and psycopg.Pipeline.is_supported():
             return self._send_whole(text, runs[0], reads)
         with guard(self):
             return self._execute(text, runs, reads)
@@ -128,6 +135,8 @@ class PostgresSession:
         self._cursor.format = psycopg.pq.Format.BINARY
         if self._owned and not self._source.pooled:
             self._pinned = bool(self._send(PIN, [connection.info.backend_pid]))
+            if self._pinned and self._lock_timeout is not None:
+                self._command(f"set lock_timeout = '{self._lock_timeout}'")
         return connection
 
     def _send(self, text: str, values: Sequence[Any], in_doubt: bool = False) -> list[Row]:
@@ -201,7 +210,9 @@ def translated(error: psycopg.Error) -> Exception:
             return errors.MisuseError(FAILED)
         case pg.TooManyConnections() | pg.DiskFull() | pg.OutOfMemory():
             return errors.DatabaseUnavailable(_text(error))
-        case pg.LockNotAvailable() | pg.QueryCanceled() | pg.DeadlockDetected() | pg.SerializationFailure():
+        case pg.LockNotAvailable() | pg.DeadlockDetected():
+            return errors.Busy(f"a row stayed locked by somebody's transaction: {_text(error)}; nothing changed")
+        case pg.QueryCanceled() | pg.SerializationFailure():
             return errors.DatabaseUnavailable(f"the database was too busy: {_text(error)}; nothing changed")
         case _ if _going(error) or (error.sqlstate is None and isinstance(error, psycopg.OperationalError)):
             return errors.DatabaseUnavailable(f"cannot reach PostgreSQL: {_text(error)}")

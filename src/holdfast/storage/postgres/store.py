@@ -4,6 +4,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from shlex import quote
 from typing import Any, TypeVar
 
@@ -31,6 +32,8 @@ R = TypeVar("R")
 log = logging.getLogger("holdfast.storage")
 LANES = ("write", "claim", "keys", "lease", "read")
 OLDEST = 140000
+KEYS_WAIT = "250ms"
+"""How long the lane of keys waits for a key that is taken in somebody's open transaction: others wait behind it."""
 
 
 class PostgresStore:
@@ -61,7 +64,7 @@ class PostgresStore:
 
     def _start(self) -> None:
         self._notifier = Notifier(self._notify)
-        self._lanes = {name: Lane(name, self._open, self.ring, self._patience) for name in LANES}
+        self._lanes = {name: Lane(name, partial(self._open, name), self.ring, self._patience) for name in LANES}
         self._spares = Spares(self._source)
         self.desk = PostgresDesk(
             self._clock,
@@ -167,14 +170,15 @@ class PostgresStore:
     def _patience(self) -> float:
         return PATIENCE if self._checked else 0.0
 
-    def _open(self) -> Session:
+    def _open(self, lane: str = "write") -> Session:
         if not self._checked:
             if self._migrates:
                 self.migrate()
             else:
                 self.check()
             self._checked = True
-        return PostgresSession(self._source, self._clock, self._schema)
+        wait = KEYS_WAIT if lane == "keys" else None
+        return PostgresSession(self._source, self._clock, self._schema, lock_timeout=wait)
 
     def _judge(self, connection: "psycopg.Connection[Any]") -> None:
         if connection.info.server_version < OLDEST:

@@ -14,6 +14,7 @@ from holdfast.storage.base import Store
 from holdfast.storage.op import Op, Steps, no_statements, one
 from holdfast.storage.ops import duties, inspect, jobs
 from holdfast.storage.ops.jobs import Held, lease_of
+from holdfast.storage.ops.leases import renew
 from holdfast.testing.conformance.kit import (
     LEASE,
     OURS,
@@ -110,7 +111,7 @@ class Batches(Fixtures):
         ops = [
             jobs.end([finish(held[0])]),
             jobs.end([finish(stale), finish(held[2])]),
-            jobs.renew([(stale, 1.0), (lease_of(held[1]), 1.0)], LEASE),
+            renew([(stale, 1.0), (lease_of(held[1]), 1.0)], LEASE),
             jobs.end([requeue(held[3])]),
         ]
         assert together(store, ops) == [[Held.DONE], [Held.LOST, Held.DONE], [Held.LOST, Held.DONE], [Held.DONE]]
@@ -123,7 +124,7 @@ class Batches(Fixtures):
 
     def test_a_renewal_and_an_end_of_one_job_in_one_batch(self, store: Store) -> None:
         claimed = running(store)
-        ops = [jobs.renew([(lease_of(claimed), 1.0)], LEASE), jobs.end([finish(claimed)])]
+        ops = [renew([(lease_of(claimed), 1.0)], LEASE), jobs.end([finish(claimed)])]
         assert together(store, ops) == [[Held.DONE], [Held.DONE]]
 
     def test_two_claims_in_one_batch_share_nothing(self, store: Store) -> None:

@@ -8,9 +8,10 @@ from holdfast.ids import new_id
 from holdfast.model.job import JobState
 from holdfast.model.lifecycle import Finish, Requeue, Verdict
 from holdfast.storage.base import Store
-from holdfast.storage.ops import duties, jobs
+from holdfast.storage.ops import duties
 from holdfast.storage.ops.duties import Lapsed
 from holdfast.storage.ops.jobs import Ending, Held, Lease, lease_of
+from holdfast.storage.ops.leases import renew as renewal
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import (
     FOREVER,
@@ -40,7 +41,7 @@ def convict(lapsed: Lapsed) -> Verdict:
 
 
 def renew(store: Store, *leases: Lease, length: float = LEASE, elapsed: float | None = 0.5) -> list[Held]:
-    return store.run(jobs.renew([(lease, elapsed) for lease in leases], length))
+    return store.run(renewal([(lease, elapsed) for lease in leases], length))
 
 
 ENDINGS: dict[str, Callable[[Lease], Ending]] = {

@@ -10,6 +10,7 @@ from holdfast.storage.base import Store
 from holdfast.storage.op import Op
 from holdfast.storage.ops import duties, inspect, jobs, telling, workers
 from holdfast.storage.ops.jobs import Ending, Held, lease_of
+from holdfast.storage.ops.leases import renew
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import (
     LEASE,
@@ -160,7 +161,7 @@ class Repeats(Fixtures):
     def test_renew(self, store: Store, clock: Clock, committed: bool) -> None:
         held = lease_of(running(store))
         clock.advance(10)
-        op = jobs.renew([(held, 2.0)], LEASE)
+        op = renew([(held, 2.0)], LEASE)
         assert try_twice(store, op, committed) == [Held.DONE]
         clock.advance(LEASE)
         assert store.run(duties.rescue(judged)) == []

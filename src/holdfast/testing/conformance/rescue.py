@@ -5,9 +5,10 @@ from holdfast.model.lifecycle import Finish, Requeue, Verdict, decide
 from holdfast.model.outcome import Crashed
 from holdfast.model.policy import Policy
 from holdfast.storage.base import Store
-from holdfast.storage.ops import duties, jobs
+from holdfast.storage.ops import duties
 from holdfast.storage.ops.duties import Lapsed
 from holdfast.storage.ops.jobs import Held, lease_of
+from holdfast.storage.ops.leases import renew
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import (
     FOREVER,
@@ -52,7 +53,7 @@ class Rescue(Fixtures):
         ids = add(store, *(job() for _ in range(4)))
         held = take(store, 3)
         clock.advance(LEASE - 1)
-        store.run(jobs.renew([(lease_of(held[0]), 1.0)], LEASE))
+        store.run(renew([(lease_of(held[0]), 1.0)], LEASE))
         end_one(store, finish(held[1]))
         clock.advance(2)
         assert [lapsed.lease.id for lapsed, _ in store.run(duties.rescue(judged))] == [ids[2]]

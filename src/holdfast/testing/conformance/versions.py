@@ -4,6 +4,7 @@ from holdfast.model.job import JobState
 from holdfast.storage.base import Store
 from holdfast.storage.ops import inspect, jobs, manage
 from holdfast.storage.ops.jobs import Held, lease_of
+from holdfast.storage.ops.leases import renew
 from holdfast.testing.conformance.kit import (
     LEASE,
     OURS,
@@ -46,7 +47,7 @@ class Versions(Fixtures):
         before = see(store, old.id)
         assert end_one(store, finish(old)) is Held.LOST
         assert end_one(store, finish(old, JobState.CANCELLED, reason="explicit")) is Held.LOST
-        assert store.run(jobs.renew([(lease_of(old), 1.0)], LEASE)) == [Held.LOST]
+        assert store.run(renew([(lease_of(old), 1.0)], LEASE)) == [Held.LOST]
         assert see(store, old.id) == before
         new = take_one(store)
         assert end_one(store, finish(old)) is Held.LOST

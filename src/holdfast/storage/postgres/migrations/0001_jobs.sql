@@ -49,7 +49,8 @@ create table "holdfast".jobs (
     updated_at timestamptz not null,
     primary key (tenant, id) with (deduplicate_items = off),
     constraint running_has_a_lease
-        check (state <> 'running' or (lease_until is not null and worker is not null))
+        check (state <> 'running' or (lease_until is not null and worker is not null)),
+    constraint pending_while_running check (pending is null or state = 'running')
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1, toast_tuple_target = 1024);
 
@@ -118,8 +119,30 @@ create table "holdfast".history (
     keep_until timestamptz not null,
     span text not null check (span in ('day', 'month', 'open')),
     stub boolean not null default false,
+    superseded_by text,
     primary key (tenant, id, version, span, keep_until)
 ) partition by list (span);
+
+create index history_key on "holdfast".history (tenant, queue, key, finished_at) where key is not null;
+
+-- The row in history of a version that ends while its job lives on, as the next one.
+create function "holdfast".archived(job "holdfast".jobs, state text, reason text, result text, error text,
+    elapsed float8, keep float8, moment timestamptz, successor text) returns "holdfast".history
+language sql stable as $$
+    select job.tenant, job.id, job.version, job.seq, job.task, job.queue, state, reason, job.priority, job.due,
+        case when keep > 0 then job.args end, case when keep > 0 then result end, job.key, job.group_key,
+        job.gates, job.tags,
+        case when keep > 0 then job.metadata end, job.attempt, job.max_attempts,
+        job.crashes + case when reason = 'crashed' then 1 else 0 end, job.timeout, job.policy,
+        case when keep <= 0 then null when error is null then job.errors
+            else coalesce(left(nullif(job.errors, '[]'), -1) || ',', '[') || '{"at":'
+                || (extract(epoch from moment) * 1000000)::int8 || ',' || substr(error, 2) || ']' end,
+        case when keep > 0 then job.progress end, job.schedule_id, job.token, job.worker, job.created_at,
+        coalesce(moment - elapsed * interval '1 second', job.started_at), moment, moment,
+        moment + case when keep > 0 then keep else 3600 end * interval '1 second',
+        case when keep <= 2764800 then 'day' when keep <= 63115200 then 'month' else 'open' end,
+        keep <= 0, successor
+$$;
 
 create table "holdfast".history_day partition of "holdfast".history for values in ('day')
     partition by range (keep_until);
@@ -277,6 +300,22 @@ create table "holdfast".gate_notes (
 
 create index gate_notes_due on "holdfast".gate_notes (due);
 create index gate_notes_start on "holdfast".gate_notes (tenant, gate, due) where start;
+
+-- What is known beside the jobs: which job an `input` belongs to, which one of a `debounce` waits, when a `rate` let the
+-- last one in, what a `request` came to that changed another's job. Rows past `keep_until` mean nothing.
+create table "holdfast".marks (
+    tenant text not null check (tenant <> ''),
+    kind text not null check (kind in ('input', 'debounce', 'rate', 'request')),
+    name text not null,
+    id uuid not null,
+    version int not null default 1,
+    input text,
+    since timestamptz not null,
+    keep_until timestamptz not null,
+    primary key (tenant, kind, name)
+) with (fillfactor = 70);
+
+create index marks_until on "holdfast".marks (keep_until);
 
 create table "holdfast".workers (
     boot text primary key,

@@ -1,4 +1,5 @@
--- Asks running jobs to stop: their workers look for it once a second. Each row is looked up by itself; see finish.sql.
+-- Asks running jobs to stop: their workers look for it once a second. What waits on the row is given up with it, but
+-- where the time of this version alone is over. Each row is looked up by itself; see finish.sql.
 --: rows tenant, id, token, reason
 with held as materialized (
     select j.place, a.reason, a.ord
@@ -12,7 +13,8 @@ with held as materialized (
     ) as j
 )
 update "holdfast".jobs j
-set stop_reason = h.reason, updated_at = coalesce(:now::timestamptz, statement_timestamp())
+set stop_reason = h.reason, pending = case when h.reason = 'deadline' then j.pending end,
+    updated_at = coalesce(:now::timestamptz, statement_timestamp())
 from held h
 where j.ctid = h.place
 returning h.ord

@@ -9,7 +9,7 @@ with held as materialized (
     cross join lateral (
         select ctid as place, state
         from "holdfast".jobs
-        where tenant = b.tenant and id = b.id and token = b.token
+        where tenant = b.tenant and id = b.id and token = b.token and pending is null
         limit 1
         for update skip locked
     ) as j

@@ -45,7 +45,8 @@ create table holdfast_jobs (
     started_at integer,
     updated_at integer not null,
     constraint running_has_a_lease
-        check (state <> 'running' or (lease_until is not null and worker is not null))
+        check (state <> 'running' or (lease_until is not null and worker is not null)),
+    constraint pending_while_running check (pending is null or state = 'running')
 );
 
 create unique index holdfast_jobs_id on holdfast_jobs (tenant, id);
@@ -74,6 +75,13 @@ create trigger holdfast_payload_out after insert on holdfast_jobs when length(ne
 begin
     insert into holdfast_payloads (seq, args) values (new.seq, new.args);
     update holdfast_jobs set args = '' where seq = new.seq;
+end;
+
+create trigger holdfast_payload_changed after update of args on holdfast_jobs when new.args <> ''
+begin
+    delete from holdfast_payloads where seq = old.seq;
+    insert into holdfast_payloads (seq, args) select new.seq, new.args where length(new.args) > 1024;
+    update holdfast_jobs set args = '' where seq = new.seq and length(new.args) > 1024;
 end;
 
 create trigger holdfast_payload_gone after delete on holdfast_jobs when old.args = ''
@@ -115,11 +123,13 @@ create table holdfast_history (
     finished_at integer not null,
     updated_at integer not null,
     keep_until integer not null,
-    stub integer not null default 0
+    stub integer not null default 0,
+    superseded_by text
 );
 
 create unique index holdfast_history_id on holdfast_history (tenant, id, version);
 create index holdfast_history_until on holdfast_history (keep_until);
+create index holdfast_history_key on holdfast_history (tenant, queue, key, finished_at) where key is not null;
 
 -- What bodies said while they ran; bounded per job, gone with it.
 create table holdfast_job_logs (
@@ -198,6 +208,22 @@ create table holdfast_gate_notes (
 
 create index holdfast_gate_notes_due on holdfast_gate_notes (due);
 create index holdfast_gate_notes_start on holdfast_gate_notes (tenant, gate, due) where start;
+
+-- What is known beside the jobs: which job an `input` belongs to, which one of a `debounce` waits, when a `rate` let the
+-- last one in, what a `request` came to that changed another's job. Rows past `keep_until` mean nothing.
+create table holdfast_marks (
+    tenant text not null check (tenant <> ''),
+    kind text not null check (kind in ('input', 'debounce', 'rate', 'request')),
+    name text not null,
+    id text not null,
+    version integer not null default 1,
+    input text,
+    since integer not null,
+    keep_until integer not null,
+    primary key (tenant, kind, name)
+) without rowid;
+
+create index holdfast_marks_until on holdfast_marks (keep_until);
 
 create table holdfast_workers (
     boot text primary key,

@@ -1,4 +1,5 @@
 -- Ends running jobs: the row leaves the hot table and enters history, where it is under this token and no other.
+-- A row on which a newer request waits is left to hand_over.sql.
 -- The end of a body that comes after a rescue took its attempt back, and before the next claim, counts it again.
 --: rows tenant, id, token, state, reason, result, error, elapsed, keep
 insert into holdfast_history (tenant, id, version, seq, task, queue, state, reason, priority, due, args, result,
@@ -19,8 +20,10 @@ select j.tenant, j.id, j.version, j.seq, j.task, j.queue, g.state, g.reason, j.p
     case when g.keep > 0 then j.progress end, j.schedule_id, j.token, j.worker, j.created_at,
     coalesce(cast(g.now - g.elapsed * 1000000 as integer), j.started_at), g.now, g.now,
     cast(g.now + case when g.keep > 0 then g.keep else 3600 end * 1000000 as integer), g.keep <= 0
-from given g cross join holdfast_jobs j on j.tenant = g.tenant and j.id = g.id and j.token = g.token;
+from given g cross join holdfast_jobs j on j.tenant = g.tenant and j.id = g.id and j.token = g.token
+where j.pending is null;
 delete from holdfast_jobs where seq in (
     with given as (:rows tenant, id, token)
     select j.seq from given g cross join holdfast_jobs j on j.tenant = g.tenant and j.id = g.id and j.token = g.token
+    where j.pending is null
 )

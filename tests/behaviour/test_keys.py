@@ -1,0 +1,296 @@
+"""Keys: at most one live job of a queue has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from holdfast import Holdfast, Job, JobState
+from holdfast.errors import InvalidArguments, InvalidOption, JobCancelled, KeyTaken, Superseded
+from holdfast.storage.ops.jobs import Wanted, claim, lease_of
+from holdfast.testing import Clock, drain
+from holdfast.testing.conformance.kit import finish, take_one
+
+Facts = Callable[[str], list[Any]]
+
+
+def names(app: Holdfast) -> dict[str, int]:
+    return {state: number for state, number in app.jobs.count().items() if number}
+
+
+@pytest.fixture
+def work(app: Holdfast) -> Any:
+    def work(n: int, more: int = 0) -> int:
+        return n
+
+    return app.task(work)
+
+
+def test_a_kept_key_answers_the_live_job(app: Holdfast, work: Any, facts: Facts) -> None:
+    first = work.using(key="a").enqueue(1)
+    second = work.using(key="a").enqueue(2)
+    assert (first.created, second.created) == (True, False)
+    assert second.id == first.id
+    assert [event.job.id for event in facts("job.enqueued")] == [first.id]
+    assert [event.job.id for event in facts("job.deduplicated")] == [first.id]
+    assert names(app) == {"ready": 1}
+    drain(app)
+    assert second.result() == 1
+
+
+def test_the_key_is_free_once_the_job_has_ended(app: Holdfast, work: Any) -> None:
+    first = work.using(key="a").enqueue(1)
+    drain(app)
+    second = work.using(key="a").enqueue(2)
+    assert second.created
+    assert second.id != first.id
+    app.jobs.cancel(second.id)
+    assert work.using(key="a").enqueue(3).created
+
+
+def test_keys_are_of_one_queue_and_tenant(work: Any) -> None:
+    assert all(
+        work.using(key="a", **options).enqueue(1).created for options in ({}, {"queue": "b"}, {"tenant": "acme"})
+    )
+    assert work.using(key="b").enqueue(1).created
+
+
+def test_a_key_may_be_a_function_of_the_arguments(app: Holdfast) -> None:
+    @app.task(key=lambda n, more: f"{n}-{more}")
+    def work(n: int, more: int = 5) -> None: ...
+
+    first = work.enqueue(1)
+    assert first.record.key == "1-5"
+    assert work.enqueue(1, more=5).id == first.id
+    assert work.enqueue(1, 6).created
+
+
+def test_a_task_may_have_no_key_for_some_arguments(app: Holdfast) -> None:
+    @app.task(key=lambda n: "one" if n else None)
+    def work(n: int) -> None: ...
+
+    assert [work.enqueue(0).created for _ in range(2)] == [True, True]
+    assert [work.enqueue(1).created for _ in range(2)] == [True, False]
+
+
+def test_replace_keeps_the_id_and_begins_anew(app: Holdfast, work: Any, clock: Clock) -> None:
+    first = work.using(key="a", retry=3, priority=5, tags=["old"]).enqueue(1, more=1)
+    clock.advance(5)
+    second = work.using(key="a", on_conflict="replace", delay="1m", tags=["new"]).enqueue(2)
+    assert (second.id, second.created, second.version) == (first.id, True, 2)
+    record = second.record
+    assert (record.version, record.state, record.args, record.tags) == (2, JobState.SCHEDULED, {"n": 2}, ("new",))
+    assert (record.priority, record.max_attempts, record.attempt) == (0, 1, 0)
+    assert (record.due_at - record.created_at).total_seconds() == 60
+    with pytest.raises(Superseded) as caught:
+        first.result(timeout=5)
+    assert (caught.value.job.id, caught.value.job.version) == (second.id, 2)
+    clock.advance(60)
+    app.promote()
+    drain(app)
+    assert caught.value.job.result() == second.result() == 2
+
+
+def test_replace_of_a_job_that_waits_for_its_next_attempt(app: Holdfast, clock: Clock) -> None:
+    @app.task(key="a", retry=3, on_conflict="replace")
+    def work(n: int) -> int:
+        if n == 1:
+            raise ValueError
+        return n
+
+    work.enqueue(1)
+    drain(app)
+    second = work.enqueue(2)
+    record = second.record
+    assert (record.state, record.attempt, record.errors, record.reason) == (JobState.READY, 0, (), None)
+    drain(app)
+    assert second.result() == 2
+
+
+def hold(app: Holdfast) -> Any:
+    return take_one(app.store)
+
+
+def test_replace_while_the_old_one_runs(app: Holdfast, work: Any, facts: Facts) -> None:
+    first = work.using(key="a").enqueue(1)
+    held = hold(app)
+    second, third = (work.using(key="a", on_conflict="replace", priority=n).enqueue(n) for n in (2, 3))
+    assert (second.id, second.version, third.version) == (first.id, 2, 3)
+    assert (third.record.state, third.record.args, third.record.version) == (JobState.RUNNING, {"n": 1}, 1)
+    assert len(facts("job.enqueued")) == 3
+    from holdfast.storage.ops.jobs import Held, end
+
+    assert app.store.run(end([finish(held, result="1")])) == [Held.DONE]
+    record = third.refresh()
+    assert (record.state, record.version, record.args, record.priority) == (JobState.READY, 3, {"n": 3}, 3)
+    assert app.store.run(end([finish(held, result="1")])) == [Held.DONE]
+    assert third.refresh() == record
+    assert first.result(timeout=5) == 1
+    with pytest.raises(Superseded) as caught:
+        second.result(timeout=5)
+    assert caught.value.job.version == 3
+    drain(app)
+    assert third.result() == 3
+    assert [(one.version, one.state) for one in app.jobs.list()] == [(3, "succeeded"), (1, "succeeded")]
+
+
+def test_a_replaced_job_is_not_tried_again(app: Holdfast, work: Any) -> None:
+    first = work.using(key="a", retry=5).enqueue(1)
+    held = hold(app)
+    second = work.using(key="a", on_conflict="replace").enqueue(2)
+    from holdfast.storage.ops.jobs import Held, end
+    from holdfast.testing.conformance.kit import error_entry, requeue
+
+    op = end([requeue(held, JobState.SCHEDULED, reason="retry", delay=60.0, error=error_entry())])
+    assert app.store.run(op) == app.store.run(op) == [Held.DONE]
+    assert (second.refresh().state, second.record.args) == (JobState.READY, {"n": 2})
+    with pytest.raises(Superseded) as caught:
+        first.result(timeout=5)
+    assert caught.value.job.version == 2
+    old = app.jobs.list()[1]
+    assert (old.version, old.state, old.reason, len(old.errors)) == (1, JobState.CANCELLED, "superseded", 1)
+
+
+def test_a_cancel_gives_up_what_waits_as_well(app: Holdfast, work: Any) -> None:
+    work.using(key="a").enqueue(1)
+    held = hold(app)
+    second = work.using(key="a", on_conflict="replace").enqueue(2)
+    app.jobs.cancel(second.id)
+    from holdfast.storage.ops.jobs import end
+
+    app.store.run(end([finish(held, JobState.CANCELLED, reason="explicit")]))
+    with pytest.raises(JobCancelled):
+        second.result(timeout=5)
+    assert names(app) == {"cancelled": 1}
+
+
+def test_merge(app: Holdfast, clock: Clock) -> None:
+    @app.task(key="a", on_conflict=lambda live, new: {"ids": live["ids"] + new["ids"]}, delay="1m")
+    def work(ids: list[int]) -> list[int]:
+        return ids
+
+    first = work.enqueue([1])
+    clock.advance(10)
+    second = work.enqueue([2])
+    third = work.enqueue([3])
+    assert (second.id, second.created, third.id) == (first.id, False, first.id)
+    record = first.record
+    assert (record.args, record.version) == ({"ids": [1, 2, 3]}, 1)
+    assert (record.due_at - record.created_at).total_seconds() == 60
+    clock.advance(50)
+    app.promote()
+    drain(app)
+    assert first.result() == second.result() == [1, 2, 3]
+
+
+def test_merge_while_it_runs(app: Holdfast) -> None:
+    @app.task(key="a", on_conflict=lambda live, new: {"ids": live["ids"] + new["ids"]})
+    def work(ids: list[int]) -> list[int]:
+        return ids
+
+    first = work.enqueue([1])
+    held = hold(app)
+    second, third = work.enqueue([2]), work.enqueue([3])
+    from holdfast.storage.ops.jobs import end
+
+    app.store.run(end([finish(held, result="[1]")]))
+    assert first.result(timeout=5) == [1]
+    drain(app)
+    assert third.result() == [1, 2, 3]
+    with pytest.raises(Superseded):
+        second.result(timeout=5)
+
+
+def test_merge_by_name_puts_the_newer_arguments_over_the_older(app: Holdfast, work: Any) -> None:
+    first = work.using(key="a").enqueue(1, more=1)
+    work.using(key="a", on_conflict="merge").enqueue(2)
+    assert first.record.args == {"n": 2, "more": 1}
+
+
+@pytest.mark.parametrize("merged", [None, {"n": "x"}, {"more": 1}, {"x": 1}])
+def test_a_merge_that_cannot_be_changes_nothing(app: Holdfast, work: Any, merged: Any) -> None:
+    first = work.using(key="a").enqueue(1)
+    with pytest.raises((InvalidOption, InvalidArguments)):
+        work.using(key="a", on_conflict=lambda live, new: merged).enqueue(2)
+    assert first.refresh().args == {"n": 1}
+
+
+def test_reject(app: Holdfast, work: Any, facts: Facts) -> None:
+    first = work.using(key="a").enqueue(1)
+    with pytest.raises(KeyTaken) as caught:
+        work.using(key="a", on_conflict="reject").enqueue(2)
+    assert isinstance(caught.value.job, Job)
+    assert caught.value.job.id == first.id
+    (event,) = facts("job.refused")
+    assert (event.job.id, event.task, event.details["why"]) == (first.id, "work", "key_taken")
+    assert event.details["request"].args == '{"n":2}'
+    assert names(app) == {"ready": 1}
+
+
+def test_a_bulk_answers_each_in_its_place(app: Holdfast, work: Any) -> None:
+    first = work.using(key="a").enqueue(1)
+    rejecting, replacing = work.using(key="a", on_conflict="reject"), work.using(key="b", on_conflict="replace")
+    jobs = app.enqueue_many(
+        [work.call(0), rejecting.call(2), work.using(key="b").call(3), work.using(key="b").call(4), replacing.call(5),
+         replacing.call(6), work.using(key="c").call(7)]
+    )  # fmt: skip
+    assert [job.created for job in jobs] == [True, False, True, False, True, True, True]
+    assert isinstance(jobs[1].refused, KeyTaken)
+    assert jobs[1].id == first.id
+    with pytest.raises(KeyTaken):
+        jobs[1].result()
+    assert len({job.id for job in jobs[2:6]}) == 1
+    assert (jobs[5].record.args, jobs[5].version) == ({"n": 6}, 3)
+    assert names(app) == {"ready": 4}
+
+
+async def test_async_too(app: Holdfast, work: Any) -> None:
+    first = await work.using(key="a").aenqueue(1)
+    second = await work.using(key="a").aenqueue(1)
+    assert (second.id, second.created) == (first.id, False)
+    with pytest.raises(KeyTaken):
+        await work.using(key="a", on_conflict="reject").aenqueue(2)
+    merged = await work.using(key="a", on_conflict="merge").aenqueue(3)
+    assert (await merged.arefresh()).args == {"n": 3}
+    third = await work.using(key="a", on_conflict="replace").aenqueue(4)
+    with pytest.raises(Superseded):
+        await first.aresult(timeout=5)
+    assert third.version == 2
+
+
+def test_large_arguments_are_replaced_and_merged(app: Holdfast) -> None:
+    @app.task(key="a", on_conflict="replace")
+    def work(text: str) -> int:
+        return len(text)
+
+    for size in (10, 5000, 3, 9000):
+        job = work.enqueue("x" * size)
+        assert len(job.refresh().args["text"]) == size
+    merged = work.using(on_conflict=lambda live, new: {"text": live["text"] + new["text"]}).enqueue("y")
+    assert len(merged.refresh().args["text"]) == 9001
+    held = hold(app)
+    again = work.enqueue("z" * 4000)
+    from holdfast.storage.ops.jobs import end
+
+    app.store.run(end([finish(held)]))
+    assert again.refresh().args == {"text": "z" * 4000}
+    assert app.jobs.list()[1].args == {"text": "x" * 9000 + "y"}
+    drain(app)
+    assert again.result() == 4000
+
+
+def test_claims_of_replaced_jobs(app: Holdfast, work: Any) -> None:
+    """A worker that held an earlier version has no say about the newer one."""
+    work.using(key="a").enqueue(1)
+    held = hold(app)
+    from holdfast.storage.ops.jobs import Held, end
+    from holdfast.testing.conformance.kit import requeue
+
+    app.store.run(end([requeue(held, uncounted=True)]))
+    second = work.using(key="a", on_conflict="replace").enqueue(2)
+    assert app.store.run(end([finish(held)])) == [Held.LOST]
+    (again,) = app.store.run(claim(Wanted("w", second.id, 30.0, 5)))
+    assert lease_of(again) != lease_of(held)
+    assert again.version == 2
