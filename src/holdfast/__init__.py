@@ -15,8 +15,8 @@ you grow.
 """
 
 from holdfast.app import Holdfast
-from holdfast.client import Job
 from holdfast.context import Context, RawJob
+from holdfast.handle import Job
 from holdfast.model.event import Event
 from holdfast.model.inputs import Cache
 from holdfast.model.job import JobRecord, JobState, NewJob

@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 from typing_extensions import Unpack
 
 from holdfast.admission import aadmissions, admissions
-from holdfast.client import Client, Job
+from holdfast.client import Client
 from holdfast.errors import InvalidOption, KeyTaken, MisuseError, RateLimited
 from holdfast.executor import CallersTransaction, Executor
+from holdfast.handle import Job
 from holdfast.management import Jobs
 from holdfast.model.duration import format_duration
 from holdfast.model.job import NewJob

@@ -20,9 +20,9 @@ from typing import (
 
 from typing_extensions import TypeVar
 
-from holdfast.client import Job
 from holdfast.context import Context
 from holdfast.errors import ConfigError, DuplicateTask, MisuseError
+from holdfast.handle import Job
 from holdfast.model.codec import Signature
 from holdfast.model.contract import Contract, place
 from holdfast.model.options import JobOptions

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, overload
 
 from typing_extensions import TypeVar
 
-from holdfast.client import Job
+from holdfast.handle import Job
 from holdfast.context import Context, RawJob
 from holdfast.errors import ConfigError, InvalidArguments, InvalidOption
 from holdfast.model.codec import Signature

@@ -27,7 +27,7 @@ from holdfast.model.text import check_name, shown
 from holdfast.storage.lenders import recognise
 
 if TYPE_CHECKING:
-    from holdfast.client import Job
+    from holdfast.handle import Job
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -16,7 +16,7 @@ import pytest
 from tests.faults.bad_handlers import CATALOGUE, CRASHED, KINDS, SUCCEEDED, Bad, tasks
 
 from holdfast import Holdfast
-from holdfast.client import Job
+from holdfast.handle import Job
 from holdfast.model.job import JobRecord, JobState
 
 pytestmark = [

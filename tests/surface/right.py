@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from holdfast.app import Holdfast
-from holdfast.client import Job
 from holdfast.context import Context, RawJob
+from holdfast.handle import Job
 from holdfast.model.raw import RawResult
 from holdfast.model.retry import Retry
 from holdfast.task import Call, Task

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from holdfast.app import Holdfast
-from holdfast.client import Job
+from holdfast.handle import Job
 from holdfast.task import Call
 from holdfast.testing.drain import adrain
 from holdfast.waiting import running_job
