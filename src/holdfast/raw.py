@@ -13,9 +13,9 @@ from typing import Any, Generic, Protocol, overload
 
 from typing_extensions import TypeVar
 
-from holdfast.handle import Job
 from holdfast.context import Context, RawJob
 from holdfast.errors import ConfigError, InvalidArguments, InvalidOption
+from holdfast.handle import Job
 from holdfast.model.codec import Signature
 from holdfast.model.jsontext import dump_json
 from holdfast.model.options import NO_OPTIONS, JobOptions
