@@ -36,6 +36,7 @@ from holdfast.errors import (
     WrongState,
 )
 from holdfast.ids import new_id
+from holdfast.model.raw import RawBody
 
 tasks = TaskSet()
 
@@ -105,8 +106,28 @@ async def asent_many(bound: Bound, _: str) -> str:
     return (await bound.aenqueue_many([good.call(n) for n in range(3)]))[0].id
 
 
+RAW = RawBody(bytes(range(256)), "x/y", {"a": "ä"})
+
+
+def sent_raw(bound: Bound, _: str) -> str:
+    job = bound.enqueue_raw("hook", RAW.body, content_type=RAW.content_type, target=RAW.target)
+    found = bound.jobs.get(job.id)
+    assert found is not None
+    assert found.raw == RAW
+    return job.id
+
+
+async def asent_raw(bound: Bound, _: str) -> str:
+    job = await bound.aenqueue_raw("hook", RAW.body, content_type=RAW.content_type, target=RAW.target)
+    found = await bound.jobs.aget(job.id)
+    assert found is not None
+    assert found.raw == RAW
+    return job.id
+
+
 VERBS = [
     Verb("enqueue", nothing, sent, asent, JobState.READY),
+    Verb("enqueue_raw", nothing, sent_raw, asent_raw, JobState.READY),
     Verb(
         "enqueue_many",
         nothing,
@@ -303,6 +324,19 @@ def test_without_a_transaction_each_verb_is_one(open_one: Any, opened: Opened) -
                 assert verb(id).state == then
                 assert state(app.jobs, id) == then
             assert good.via(bound).enqueue(1).record.state == "ready"
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg", "aiosqlite"])
+async def test_sqlalchemys_autocommit_awaited(driver: str, opened: Opened) -> None:
+    app, url = opened("sqlite" if driver == "aiosqlite" else "postgres")
+    id = waiting(app)
+    engine = ways.async_engine(url, driver).execution_options(isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        jobs = app.bind(connection).jobs
+        for verb, then in ((jobs.acancel, "cancelled"), (jobs.aretry, "ready"), (jobs.afail, "failed")):
+            assert (await verb(id)).state == then
+            assert state(app.jobs, id) == then
+    await engine.dispose()
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg async", "aiosqlite"])
