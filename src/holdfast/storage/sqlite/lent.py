@@ -89,7 +89,7 @@ class Sqlite3Account:
         if path is None:
             if not isinstance(self._raw, OwnConnection) or self._raw is not self._desk.connect():
                 raise errors.ConfigError("a database in memory has no other connection than that of app.transaction()")
-        elif not file or not path.exists() or not os.path.samefile(file, path):
+        elif not _same(file, path):
             raise errors.ConfigError(f"the connection is to another database than the app's: {file or 'in memory'}")
         elif not self._desk.opened(not self._raw.in_transaction):
             self._find_tables(file)
@@ -200,6 +200,13 @@ class Sqlite3Account:
     def _commits(self) -> bool:
         """Whether the connection is one that begins no transaction by itself."""
         return self._raw.isolation_level is None or getattr(self._raw, "autocommit", None) is True
+
+
+def _same(file: str, path: Path) -> bool:
+    try:
+        return bool(file) and os.path.samefile(file, path)
+    except FileNotFoundError:  # the app's is yet to be made
+        return False
 
 
 def _leave(within: ExitStack, error: BaseException, account: Sqlite3Account) -> None:
