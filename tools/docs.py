@@ -10,8 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
+
+import typer.main
 
 from holdfast import config, errors
+from holdfast.cli.main import program
 from holdfast.model import picture
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -65,6 +69,48 @@ def error_tree() -> Iterator[str]:
     yield "```"
 
 
+def commands() -> Iterator[str]:
+    """Every command with its own options; those that all take stand once, above."""
+    root: Any = typer.main.get_command(program)
+    yield from _options([each for each in root.params if each.name not in ("help", "version")])
+    for path, command in sorted(_leaves(root, ())):
+        yield ""
+        yield f"## holdfast {' '.join(path)}"
+        yield ""
+        yield " ".join((command.help or "").split("\n\n")[0].split())
+        yield ""
+        arguments = [_argument(each) for each in command.params if each.param_type_name == "argument"]
+        yield f"    holdfast {' '.join((*path, *arguments))}"
+        own = [each for each in command.params if each.param_type_name == "option" and each.name not in SHARED]
+        if own:
+            yield ""
+            yield from _options(own)
+
+
+def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    found: dict[str, Any] = getattr(command, "commands", {})
+    for name, each in found.items():
+        if hasattr(each, "commands"):
+            yield from _leaves(each, (*path, name))
+        else:
+            yield (*path, name), each
+
+
+def _options(options: list[Any]) -> Iterator[str]:
+    rows = [(" ".join(f"`{name}`" for name in (*each.opts, *each.secondary_opts)), _value(each), each.help or "")
+            for each in options]  # fmt: skip
+    return table(("option", "value", "meaning"), *rows)
+
+
+def _argument(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper()
+    return name if argument.required else f"[{name}]"
+
+
+def _value(option: Any) -> str:
+    return "" if option.is_flag or option.count else f"`{option.metavar}`" if option.metavar else ""
+
+
 def states() -> Iterator[str]:
     yield "```mermaid"
     yield picture.diagram()
@@ -75,7 +121,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] if re.match(r"[a-z]+\b(?!_)", text) else text
 
 
+SHARED = ("help", "url", "schema", "verbose")
+"""Options that every command takes."""
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "commands": commands,
     "settings": settings,
     "error_tree": error_tree,
     "states": states,
