@@ -357,6 +357,38 @@ async def test_without_a_transaction_each_awaited_verb_is_one(driver: str, opene
     await connection.close()
 
 
+@pytest.mark.parametrize("way", SYNC, ids=lambda way: f"{way.name}-{way.kind}".replace(" ", "_"))
+def test_a_key_is_taken_until_the_rollback(way: Way, opened: Opened) -> None:
+    app, url = opened(way.kind)
+    with way.open(url) as connection:
+        keyed = good.via(app.bind(connection)).using(key="one")
+        first = keyed.enqueue(1)
+        again = keyed.enqueue(2)
+        assert (first.created, again.created, again.id) == (True, False, first.id)
+        way.rollback(connection)
+        second = keyed.enqueue(3)
+        assert second.created
+        way.commit(connection)
+        assert keyed.enqueue(4).id == second.id
+        way.rollback(connection)
+    assert [record.args for record in app.jobs.list()] == [{"n": 3}]
+
+
+@pytest.mark.parametrize("way", ASYNC, ids=lambda way: f"{way.name}-{way.kind}".replace(" ", "_"))
+async def test_a_key_is_taken_until_the_awaited_rollback(way: AsyncWay, opened: Opened) -> None:
+    app, url = opened(way.kind)
+    async with way.open(url) as connection:
+        keyed = good.via(app.bind(connection)).using(key="one")
+        first = await keyed.aenqueue(1)
+        again = await keyed.aenqueue(2)
+        assert (first.created, again.created, again.id) == (True, False, first.id)
+        await way.rollback(connection)
+        second = await keyed.aenqueue(3)
+        await way.commit(connection)
+        assert (await keyed.aenqueue(4)).id == second.id
+    assert [record.args for record in app.jobs.list()] == [{"n": 3}]
+
+
 # ---------------------------------------------------------------- SQLite's one writer
 
 
