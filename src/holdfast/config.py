@@ -80,7 +80,7 @@ class Settings:
     name: what people see the worker called; it identifies nothing.
     processes: worker processes that `holdfast worker` or `run_worker` keeps at work; None: it works itself.
     max_jobs: attempts after which such a process is replaced; None: never.
-    max_memory: memory at which it is replaced, "2GB" or bytes, from 64 MB; None: never.
+    max_memory: memory at which it is replaced (Linux), "2GB" or bytes, from 64 MB; None: never.
     cpu_slots: `cpu=True` bodies a worker runs at once, each in a process; None: as many as the machine has processors,
         shared among `processes`.
     cpu_jobs: jobs after which such a process is replaced, 1000.

@@ -143,6 +143,29 @@ def test_one_that_was_killed_is_buried_and_followed_by_another(tmp_path: Path) -
     assert len({boot for boot, _, _ in run.buried}) == 1
 
 
+def test_one_that_left_in_order_is_followed_by_another(tmp_path: Path) -> None:
+    """Somebody told it by hand to stop."""
+    run = Run("(ready(), sys.exit(0)) if starts() == 1 else serve()", tmp_path)
+    assert run.do(lambda: run.works(2)) == 0
+    assert [details["how"] for details in run.details("process.left")] == ["ended with exit status 0"]
+    assert run.buried == []
+
+
+def test_a_sighup_while_stopping_starts_nothing(tmp_path: Path) -> None:
+    run = Run("ready()\nwhile not (folder / 'go').exists(): time.sleep(0.01)", tmp_path)
+
+    def stop() -> None:
+        run.works(1)
+        tell(signal.SIGTERM)
+        run.until(lambda: run.names("supervisor.stopping"))
+        tell(signal.SIGHUP)
+        time.sleep(0.2)  # what must not come gives no sign
+        (tmp_path / "go").touch()
+
+    assert run.do(stop) == 0
+    assert len(run.pids()) == 1
+
+
 def test_what_never_works_ends_loudly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = Run("sys.exit(7)", tmp_path)
     with caplog.at_level(logging.INFO):

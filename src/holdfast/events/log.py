@@ -7,6 +7,13 @@ from holdfast.model.event import Event
 
 log = logging.getLogger("holdfast")
 
+
+def _end(event: Event) -> str:
+    """How a process ended, and what follows."""
+    told = event.details
+    return f"process {told['number']} (pid {told['pid']}) {told['how']}; {told['what']}"
+
+
 LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
     "worker.started": (logging.INFO, lambda e: f"worker {e.details['name']} started: {e.details['what']}"),
     "worker.stopping": (logging.INFO, lambda e: f"worker {e.details['name']} stopping: {e.details['what']}"),
@@ -49,10 +56,8 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
         logging.INFO,
         lambda e: f"process {e.details['number']} starts (pid {e.details['pid']})",
     ),
-    "process.ended": (
-        logging.ERROR,
-        lambda e: f"process {e.details['number']} (pid {e.details['pid']}) {e.details['how']}; {e.details['what']}",
-    ),
+    "process.ended": (logging.ERROR, _end),
+    "process.left": (logging.INFO, _end),
     "process.absent": (
         logging.ERROR,
         lambda e: (

@@ -161,7 +161,8 @@ class Supervisor:
         self._do(self._fill(place, pause))
 
     def _tell_end(self, hand: Hand, what: str) -> None:
-        self._bus.tell("process.ended", number=hand.number, pid=hand.pid, how=hand.epitaph(), what=what)
+        name = "process.left" if hand.left_in_order else "process.ended"
+        self._bus.tell(name, number=hand.number, pid=hand.pid, how=hand.epitaph(), what=what)
 
     def _give_up(self, place: Place, hand: Hand) -> None:
         self._bus.tell("supervisor.hopeless", number=place.number, count=place.failed, how=hand.epitaph())
@@ -177,7 +178,7 @@ class Supervisor:
         """Replace processes one at a time, so that there is never more than one too many."""
         while True:
             asked = await self._renewals.get()
-            if asked.place.hand is not asked.hand or not asked.hand.works:
+            if self._told or asked.place.hand is not asked.hand or not asked.hand.works:
                 continue
             if not await self._replace(asked.place, asked.hand, asked.why):
                 self._put_off(asked)
@@ -222,6 +223,7 @@ class Supervisor:
         """SIGHUP: replace all processes one after another, unless it means that the terminal was closed."""
         if self._terminal and not _has_terminal():
             self._stop()
+        if self._told:
             return
         self._bus.tell("supervisor.renewing", count=len(self._places))
         for place in self._places:

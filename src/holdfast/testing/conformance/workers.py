@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from holdfast.ids import new_id
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties, inspect, workers
 from holdfast.storage.ops.workers import Sign
@@ -65,3 +66,13 @@ class Workers(Fixtures):
         assert store.run(duties.prune_workers(batch=1)) == 1
         assert store.run(duties.prune_workers()) == 1
         assert [each.boot for each in store.run(inspect.workers())] == ["c"]
+
+    def test_one_that_lives_is_not_mourned(self, store: Store, peer: Store) -> None:
+        life = store.live(new_id())
+        dead: list[str] = []
+        assert store.mourn(dead.append) in (0, None)
+        assert peer.mourn(dead.append) in (0, None)
+        life.close()
+        life.close()  # as often as one likes
+        assert store.mourn(dead.append) in (0, None)
+        assert dead == []
