@@ -3,22 +3,25 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar
 
-from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, WrongState
+from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, KeyTaken, WrongState
 from holdfast.executor import Executor
+from holdfast.handle import Job
 from holdfast.ids import check_id
+from holdfast.model.conflict import check_key
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.job import JobRecord, JobState
 from holdfast.model.jsontext import dump_json
 from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
+from holdfast.paging import Page, checked, cut, page
 from holdfast.storage.op import Op
 from holdfast.storage.ops import inspect, manage, telling
+from holdfast.storage.ops.admit import by_key
 from holdfast.storage.ops.manage import Answer
 from holdfast.storage.ops.telling import LogEntry
 from holdfast.task import Task
@@ -27,30 +30,8 @@ R = TypeVar("R")
 Answers: TypeAlias = list[Answer]  # named out here: in the class, `list` is a verb
 Entries: TypeAlias = list[LogEntry]
 Answered: TypeAlias = list[JobRecord | inspect.Gone | None]
-MOST_LISTED = 1000
 BUSY_FOR = 5.0
 """Seconds a verb waits for a row that somebody's transaction has locked."""
-
-
-class Page(Sequence[JobRecord]):
-    """Some jobs, and where the next page begins: `next` is a cursor, or None on the last page."""
-
-    def __init__(self, records: list[JobRecord], next: str | None) -> None:
-        self._records = records
-        self.next = next
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    @overload
-    def __getitem__(self, place: int) -> JobRecord: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[JobRecord]: ...
-    def __getitem__(self, place: int | slice) -> JobRecord | list[JobRecord]:
-        return self._records[place]
-
-    def __iter__(self) -> Iterator[JobRecord]:
-        return iter(self._records)
 
 
 class Jobs:
@@ -62,17 +43,25 @@ class Jobs:
 
     # Reading
 
-    def get(self, id: str) -> JobRecord | None:
+    def get(self, id: str | None = None, *, queue: str | None = None, key: str | None = None) -> JobRecord | None:
         """The record of a job, live or finished; None for what is absent.
+
+        Give its id, or `key` (and `queue`, "default"): the live job that has it, else the one that ended last.
 
         >>> app.jobs.get(job.id).state
         <JobState.SUCCEEDED: 'succeeded'>
         """
-        return _there(self._run(inspect.get([check_id(id)], self._scope), "read"))
+        if (ask := _by_key(id, queue, key, self._scope)) is not None:
+            id = self._run(ask, "read")
+        return None if id is None else _there(self._run(inspect.get([check_id(id)], self._scope), "read"))
 
-    async def aget(self, id: str) -> JobRecord | None:
+    async def aget(
+        self, id: str | None = None, *, queue: str | None = None, key: str | None = None
+    ) -> JobRecord | None:
         """`get` for event loops."""
-        return _there(await self._arun(inspect.get([check_id(id)], self._scope), "read"))
+        if (ask := _by_key(id, queue, key, self._scope)) is not None:
+            id = await self._arun(ask, "read")
+        return None if id is None else _there(await self._arun(inspect.get([check_id(id)], self._scope), "read"))
 
     def list(
         self,
@@ -91,8 +80,8 @@ class Jobs:
         >>> page = app.jobs.list(state="failed", limit=50)
         >>> older = app.jobs.list(state="failed", limit=50, after=page.next)
         """
-        found = self._run(_page(self._scope, state, queue, task, tag, limit, after), "read")
-        return _cut(found, limit)
+        found = self._run(page(self._scope, state, queue, task, tag, limit, after), "read")
+        return cut(found, limit)
 
     async def alist(
         self,
@@ -105,8 +94,8 @@ class Jobs:
         after: str | None = None,
     ) -> Page:
         """`list` for event loops."""
-        found = await self._arun(_page(self._scope, state, queue, task, tag, limit, after), "read")
-        return _cut(found, limit)
+        found = await self._arun(page(self._scope, state, queue, task, tag, limit, after), "read")
+        return cut(found, limit)
 
     def count(self) -> dict[str, int]:
         """Jobs by state. It reads every row: for small databases and tests."""
@@ -117,28 +106,31 @@ class Jobs:
 
         limit: at most so many, 1 to 1,000.
         """
-        return self._run(telling.logs(check_id(id), self._scope, limit=_checked(limit)), "read")
+        return self._run(telling.logs(check_id(id), self._scope, limit=checked(limit)), "read")
 
     async def alogs(self, id: str, *, limit: int = 1000) -> Entries:
         """`logs` for event loops."""
-        return await self._arun(telling.logs(check_id(id), self._scope, limit=_checked(limit)), "read")
+        return await self._arun(telling.logs(check_id(id), self._scope, limit=checked(limit)), "read")
 
     # Doing
 
-    def cancel(self, id: str) -> JobRecord:
+    def cancel(self, id: str | None = None, *, queue: str | None = None, key: str | None = None) -> JobRecord:
         """Cancel a job: what waits never starts; what runs is asked to stop, and learns of it within a second.
 
-        Answers the record; one that has ended stays as it is. Raises JobNotFound.
+        Give its id, or its key as `get` takes it. Answers the record; one that has ended stays as it is. Raises
+        JobNotFound.
 
         >>> app.jobs.cancel(job.id).state
         <JobState.CANCELLED: 'cancelled'>
         """
+        id = self._id(id, queue, key)
         before = self._before(id)
         answer = self._persist(manage.cancel([check_id(id)], self._scope))[0]
         return self._done(id, "cancel", answer, self._ended(before, CANCELLED) if answer is Answer.DONE else before)
 
-    async def acancel(self, id: str) -> JobRecord:
+    async def acancel(self, id: str | None = None, *, queue: str | None = None, key: str | None = None) -> JobRecord:
         """`cancel` for event loops."""
+        id = await self._aid(id, queue, key)
         before = await self._abefore(id)
         answer = (await self._apersist(manage.cancel([check_id(id)], self._scope)))[0]
         ended = self._ended(before, CANCELLED) if answer is Answer.DONE else before
@@ -148,29 +140,37 @@ class Jobs:
         """Run a failed, cancelled or stalled job again, as a new version with its full number of attempts.
 
         delay: how long to wait first. force: take a succeeded one too.
-        Raises JobNotFound, and WrongState for a job that is live, or that succeeded.
+        Raises JobNotFound; WrongState for a job that is live, or that succeeded; KeyTaken where another live job has
+        its key by now.
         """
         op = manage.retry([check_id(id)], self._scope, seconds(delay, "delay"), force)
-        return self._done(id, "retry", self._run(op)[0])
+        answer = self._run(op, "keys")[0]
+        if (ask := self._taken(answer, before := self._before(id), force)) is not None:
+            self._refuse_taken(before, self._executor.before(ask))
+        return self._done(id, "retry", answer)
 
     async def aretry(self, id: str, *, delay: Duration = 0, force: bool = False) -> JobRecord:
         """`retry` for event loops."""
         op = manage.retry([check_id(id)], self._scope, seconds(delay, "delay"), force)
-        return await self._adone(id, "retry", (await self._arun(op))[0])
+        answer = (await self._arun(op, "keys"))[0]
+        if (ask := self._taken(answer, before := await self._abefore(id), force)) is not None:
+            self._refuse_taken(before, await self._executor.abefore(ask))
+        return await self._adone(id, "retry", answer)
 
-    def delete(self, id: str) -> JobRecord:
+    def delete(self, id: str | None = None, *, queue: str | None = None, key: str | None = None) -> JobRecord:
         """Remove a job in any state, with all its versions and log lines; whoever runs it is fenced first.
 
-        Answers what was removed.
-        Raises JobNotFound.
+        Give its id, or its key as `get` takes it. Answers what was removed. Raises JobNotFound.
         """
+        id = self._id(id, queue, key)
         record = self._known(id, self._before(id))
         self._judge(id, "delete", record, self._persist(manage.delete([record.id], self._scope))[0])
         self._executor.tell("job.deleted", record)
         return record
 
-    async def adelete(self, id: str) -> JobRecord:
+    async def adelete(self, id: str | None = None, *, queue: str | None = None, key: str | None = None) -> JobRecord:
         """`delete` for event loops."""
+        id = await self._aid(id, queue, key)
         record = self._known(id, await self._abefore(id))
         self._judge(id, "delete", record, (await self._apersist(manage.delete([record.id], self._scope)))[0])
         self._executor.tell("job.deleted", record)
@@ -202,6 +202,26 @@ class Jobs:
 
     async def _arun(self, op: Op[R], lane: str = "write") -> R:
         return await self._executor.arun(op, lane)
+
+    def _id(self, id: str | None, queue: str | None, key: str | None) -> str:
+        ask = _by_key(id, queue, key, self._scope)
+        return _named(id if ask is None else self._executor.before(ask), queue, key)
+
+    async def _aid(self, id: str | None, queue: str | None, key: str | None) -> str:
+        ask = _by_key(id, queue, key, self._scope)
+        return _named(id if ask is None else await self._executor.abefore(ask), queue, key)
+
+    def _taken(self, answer: Answer, record: JobRecord | None, force: bool) -> Op[str | None] | None:
+        """What finds who has the key of a job that could not be retried though its state allows it."""
+        if answer is not Answer.FORBIDDEN or record is None or record.key is None:
+            return None
+        allowed = record.state in manage.RETRIED or (force and record.state is JobState.SUCCEEDED)
+        return by_key(record.queue, record.key, self._scope) if allowed else None
+
+    def _refuse_taken(self, record: JobRecord | None, other: str | None) -> None:
+        if record is not None and other not in (None, record.id):
+            job = Job(self._executor.client, other or "", json.loads, self._scope)
+            raise KeyTaken(f"job {other} has the key {shown(record.key)} of job {record.id}; nothing changed", job)
 
     def _before(self, id: str) -> JobRecord | None:
         return _there(self._executor.before(inspect.get([check_id(id)], self._scope)))
@@ -286,6 +306,23 @@ TOLD = {
 }
 
 
+def _by_key(id: str | None, queue: str | None, key: str | None, scope: Scope) -> Op[str | None] | None:
+    """What finds the id of a job that was named by its key; None where it was named by its id."""
+    if (id is None) == (key is None) or (key is None and queue is not None):
+        raise InvalidOption("name a job by its id, or by key= (and queue=)")
+    return (
+        None
+        if key is None
+        else by_key(check_name("default" if queue is None else queue, "queue"), check_key(key), scope)
+    )
+
+
+def _named(id: str | None, queue: str | None, key: str | None) -> str:
+    if id is None:
+        raise JobNotFound(f"there is no job with the key {shown(key)} in queue {shown(queue or 'default')}")
+    return id
+
+
 def _there(found: Answered) -> JobRecord | None:
     return found[0] if isinstance(found[0], JobRecord) else None
 
@@ -313,51 +350,3 @@ def _patience(give_up: float) -> None:
         raise DatabaseUnavailable(
             f"somebody's transaction has had the job's row locked for {BUSY_FOR:g} s; nothing changed: try again later"
         )
-
-
-def _page(
-    scope: Scope,
-    state: JobState | str | None,
-    queue: str | None,
-    task: "Task[Any, Any, Any] | str | None",
-    tag: str | None,
-    limit: int,
-    after: str | None,
-) -> "Op[list[JobRecord]]":
-    _checked(limit)
-    name = task.name if isinstance(task, Task) else task
-    which = inspect.Filter(_state(state), _name(queue, "queue"), _name(name, "task"), _name(tag, "tag"))
-    id, version = (None, 0) if after is None else _cursor(after)
-    return inspect.page(which, scope, limit + 1, id, version)
-
-
-def _name(value: str | None, what: str) -> str | None:
-    return None if value is None else check_name(value, what)
-
-
-def _checked(limit: int) -> int:
-    if type(limit) is not int or not 1 <= limit <= MOST_LISTED:
-        raise InvalidOption(f"limit must be a whole number from 1 to {MOST_LISTED}, not {shown(limit)}")
-    return limit
-
-
-def _cut(found: list[JobRecord], limit: int) -> Page:
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(found[:limit], None if last is None else last.id if last.version == 1 else f"{last.id}.{last.version}")
-
-
-def _cursor(text: str) -> tuple[str, int]:
-    """The job and version after which a page begins; an id alone is its first version, after which none is left."""
-    id, _, version = str(text).partition(".")
-    if version and not (version.isascii() and version.isdigit() and len(version) < 10):
-        raise InvalidOption(f"after must be the cursor that a page ended with, not {shown(text)}")
-    return check_id(id), int(version or 0)
-
-
-def _state(state: JobState | str | None) -> str | None:
-    if state is None:
-        return None
-    try:
-        return JobState(state).value
-    except ValueError:
-        raise InvalidOption(f"state must be one of {', '.join(JobState)}, not {shown(state)}") from None

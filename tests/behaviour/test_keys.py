@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from holdfast import Holdfast, Job, JobState
-from holdfast.errors import InvalidArguments, InvalidOption, JobCancelled, KeyTaken, Superseded
+from holdfast.errors import InvalidArguments, InvalidOption, JobCancelled, JobNotFound, KeyTaken, Superseded
 from holdfast.storage.ops.jobs import Wanted, claim, lease_of
 from holdfast.testing import Clock, drain
 from holdfast.testing.conformance.kit import finish, take_one
@@ -294,3 +294,67 @@ def test_claims_of_replaced_jobs(app: Holdfast, work: Any) -> None:
     (again,) = app.store.run(claim(Wanted("w", second.id, 30.0, 5)))
     assert lease_of(again) != lease_of(held)
     assert again.version == 2
+
+
+def test_jobs_by_their_key(app: Holdfast, work: Any) -> None:
+    keyed = work.using(key="a", queue="q")
+    first = keyed.enqueue(1)
+    assert app.jobs.get(queue="q", key="a") == first.refresh()
+    assert app.jobs.get(key="a") is None
+    assert app.jobs.cancel(queue="q", key="a").state is JobState.CANCELLED
+    assert app.jobs.get(queue="q", key="a") == first.refresh()
+    second = keyed.enqueue(2)
+    assert app.jobs.get(queue="q", key="a") == second.refresh()
+    assert app.jobs.delete(queue="q", key="a").id == second.id
+    assert app.jobs.get(queue="q", key="a") == first.refresh()
+    assert app.jobs.delete(queue="q", key="a").id == first.id
+    assert app.jobs.get(queue="q", key="a") is None
+    for verb in (app.jobs.cancel, app.jobs.delete):
+        with pytest.raises(JobNotFound, match="no job with the key 'a' in queue 'q'"):
+            verb(queue="q", key="a")
+
+
+async def test_jobs_by_their_key_async(app: Holdfast, work: Any) -> None:
+    first = await work.using(key="a").aenqueue(1)
+    assert await app.jobs.aget(key="a") == await first.arefresh()
+    assert (await app.jobs.acancel(key="a")).id == first.id
+    assert (await app.jobs.adelete(key="a")).id == first.id
+    assert await app.jobs.aget(key="a") is None
+
+
+@pytest.mark.parametrize(
+    "named", [{}, {"queue": "q"}, {"id": "x", "key": "a"}, {"key": ""}, {"key": 5}, {"key": "x" * 256}]
+)
+def test_what_names_no_job(app: Holdfast, named: Any) -> None:
+    for verb in (app.jobs.get, app.jobs.cancel, app.jobs.delete):
+        with pytest.raises(InvalidOption):
+            verb(**named)
+
+
+def test_a_retried_job_takes_its_key_again(app: Holdfast, work: Any) -> None:
+    first = work.using(key="a").enqueue(1)
+    app.jobs.cancel(first.id)
+    assert app.jobs.retry(first.id).key == "a"
+    assert work.using(key="a").enqueue(2).id == first.id
+    app.jobs.cancel(first.id)
+    second = work.using(key="a").enqueue(3)
+    with pytest.raises(KeyTaken) as caught:
+        app.jobs.retry(first.id)
+    assert caught.value.job.id == second.id
+    assert first.refresh().state is JobState.CANCELLED
+    drain(app)
+    app.jobs.retry(first.id)
+    drain(app)
+    assert first.result() == 1
+    third = work.using(key="a").enqueue(4)
+    with pytest.raises(KeyTaken):
+        app.jobs.retry(first.id, force=True)
+    assert third.refresh().state is JobState.READY
+
+
+async def test_a_retry_whose_key_is_taken_async(app: Holdfast, work: Any) -> None:
+    first = await work.using(key="a").aenqueue(1)
+    await app.jobs.acancel(first.id)
+    await work.using(key="a").aenqueue(2)
+    with pytest.raises(KeyTaken):
+        await app.jobs.aretry(first.id)
