@@ -22,7 +22,7 @@ No test sleeps: `clock` is `holdfast.testing.Clock`, and time passes when the te
 import pytest
 
 ROOMS = (
-    "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "leadership", "leases", "limits",
+    "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "keys", "leadership", "leases", "limits",
     "promotion", "repeats", "rescue", "retention", "versions", "waking", "workers",
 )  # fmt: skip
 
@@ -34,6 +34,7 @@ from holdfast.testing.conformance.endings import Endings  # noqa: E402
 from holdfast.testing.conformance.enqueueing import Enqueueing  # noqa: E402
 from holdfast.testing.conformance.gates import Gates  # noqa: E402
 from holdfast.testing.conformance.inspection import Inspection  # noqa: E402
+from holdfast.testing.conformance.keys import Keys  # noqa: E402
 from holdfast.testing.conformance.leadership import Leadership  # noqa: E402
 from holdfast.testing.conformance.leases import Leases  # noqa: E402
 from holdfast.testing.conformance.limits import Limits  # noqa: E402
@@ -57,6 +58,7 @@ class StoreConformance(
     Leadership,
     Workers,
     Inspection,
+    Keys,
     Versions,
     Repeats,
     Batches,
@@ -68,6 +70,6 @@ class StoreConformance(
 
 
 __all__ = [
-    "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Leadership", "Leases", "Limits",
+    "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits",
     "Promotion", "Repeats", "Rescue", "Retention", "StoreConformance", "Versions", "Waking", "Workers",
 ]  # fmt: skip
