@@ -133,6 +133,12 @@ def test_a_process_that_sweeps_keeps_its_own_locks(database: Path, life: Life) -
     assert found_dead_elsewhere(database) == []
 
 
+def test_programs_that_a_process_starts_take_no_lock_along(database: Path, life: Life) -> None:
+    for close in (True, False):
+        subprocess.run([sys.executable, "-c", "import os; os.closerange(3, 256)"], close_fds=close, check=True)
+    assert found_dead_elsewhere(database) == []
+
+
 def test_a_forked_child_neither_lives_on_as_its_parent_nor_buries_it(database: Path, life: Life) -> None:
     child = os.fork()
     if child == 0:
