@@ -244,6 +244,35 @@ def test_a_program_that_does_not_work_any_more_replaces_nothing(tmp_path: Path) 
     assert len(run.pids(2)) == 1, "the second is not even tried"
 
 
+def test_a_predecessor_that_does_not_go_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "LEEWAY", 0.1)
+    run = Run("(ready(), time.sleep(600)) if starts() == 1 else serve()", tmp_path, grace=0.1)
+
+    def renew() -> None:
+        run.works(1)
+        tell(signal.SIGHUP)
+        run.until(lambda: run.details("process.killed"))
+        run.until(lambda: run.buried)
+
+    assert run.do(renew) == 0
+    assert [details["pid"] for details in run.details("process.killed")] == [run.pids()[0]]
+    assert {counted for _, counted, _ in run.buried} == {False}
+
+
+def test_a_successor_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "BEGIN_LIMIT", 0.5)
+    run = Run("serve() if starts() == 1 else time.sleep(600)", tmp_path)
+
+    def renew() -> None:
+        run.works(1)
+        tell(signal.SIGHUP)
+        run.until(lambda: run.details("process.unfit"))
+
+    assert run.do(renew) == 0
+    (unfit,) = run.details("process.unfit")
+    assert (unfit["how"], unfit["what"]) == ("was killed by SIGKILL", f"process {run.pids()[0]} stays")
+
+
 def test_who_is_spent_is_replaced(tmp_path: Path) -> None:
     run = Run("line.sendall(b'ready\\nspent 9 jobs done\\n') if starts() == 1 else None\nserve()", tmp_path)
     assert run.do(lambda: (run.works(2), run.until(lambda: run.details("process.replaced")))) == 0

@@ -94,8 +94,10 @@ class Hand:
     async def began(self) -> bool:
         """Wait until it is ready; False where it ended before."""
         ready = asyncio.create_task(self._ready.wait())
-        await asyncio.wait({ready, self._waiting}, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
+        try:
+            await asyncio.wait({ready, self._waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
         return self._ready.is_set()
 
     def stop(self) -> None:

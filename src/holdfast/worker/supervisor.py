@@ -34,6 +34,9 @@ LEEWAY = 30.0
 HURRIED = 10.0
 """Seconds after which one that was told to stop at once is killed."""
 
+BEGIN_LIMIT = 120.0
+"""Seconds in which a successor must import its program and reach the database."""
+
 AGAIN = 30.0
 """Seconds after which a process that is spent is replaced, if its successor could not work."""
 
@@ -199,7 +202,7 @@ class Supervisor:
         except OSError as error:
             self._bus.tell("process.absent", number=place.number, cause=error, seconds=AGAIN)
             return False
-        works = await new.began() and new.alive
+        works = await self._began(new)
         place.successor = None
         if not works:
             if not self._told:
@@ -214,8 +217,18 @@ class Supervisor:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._grace + LEEWAY):
                 await old.ended()
-        old.kill()
+        self._kill(old)
         return True
+
+    async def _began(self, new: Hand) -> bool:
+        """Whether it gets to work. One whose import hangs must not keep the others from being replaced."""
+        try:
+            async with asyncio.timeout(BEGIN_LIMIT):
+                return await new.began() and new.alive
+        except TimeoutError:
+            new.kill()
+            await new.ended()
+            return False
 
     # Stopping
 
@@ -251,9 +264,12 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         for hand in self._hands:
-            if not hand.killed:
-                hand.kill()
-                self._bus.tell("process.killed", number=hand.number, pid=hand.pid)
+            self._kill(hand)
+
+    def _kill(self, hand: Hand) -> None:
+        if hand.alive and not hand.killed:
+            hand.kill()
+            self._bus.tell("process.killed", number=hand.number, pid=hand.pid)
 
     def _end_if_empty(self) -> None:
         if not self._hands:
