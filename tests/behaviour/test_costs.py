@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from holdfast import Holdfast
+from holdfast.errors import RateLimited
 from holdfast.testing import drain
 
 from .support import until
@@ -119,3 +120,75 @@ def test_a_failed_attempt_that_is_tried_again_is_one_write(app: Holdfast, count_
     drain(app)
     counts = Counter(statements)
     assert (counts["requeue"], counts["finish"], counts["held"]) == (1, 1, 0)
+
+
+def said(statements: list[str]) -> list[str]:
+    """The statements so far but for wake-ups, and begin anew."""
+    found = [name for name in statements if name != "notify"]
+    statements.clear()
+    return found
+
+
+def test_a_keyed_enqueue_is_one_statement(app: Holdfast, count_statements: Count) -> None:
+    work = quick_task(app)
+    work.using(key="a").enqueue(0)
+    statements = count_statements(app)
+    for key in ("b", "b"):
+        work.using(key=key).enqueue(1)
+        assert said(statements) == ["enqueue_key"]
+    work.using(key="b", on_conflict="replace").enqueue(2)
+    assert said(statements) == ["enqueue_key", "replace"]
+    work.using(key="b", on_conflict="merge").enqueue(2)
+    assert said(statements) == ["enqueue_key", "merge"]
+    work.enqueue(1)
+    assert said(statements) == ["enqueue"]
+
+
+def test_a_bulk_of_keys_is_one_statement(app: Holdfast, count_statements: Count) -> None:
+    work = quick_task(app)
+    work.using(key="a").enqueue(0)
+    statements = count_statements(app)
+    app.enqueue_many([work.using(key=f"k{n % 1000}").call(n) for n in range(1000)])
+    assert said(statements) == ["enqueue_key"]
+    app.enqueue_many([work.using(key=f"k{n}").call(n) for n in range(2000)])
+    assert said(statements) == ["enqueue_key"]
+    app.enqueue_many([work.using(key=f"r{n % 2}").call(n) for n in range(50)])
+    assert len(said(statements)) <= 2, "those that repeat a key are asked for once more"
+
+
+def test_what_rates_and_debounces_cost(app: Holdfast, count_statements: Count) -> None:
+    work = quick_task(app)
+    work.using(rate_limit="1/h", key="x").enqueue(0)
+    statements = count_statements(app)
+    with pytest.raises(RateLimited):
+        work.using(rate_limit="1/h").enqueue(0)
+    assert said(statements) == ["rate"]
+    work.using(debounce="1m").enqueue(0)
+    assert said(statements) == ["mark", "enqueue"]
+    work.using(debounce="1m").enqueue(0)
+    assert said(statements) == ["mark", "lock", "postpone"]
+    work.using(debounce="1m").enqueue(1)
+    assert said(statements) == ["mark", "lock", "finish", "supersede", "remark", "enqueue"]
+
+
+def test_jobs_with_a_key_end_like_others(app: Holdfast, count_statements: Count) -> None:
+    work = quick_task(app)
+    app.enqueue_many([work.using(key=f"k{n}").call(n) for n in range(500)])
+    statements = count_statements(app)
+    drain(app, concurrency=100)
+    counts = Counter(said(statements))
+    assert counts["finish"] > 0
+    assert counts["held"] == counts["hand_over"] == 0
+
+
+def test_only_the_end_of_a_replaced_job_costs_more(app: Holdfast, count_statements: Count) -> None:
+    from holdfast.storage.ops.jobs import end
+    from holdfast.testing.conformance.kit import finish, take_one
+
+    work = quick_task(app)
+    work.using(key="a").enqueue(0)
+    held = take_one(app.store)
+    work.using(key="a", on_conflict="replace").enqueue(1)
+    statements = count_statements(app)
+    app.store.run(end([finish(held)]))
+    assert said(statements) == ["finish", "held", "hand_over"]

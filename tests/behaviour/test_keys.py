@@ -67,6 +67,35 @@ def test_a_key_may_be_a_function_of_the_arguments(app: Holdfast) -> None:
     assert work.enqueue(1, 6).created
 
 
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        (lambda n: f"{n}", "1"),
+        (lambda more: f"{more}", "5"),
+        (lambda more, n: f"{more}{n}", "51"),
+        (lambda a, b: f"{a}{b}", "15"),
+        (lambda *rest: f"{rest}", "(1, 5)"),
+        (lambda n, **rest: f"{n}{rest}", "1{'more': 5}"),
+        (lambda: "all", "all"),
+        (lambda n, other="x": f"{n}{other}", "15"),
+    ],
+)
+def test_a_key_function_may_leave_arguments_out(app: Holdfast, key: Any, found: str) -> None:
+    @app.task(key=key)
+    def work(n: int, more: int = 5) -> None: ...
+
+    assert work.enqueue(1).record.key == found
+
+
+def test_a_key_function_that_raises(app: Holdfast) -> None:
+    @app.task(key=lambda n: n["x"])
+    def work(n: int) -> None: ...
+
+    with pytest.raises(InvalidOption, match="work: an option's function raised TypeError"):
+        work.enqueue(1)
+    assert names(app) == {}
+
+
 def test_a_task_may_have_no_key_for_some_arguments(app: Holdfast) -> None:
     @app.task(key=lambda n: "one" if n else None)
     def work(n: int) -> None: ...

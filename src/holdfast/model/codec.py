@@ -54,11 +54,17 @@ class Signature:
             raise self._refused(args, kwargs, error) from error
 
     def ask(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """What a function of the task's own arguments answers for a call, its defaults filled in."""
+        """What a function of the task's own arguments answers for a call, its defaults filled in.
+
+        A function whose parameters are named like the task's may leave some of these out.
+        """
         given = self._call.bind(*args, **kwargs)
         given.apply_defaults()
+        names, rest = _named(function)
         try:
-            return function(*given.args, **given.kwargs)
+            if names is None or not names <= given.arguments.keys():
+                return function(*given.args, **given.kwargs)
+            return function(**{name: value for name, value in given.arguments.items() if rest or name in names})
         except Exception as error:
             raise InvalidOption(
                 f"{self.name}: an option's function raised {type(error).__name__}: {shown_text(str(error))}"
@@ -210,6 +216,19 @@ class Signature:
         except TypeError as mismatch:
             return InvalidArguments(f"{self.name}: {shown_text(str(mismatch))}; it takes {self._takes}")
         return InvalidArguments(f"{self.name}: {describe(error)}")
+
+
+def _named(function: Callable[..., Any]) -> tuple[set[str] | None, bool]:
+    """The parameters of a function where all can be given by name, and whether it takes any others by name, too."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None, False
+    kinds = {each.kind for each in parameters}
+    if kinds & {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}:
+        return None, False
+    rest = inspect.Parameter.VAR_KEYWORD
+    return {each.name for each in parameters if each.kind is not rest}, rest in kinds
 
 
 def _annotated(function: Callable[..., Any]) -> Callable[..., Any]:
