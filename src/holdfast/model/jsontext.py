@@ -42,7 +42,7 @@ class Codec:
         self._validator = SchemaValidator(schema, _CONFIG)
         self._serializer = SchemaSerializer(schema, _CONFIG)
         self.validate = self._validator.validate_python
-        self._only_none = annotation is None
+        self._only_none = annotation in (None, type(None))
 
     def dump(self, value: Any) -> bytes:
         """JSON of `value`, which is validated first. Raises whatever pydantic raises, and Unfit."""
