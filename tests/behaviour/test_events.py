@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from holdfast import Cancel, Context, Fail, Holdfast, JobState, Retry, Snooze
-from holdfast.errors import InvalidOption
+from holdfast.errors import InvalidOption, KeyTaken
 from holdfast.model.event import EVENTS, JOB_EVENTS
 from holdfast.testing import Clock, drain
 
@@ -581,6 +581,23 @@ def test_records_of_events_can_be_written_as_json(app: Holdfast, heard: Heard) -
     drain(app)
     for event in heard.all("job.finished"):
         assert json.loads(json.dumps(job_document(event.job, True, True)))["state"] == "succeeded"
+
+
+def test_requests_that_were_not_stored(app: Holdfast) -> None:
+    @app.task
+    def body() -> None: ...
+
+    heard = Heard(app)
+    keyed = body.using(key="a", queue="q")
+    first = keyed.enqueue()
+    keyed.enqueue()
+    with pytest.raises(KeyTaken):
+        keyed.using(on_conflict="reject").enqueue()
+    told = [(event.name, event.job.id, event.queue, event.task) for event in heard.events]
+    assert told == [
+        (name, first.id, "q", "body") for name in ("job.enqueued", "job.deduplicated", "job.refused")
+    ]  # fmt: skip
+    assert heard.events[-1].details["why"] == "key_taken"
 
 
 def test_every_event_is_tested_here() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from holdfast import Holdfast, Job, JobState
+from holdfast import Context, Holdfast, Job, JobState
 from holdfast.errors import InvalidArguments, InvalidOption, JobCancelled, JobNotFound, KeyTaken, Superseded
-from holdfast.storage.ops.jobs import Wanted, claim, lease_of
+from holdfast.storage.ops.jobs import Held, Wanted, claim, end, lease_of
 from holdfast.testing import Clock, drain
-from holdfast.testing.conformance.kit import finish, take_one
+from holdfast.testing.conformance.kit import error_entry, finish, requeue, take_one
 
 Facts = Callable[[str], list[Any]]
 
@@ -149,7 +149,6 @@ def test_replace_while_the_old_one_runs(app: Holdfast, work: Any, facts: Facts) 
     assert (second.id, second.version, third.version) == (first.id, 2, 3)
     assert (third.record.state, third.record.args, third.record.version) == (JobState.RUNNING, {"n": 1}, 1)
     assert len(facts("job.enqueued")) == 3
-    from holdfast.storage.ops.jobs import Held, end
 
     assert app.store.run(end([finish(held, result="1")])) == [Held.DONE]
     record = third.refresh()
@@ -169,11 +168,9 @@ def test_a_replaced_job_is_not_tried_again(app: Holdfast, work: Any) -> None:
     first = work.using(key="a", retry=5).enqueue(1)
     held = hold(app)
     second = work.using(key="a", on_conflict="replace").enqueue(2)
-    from holdfast.storage.ops.jobs import Held, end
-    from holdfast.testing.conformance.kit import error_entry, requeue
 
     op = end([requeue(held, JobState.SCHEDULED, reason="retry", delay=60.0, error=error_entry())])
-    assert app.store.run(op) == app.store.run(op) == [Held.DONE]
+    assert app.store.run(op) == app.store.run(op) == [Held.REPLACED]
     assert (second.refresh().state, second.record.args) == (JobState.READY, {"n": 2})
     with pytest.raises(Superseded) as caught:
         first.result(timeout=5)
@@ -187,7 +184,6 @@ def test_a_cancel_gives_up_what_waits_as_well(app: Holdfast, work: Any) -> None:
     held = hold(app)
     second = work.using(key="a", on_conflict="replace").enqueue(2)
     app.jobs.cancel(second.id)
-    from holdfast.storage.ops.jobs import end
 
     app.store.run(end([finish(held, JobState.CANCELLED, reason="explicit")]))
     with pytest.raises(JobCancelled):
@@ -222,7 +218,6 @@ def test_merge_while_it_runs(app: Holdfast) -> None:
     first = work.enqueue([1])
     held = hold(app)
     second, third = work.enqueue([2]), work.enqueue([3])
-    from holdfast.storage.ops.jobs import end
 
     app.store.run(end([finish(held, result="[1]")]))
     assert first.result(timeout=5) == [1]
@@ -301,7 +296,6 @@ def test_large_arguments_are_replaced_and_merged(app: Holdfast) -> None:
     assert len(merged.refresh().args["text"]) == 9001
     held = hold(app)
     again = work.enqueue("z" * 4000)
-    from holdfast.storage.ops.jobs import end
 
     app.store.run(end([finish(held)]))
     assert again.refresh().args == {"text": "z" * 4000}
@@ -314,8 +308,6 @@ def test_claims_of_replaced_jobs(app: Holdfast, work: Any) -> None:
     """A worker that held an earlier version has no say about the newer one."""
     work.using(key="a").enqueue(1)
     held = hold(app)
-    from holdfast.storage.ops.jobs import Held, end
-    from holdfast.testing.conformance.kit import requeue
 
     app.store.run(end([requeue(held, uncounted=True)]))
     second = work.using(key="a", on_conflict="replace").enqueue(2)
@@ -387,3 +379,44 @@ async def test_a_retry_whose_key_is_taken_async(app: Holdfast, work: Any) -> Non
     await work.using(key="a").aenqueue(2)
     with pytest.raises(KeyTaken):
         await app.jobs.aretry(first.id)
+
+
+def test_what_is_told_of_jobs_that_are_replaced_while_they_run(app: Holdfast, facts: Facts) -> None:
+    @app.task(key="a", retry=3, on_conflict="replace")
+    def work(n: int) -> int:
+        if n < 3:
+            work.enqueue(n + 1)
+        if n == 1:
+            raise ValueError
+        return n
+
+    work.enqueue(1)
+    drain(app)
+    told = [(event.name, event.job.version, event.job.args, event.job.state) for event in facts("job.finished")]
+    assert told == [
+        ("job.finished", 1, {"n": 1}, "cancelled"),
+        ("job.finished", 2, {"n": 2}, "succeeded"),
+        ("job.finished", 3, {"n": 3}, "succeeded"),
+    ]
+    assert [(event.job.version, event.job.reason) for event in facts("job.cancelled")] == [(1, "superseded")]
+    assert len(facts("job.attempt_failed")) == 1
+    assert not facts("job.retried")
+    assert [event.job.result for event in facts("job.succeeded")] == [2, 3]
+
+
+def test_a_transactional_body_that_is_replaced(app: Holdfast, database_url: str) -> None:
+    @app.task(key="a", on_conflict="replace", transaction=True)
+    def work(ctx: Context, n: int) -> int:
+        if n == 1:
+            work.enqueue(2)
+        ctx.connection.execute("create table if not exists done (n int)")
+        ctx.connection.execute(f"insert into done values ({n})")
+        return n
+
+    first = work.enqueue(1)
+    drain(app)
+    assert first.result(timeout=5) == 1
+    assert first.refresh().version == 2
+    with app.transaction() as connection:
+        assert sorted(connection.execute("select n from done").fetchall()) == [(1,), (2,)]
+        connection.execute("drop table done")

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -546,6 +547,26 @@ def test_g21_many_processes_write_one_file(sqlite_url: str) -> None:
     assert app.jobs.count() == {"ready": sum(map(len, waits))}
     app.close()
     assert max(max(one) for one in waits) < 2.0
+
+
+def test_g22_one_live_job_of_a_key(still: Holdfast) -> None:
+    @still.task
+    def work(n: int) -> int:
+        return n
+
+    def ask(number: int) -> list[str]:
+        keyed = work.using(key="a").enqueue(number)
+        cached = work.using(cache="1h").enqueue(7)
+        return [keyed.id, cached.id]
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(ask, range(20)))
+    assert len({tuple(answer) for answer in answers}) == 1
+    assert still.jobs.count() == {"ready": 2}
+    newer = work.using(key="a", on_conflict="replace").enqueue(99)
+    assert still.jobs.count() == {"ready": 2}
+    still.work_once()
+    assert newer.result(timeout=10) == 99
 
 
 # ---------------------------------------------------------------- what fails here

@@ -40,7 +40,7 @@ READS_RUNNING = {"claim_again", "drained"}
 
 RUNNING = 500
 
-LARGE = ("jobs", "history", "job_logs", "gate")
+LARGE = ("jobs", "history", "job_logs", "gate", "marks")
 FILL = """
 insert into holdfast.jobs (tenant, id, queue, task, args, max_attempts, state, reason, due, created_at, updated_at,
     worker, lease_until, token)
@@ -78,6 +78,14 @@ insert into holdfast.history (tenant, id, version, seq, task, queue, state, prio
 select 'default', gen_random_uuid(), 1, n, 't', 'default', 'succeeded', 0, now(), 1, 1, 0, '{}', 1, now(), now(), now(),
     now() + (n %% 30) * interval '1 day' + interval '1 hour', 'day'
 from generate_series(1, 5000) n
+"""
+
+
+MARKS = """
+insert into holdfast.marks (tenant, kind, name, id, since, keep_until)
+select 'default', (array['input', 'debounce', 'rate', 'request'])[n % 4 + 1], 'n' || n, gen_random_uuid(), now(),
+    now() + n * interval '1 second' - interval '50 seconds'
+from generate_series(1, 20000) n
 """
 
 
@@ -146,6 +154,7 @@ class Full:
             connection.execute(FILL, {"queue": queue, "state": state, "count": count})
         connection.execute(FULL_GROUP)
         connection.execute(HISTORY.replace("%%", "%"))
+        connection.execute(MARKS)
         if belief == "fresh":
             connection.execute("vacuum analyze")
         found = connection.execute("select tenant, id::text, token from holdfast.jobs where state = 'running'")

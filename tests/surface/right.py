@@ -12,8 +12,10 @@ from typing_extensions import TypedDict
 from holdfast.app import Holdfast
 from holdfast.context import Context, RawJob
 from holdfast.handle import Job
+from holdfast.model.inputs import Cache
 from holdfast.model.raw import RawResult
 from holdfast.model.retry import Retry
+from holdfast.model.spacing import Spacing
 from holdfast.task import Call, Task
 from holdfast.taskset import TaskSet
 
@@ -91,6 +93,17 @@ assert_type(anything.enqueue(payload=[1], size=2), Job[int])
 assert_type(mapping.enqueue({"a": 1}), Job[dict[str, Any]])
 assert_type(plain.enqueue("a", subject="b"), Job[int])
 assert_type(plain.using(delay="5m", priority=5).enqueue(to="a"), Job[int])
+
+
+def domain(to: str, subject: str) -> str:
+    return to + subject
+
+
+assert_type(plain.using(key=domain, on_conflict="replace").enqueue("a"), Job[int])
+assert_type(plain.using(on_conflict=lambda live, new: {**live, **new}, key="k").enqueue("a"), Job[int])
+assert_type(plain.using(cache="1d").find("a"), Job[int] | None)
+assert_type(plain.using(debounce=Spacing("2/s", max_wait=5), rate_limit=domain).call("a"), Call[int])
+assert_type(plain.using(cache=Cache("1d", failures=True)).enqueue(to="a"), Job[int])
 assert_type(plain.call("a"), Call[int])
 assert_type(plain("a", "b"), int)
 assert_type(later.enqueue("a", copies=2), Job[list[str]])
@@ -112,6 +125,7 @@ several: list[Task[..., Any, Any]] = [plain, later, with_context]
 
 async def use() -> None:
     assert_type(await plain.aenqueue("a"), Job[int])
+    assert_type(await plain.using(cache=60).afind("a"), Job[int] | None)
     assert_type(await later.using(queue="x").aenqueue("a"), Job[list[str]])
     assert_type(await later("a"), list[str])
     assert_type(await later_with_context("a"), bytes)

@@ -11,7 +11,7 @@ from holdfast.model.job import JobRecord
 from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
-from holdfast.storage.ops.inspect import get
+from holdfast.storage.ops.inspect import last_ended
 from holdfast.storage.ops.jobs import Lease
 from holdfast.storage.rows import attempt_errors
 
@@ -43,7 +43,7 @@ def _records(store: Store, leases: Sequence[Lease]) -> dict[str, JobRecord]:
     found: dict[str, JobRecord] = {}
     for tenant in {lease.tenant for lease in leases}:
         ids = [lease.id for lease in leases if lease.tenant == tenant]
-        for record in store.run(get(ids, Scope(tenant)), "read"):
+        for record in store.run(last_ended(ids, Scope(tenant)), "read"):
             if isinstance(record, JobRecord):
                 found[record.id] = record
     return found

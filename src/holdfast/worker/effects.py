@@ -327,7 +327,7 @@ class Effects:
 
     def _judged(self, held: Held, outcome: Succeeded, ending: Ending) -> Outcome | None:
         match held:
-            case Held.DONE:
+            case Held.DONE | Held.REPLACED:
                 wake_all(self._rings)
                 return Committed(outcome.result, ending, self._removed)
             case Held.LOCKED:

@@ -11,7 +11,7 @@ from holdfast.model.job import JobRecord, JobState
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.text import clean_text
 from holdfast.storage.base import Store
-from holdfast.storage.ops.jobs import Ending, Held, end
+from holdfast.storage.ops.jobs import Ending, Held, end, superseded
 from holdfast.worker.holding import Holding, Holdings
 from holdfast.worker.narrator import Narrator
 from holdfast.worker.teller import Teller
@@ -120,6 +120,8 @@ class Finisher:
                 self._bus.tell("lease.lost", queue=queue, task=task, id=ending.lease.id)
                 self._narrator.lost(ending)
             elif not quiet:
+                if answer is Held.REPLACED and held is not None:
+                    ending = superseded(ending, held.job.policy)
                 self._narrator.ended(ending)
         delays = [one.verdict.delay for one in batch if isinstance(one.verdict, Requeue) and one.verdict.delay > 0]
         self._written(min(delays, default=None))

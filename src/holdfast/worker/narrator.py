@@ -18,7 +18,8 @@ from holdfast.model.job import AttemptError, JobRecord, JobState
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
-from holdfast.storage.ops.inspect import get
+from holdfast.storage.op import Op
+from holdfast.storage.ops.inspect import get, last_ended
 from holdfast.storage.ops.jobs import Ending, Lease
 from holdfast.storage.rows import attempt_errors
 
@@ -168,8 +169,12 @@ class Narrator:
         leases = list({fact.lease.id: fact.lease for fact in facts}.values())
         found = await self._records(leases)
         records = {lease.id: record for lease, record in zip(leases, found, strict=True)}
+        # The job may live on as a newer version: an end is told of the version that ended.
+        late = {fact.lease.id: fact.lease for fact in facts if fact.at is not None and _lives(records[fact.lease.id])}
+        ended = dict(zip(late, await self._records(list(late.values()), last_ended), strict=True)) if late else {}
         for fact in facts:
-            record = records[fact.lease.id]
+            record = ended.get(fact.lease.id) if fact.at is not None and fact.lease.id in ended else None
+            record = records[fact.lease.id] if record is None else record
             if fact.name == LAST:
                 self._removed.pop(fact.lease.id, None)
             elif isinstance(record, JobRecord):
@@ -184,13 +189,17 @@ class Narrator:
         error = fact.error if fact.name == "job.attempt_failed" else None
         self._bus.tell(fact.name, job=job, queue=job.queue, task=job.task, error=error, will_retry=fact.will_retry)
 
-    async def _records(self, leases: Sequence[Lease]) -> list[Any]:
+    async def _records(self, leases: Sequence[Lease], read: Callable[..., Op[Any]] = get) -> list[Any]:
         found: dict[str, Any] = {}
         for tenant in {lease.tenant for lease in leases}:
             ids = [lease.id for lease in leases if lease.tenant == tenant]
-            answers = await self._store.arun(get(ids, Scope(tenant)), "read")
+            answers = await self._store.arun(read(ids, Scope(tenant)), "read")
             found.update(zip(ids, answers, strict=True))
         return [found[lease.id] for lease in leases]
+
+
+def _lives(record: object) -> bool:
+    return isinstance(record, JobRecord) and not record.state.finished
 
 
 def _entry(text: str, at: datetime) -> AttemptError | None:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from holdfast.clock import monotonic
 from holdfast.events.bus import Bus
 from holdfast.leader.telling import tell_ended, wanted
+from holdfast.model.conflict import ended_for_newer
 from holdfast.model.job import JobRecord
 from holdfast.model.lifecycle import Finish, Verdict, decide
 from holdfast.model.outcome import Crashed, Stopped
@@ -68,12 +69,15 @@ def put_back(store: Store, bus: Bus, judge: Callable[[Lapsed], Verdict], find: F
         over: list[tuple[Lease, Finish]] = []
         found = store.run(find(noted, removed if wanted(bus) else None))
         for lapsed, answer in found:
-            if answer is Held.DONE:
+            if answer in (Held.DONE, Held.REPLACED):
                 verdict = verdicts[lapsed.lease.id]
+                if answer is Held.REPLACED:  # this version is over, and a newer one is ready
+                    verdict = ended_for_newer(verdict, lapsed.policy)
                 if isinstance(verdict, Finish):
                     over.append((lapsed.lease, verdict))
-                ended += isinstance(verdict, Finish)
-                back += not isinstance(verdict, Finish)
+                gone = isinstance(verdict, Finish) and answer is Held.DONE
+                ended += gone
+                back += not gone
                 _tell(bus, lapsed, verdict)
         tell_ended(store, bus, over, removed)
         if len(found) < PAGE:

@@ -24,15 +24,24 @@ class Gone:
 
 def get(ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
     """The newest version of each job, in the order asked; None for what is absent."""
+    return _read("get", ids, scope)
+
+
+def last_ended(ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
+    """The same of the versions that ended, for telling of their end: a newer one may be live."""
+    return _read("last_ended", ids, scope)
+
+
+def _read(name: str, ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
     rows = [(scope.tenant, id) for id in ids]
 
     def steps(again: bool) -> Steps[list[JobRecord | Gone | None]]:
         found: list[JobRecord | Gone | None] = [None] * len(ids)
-        for row in (yield Statement("get", rows)):
+        for row in (yield Statement(name, rows)):
             found[row[0] - 1] = _seen(row[1:])
         return found
 
-    return Op("get", steps, scope, single=True)
+    return Op(name, steps, scope, single=True)
 
 
 @dataclass(frozen=True, slots=True)

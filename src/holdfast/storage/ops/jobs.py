@@ -23,6 +23,8 @@ class Held(Enum):
     DONE = "done"
     LOCKED = "locked"
     """Ours, but somebody's transaction had the row: try again."""
+    REPLACED = "replaced"
+    """Done, and not tried again: a newer request took the job's place."""
     LOST = "lost"
     """Another claim has the job, or it is gone: nothing was written."""
 
@@ -187,7 +189,7 @@ def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: 
     if handed:
         for row in (yield Statement("hand_over", [finish_row(end) for _, end in handed])):
             ending, end = handed[int(row[0]) - 1]
-            answers[id(ending)] = Held.DONE
+            answers[id(ending)] = Held.DONE if end.verdict is ending.verdict else Held.REPLACED
             written.append(end)
     return written
 
@@ -198,7 +200,9 @@ def _judge(verdict: Finish | Requeue, place: int, state: str, reason: str | None
     A rescue ends and requeues under the same token, but says other things than we do.
     """
     if place == 2:
-        ours = (verdict.state, verdict.reason) == (state, reason) or (isinstance(verdict, Requeue) and reason == NEWER)
+        if isinstance(verdict, Requeue):
+            return Held.REPLACED if reason == NEWER else Held.LOST
+        ours = (verdict.state, verdict.reason) == (state, reason)
         return Held.DONE if ours else Held.LOST
     if place == 3 and isinstance(verdict, Requeue):
         return Held.LOST if reason in RESCUED and reason != verdict.reason else Held.DONE

@@ -10,11 +10,10 @@ from holdfast.model.inputs import Cache
 from holdfast.model.job import JobState, NewJob
 from holdfast.model.spacing import Space
 from holdfast.storage.base import Store
-from holdfast.storage.ops import inspect, manage
+from holdfast.storage.ops import duties, inspect, manage
 from holdfast.storage.ops.admit import admit, by_key, join, merge
 from holdfast.storage.ops.admitted import Admitted, Answer, Clash
-from holdfast.storage.ops.duties import prune_marks
-from holdfast.storage.ops.jobs import Held
+from holdfast.storage.ops.jobs import Held, end
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import (
     LEASE,
@@ -32,6 +31,7 @@ from holdfast.testing.conformance.kit import (
     take_one,
 )
 from holdfast.testing.conformance.repeats import committed, try_twice
+from holdfast.testing.conformance.rescue import judged
 
 WRITERS = 20
 
@@ -107,9 +107,7 @@ class Keys(Fixtures):
         store.run(op)
         clock.advance(10)
         if kind == "debounce":
-            from holdfast.storage.ops.duties import promote
-
-            store.run(promote())
+            store.run(duties.promote())
         end_one(store, finish(take_one(store), keep=keep))
         assert store.run(repeated(op)) == [Admitted("new", request.id)]
         assert take(store) == []
@@ -175,8 +173,6 @@ class Keys(Fixtures):
         ask_one(store, first)
         held = take_one(store)
         ask_one(store, replacing(args='{"a":2}'))
-        from holdfast.storage.ops.jobs import end
-
         op = end([finish(held, JobState.FAILED, reason="timeout", error=error_entry())])
         assert try_twice(store, op, committed) == [Held.DONE]
         assert store.run(repeated(op)) == [Held.DONE]
@@ -196,33 +192,26 @@ class Keys(Fixtures):
         ask_one(store, first)
         held = take_one(store)
         ask_one(store, replacing(args='{"a":2}'))
-        from holdfast.storage.ops.jobs import end
-
         op = end([requeue(held, JobState.SCHEDULED, reason="retry", delay=5.0, error=error_entry())])
-        assert try_twice(store, op, committed) == [Held.DONE]
-        assert store.run(repeated(op)) == [Held.DONE]
+        assert try_twice(store, op, committed) == [Held.REPLACED]
+        assert store.run(repeated(op)) == [Held.REPLACED]
         assert (see(store, first.id).state, see(store, first.id).version) == (JobState.READY, 2)
         found = store.run(inspect.version(first.id, 1, OURS))
         assert found.record is not None
         assert (found.record.state, found.record.reason, found.successor) == ("cancelled", "superseded", first.id)
 
     def test_a_replaced_job_whose_worker_vanished_makes_way(self, store: Store, clock: Clock) -> None:
-        from holdfast.storage.ops import duties
-        from holdfast.testing.conformance.rescue import judged
-
         first = keyed()
         ask_one(store, first)
         held = take_one(store)
         ask_one(store, replacing(args='{"a":2}'))
         clock.advance(LEASE + 1)
-        assert [answer for _, answer in store.run(duties.rescue(judged))] == [Held.DONE]
+        assert [answer for _, answer in store.run(duties.rescue(judged))] == [Held.REPLACED]
         (again,) = take(store)
         assert (again.version, again.args, again.crashes) == (2, '{"a":2}', 0)
         assert end_one(store, finish(held)) is Held.LOST
 
     def test_many_ends_some_of_them_replaced(self, store: Store) -> None:
-        from holdfast.storage.ops.jobs import end
-
         ask(store, *(keyed(key=f"k{n}") for n in range(6)))
         held = take(store)
         ask(store, *(replacing(key=f"k{n}", args='{"a":2}') for n in (1, 4)))
@@ -327,8 +316,8 @@ class Keys(Fixtures):
         ask_one(store, keyed())
         ask_one(store, replacing())
         clock.advance(2 * 86_400)
-        assert store.run(prune_marks()) == 3  # a rate, a debounce, a request; of two inputs the jobs are live
-        assert store.run(prune_marks()) == 0
+        assert store.run(duties.prune_marks()) == 3  # a rate, a debounce, a request; of two inputs the jobs are live
+        assert store.run(duties.prune_marks()) == 0
         assert store.run(manage.delete([late.id], OURS)) == [manage.Answer.DONE]
         clock.advance(86_400)
-        assert store.run(prune_marks()) == 1
+        assert store.run(duties.prune_marks()) == 1
