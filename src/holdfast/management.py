@@ -309,7 +309,7 @@ TOLD = {
 def _by_key(id: str | None, queue: str | None, key: str | None, scope: Scope) -> Op[str | None] | None:
     """What finds the id of a job that was named by its key; None where it was named by its id."""
     if (id is None) == (key is None) or (key is None and queue is not None):
-        raise InvalidOption("name a job by its id, or by key= (and queue=)")
+        raise InvalidOption("name a job by its id, a UUID, or by key= (and queue=), not by both")
     return (
         None
         if key is None

@@ -9,9 +9,8 @@ from holdfast.events.bus import Bus
 from holdfast.model.event import ENDED
 from holdfast.model.job import JobRecord
 from holdfast.model.lifecycle import Finish
-from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
-from holdfast.storage.ops.inspect import last_ended
+from holdfast.storage.ops.inspect import ended_under
 from holdfast.storage.ops.jobs import Lease
 from holdfast.storage.rows import attempt_errors
 
@@ -40,13 +39,8 @@ def tell_ended(store: Store, bus: Bus, ended: Sequence[tuple[Lease, Finish]], re
 
 
 def _records(store: Store, leases: Sequence[Lease]) -> dict[str, JobRecord]:
-    found: dict[str, JobRecord] = {}
-    for tenant in {lease.tenant for lease in leases}:
-        ids = [lease.id for lease in leases if lease.tenant == tenant]
-        for record in store.run(last_ended(ids, Scope(tenant)), "read"):
-            if isinstance(record, JobRecord):
-                found[record.id] = record
-    return found
+    found = store.run(ended_under(leases), "read")
+    return {record.id: record for record in found if isinstance(record, JobRecord)}
 
 
 def _after(record: JobRecord, verdict: Finish, now: datetime) -> JobRecord:

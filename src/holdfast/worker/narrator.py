@@ -1,4 +1,4 @@
-"""Tells what happened to jobs, with their records, to whoever subscribed: one query for all that happened since.
+"""Tells what happened to jobs, with their records, to whoever subscribed: at most two queries for all that did since.
 
 Where nobody subscribed nothing is asked and nothing is kept.
 """
@@ -18,8 +18,7 @@ from holdfast.model.job import AttemptError, JobRecord, JobState
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
-from holdfast.storage.op import Op
-from holdfast.storage.ops.inspect import get, last_ended
+from holdfast.storage.ops.inspect import ended_under, get
 from holdfast.storage.ops.jobs import Ending, Lease
 from holdfast.storage.rows import attempt_errors
 
@@ -166,15 +165,15 @@ class Narrator:
         self._work.set()
 
     async def _tell_all(self, facts: Sequence[_Fact]) -> None:
-        leases = list({fact.lease.id: fact.lease for fact in facts}.values())
-        found = await self._records(leases)
-        records = {lease.id: record for lease, record in zip(leases, found, strict=True)}
-        # The job may live on as a newer version: an end is told of the version that ended.
-        late = {fact.lease.id: fact.lease for fact in facts if fact.at is not None and _lives(records[fact.lease.id])}
-        ended = dict(zip(late, await self._records(list(late.values()), last_ended), strict=True)) if late else {}
+        ends = list(dict.fromkeys(fact.lease for fact in facts if fact.at is not None))
+        others = list({fact.lease.id: fact.lease for fact in facts if fact.at is None}.values())
+        # Of an end the version is told that ended: its job may live on as a newer one.
+        over = await self._store.arun(ended_under(ends), "read") if ends else []
+        ended = dict(zip(ends, over, strict=True))
+        found = await self._records(others) if others else []
+        records = {lease.id: record for lease, record in zip(others, found, strict=True)}
         for fact in facts:
-            record = ended.get(fact.lease.id) if fact.at is not None and fact.lease.id in ended else None
-            record = records[fact.lease.id] if record is None else record
+            record = records.get(fact.lease.id) if fact.at is None else ended[fact.lease]
             if fact.name == LAST:
                 self._removed.pop(fact.lease.id, None)
             elif isinstance(record, JobRecord):
@@ -189,17 +188,13 @@ class Narrator:
         error = fact.error if fact.name == "job.attempt_failed" else None
         self._bus.tell(fact.name, job=job, queue=job.queue, task=job.task, error=error, will_retry=fact.will_retry)
 
-    async def _records(self, leases: Sequence[Lease], read: Callable[..., Op[Any]] = get) -> list[Any]:
+    async def _records(self, leases: Sequence[Lease]) -> list[Any]:
         found: dict[str, Any] = {}
         for tenant in {lease.tenant for lease in leases}:
             ids = [lease.id for lease in leases if lease.tenant == tenant]
-            answers = await self._store.arun(read(ids, Scope(tenant)), "read")
+            answers = await self._store.arun(get(ids, Scope(tenant)), "read")
             found.update(zip(ids, answers, strict=True))
         return [found[lease.id] for lease in leases]
-
-
-def _lives(record: object) -> bool:
-    return isinstance(record, JobRecord) and not record.state.finished
 
 
 def _entry(text: str, at: datetime) -> AttemptError | None:

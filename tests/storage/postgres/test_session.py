@@ -131,7 +131,7 @@ def test_a_refused_commit_leaves_a_session_that_works(session: PostgresSession, 
         b"for each row execute function holdfast.no()"
     )
     session.begin()
-    session.execute("enqueue", [jobs._new_row(kit.job())])
+    session.execute("enqueue", [jobs.new_row(kit.job())])
     with pytest.raises(errors.DatabaseError, match="no"):
         session.commit()
     assert session._inside is False
@@ -181,7 +181,7 @@ def test_what_is_known_when_the_connection_goes(
 
 def test_a_connection_that_goes_at_commit_leaves_doubt(session: PostgresSession, source: Kept, url: str) -> None:
     session.begin()
-    session.execute("enqueue", [jobs._new_row(kit.job())])
+    session.execute("enqueue", [jobs.new_row(kit.job())])
     with psycopg.connect(url, autocommit=True) as killer:
         killer.execute("select pg_terminate_backend(%s, 5000)", [source.connections[0].info.backend_pid])
     with pytest.raises(ConnectionLost) as caught:
@@ -224,7 +224,7 @@ def test_a_server_that_restarts_is_waited_for(own_cluster: Cluster) -> None:
         (pg.ReadOnlySqlTransaction(), errors.ReadOnlyDatabase),
         (pg.TooManyConnections(), errors.DatabaseUnavailable),
         (pg.DiskFull(), errors.DatabaseUnavailable),
-        (pg.LockNotAvailable(), errors.DatabaseUnavailable),
+        (pg.LockNotAvailable(), errors.Busy),
         (pg.QueryCanceled(), errors.DatabaseUnavailable),
         (pg.AdminShutdown(), errors.DatabaseUnavailable),
         (pg.CannotConnectNow(), errors.DatabaseUnavailable),

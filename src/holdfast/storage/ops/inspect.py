@@ -8,10 +8,10 @@ from datetime import datetime
 
 from holdfast.model.job import JobRecord, NewJob
 from holdfast.model.lifecycle import Finish
-from holdfast.model.tenant import Scope
+from holdfast.model.tenant import ALL, Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
-from holdfast.storage.ops.jobs import Ending
+from holdfast.storage.ops.jobs import Ending, Lease
 from holdfast.storage.rows import moment
 
 
@@ -24,19 +24,17 @@ class Gone:
 
 def get(ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
     """The newest version of each job, in the order asked; None for what is absent."""
-    return _read("get", ids, scope)
+    return _read("get", [(scope.tenant, id) for id in ids], scope)
 
 
-def last_ended(ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
-    """The same of the versions that ended, for telling of their end: a newer one may be live."""
-    return _read("last_ended", ids, scope)
+def ended_under(leases: Sequence[Lease]) -> Op[list[JobRecord | Gone | None]]:
+    """The versions that ended under these tokens, for telling of their ends: a newer one may be there by now."""
+    return _read("ended_under", [(lease.tenant, lease.id, lease.token) for lease in leases], ALL)
 
 
-def _read(name: str, ids: Sequence[str], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
-    rows = [(scope.tenant, id) for id in ids]
-
+def _read(name: str, rows: Sequence[Row], scope: Scope) -> Op[list[JobRecord | Gone | None]]:
     def steps(again: bool) -> Steps[list[JobRecord | Gone | None]]:
-        found: list[JobRecord | Gone | None] = [None] * len(ids)
+        found: list[JobRecord | Gone | None] = [None] * len(rows)
         for row in (yield Statement(name, rows)):
             found[row[0] - 1] = _seen(row[1:])
         return found

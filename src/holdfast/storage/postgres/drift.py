@@ -61,4 +61,4 @@ def _shape(connection: "psycopg.Connection[Any]", schema: str) -> dict[str, str]
     def plain(text: str) -> str:
         return text.replace(f"{quoted}.", "").replace(f"{schema}.", "").replace(quoted, "")
 
-    return {name: plain(made) for name, made in rows(connection, _SHAPE, schema)}
+    return {plain(name): plain(made) for name, made in rows(connection, _SHAPE, schema)}
