@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from holdfast import Context, Holdfast, Job, JobState
-from holdfast.errors import InvalidArguments, InvalidOption, JobCancelled, JobNotFound, KeyTaken, Superseded
+from holdfast.errors import Busy, InvalidArguments, InvalidOption, JobCancelled, JobNotFound, KeyTaken, Superseded
 from holdfast.storage.ops.jobs import Held, Wanted, claim, end, lease_of
 from holdfast.testing import Clock, drain
 from holdfast.testing.conformance.kit import error_entry, finish, requeue, take_one
@@ -420,3 +420,28 @@ def test_a_transactional_body_that_is_replaced(app: Holdfast, database_url: str)
     with app.transaction() as connection:
         assert sorted(connection.execute("select n from done").fetchall()) == [(1,), (2,)]
         connection.execute("drop table done")
+
+
+def test_a_bulk_that_replaces_one_key_over_and_over(app: Holdfast, work: Any) -> None:
+    jobs = app.enqueue_many([work.using(key="a", on_conflict="replace").call(n) for n in range(150)])
+    assert [job.version for job in jobs] == list(range(1, 151))
+    assert jobs[-1].record.args == {"n": 149}
+
+
+def test_a_key_that_somebodys_transaction_holds(
+    make_app: Any, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for, but not for ever, and jobs of other keys are not held up for as long."""
+    app = make_app(url=postgres_url)
+
+    @app.task
+    def work(n: int) -> None: ...
+
+    monkeypatch.setattr("holdfast.admission.BUSY_FOR", 0.1)
+    with app.transaction() as connection:
+        held = work.using(key="a", connection=connection).enqueue(1)
+        with pytest.raises(Busy, match="nothing changed"):
+            work.using(key="a").enqueue(2)
+        assert work.using(key="b").enqueue(3).created
+        work.enqueue(4)
+    assert work.using(key="a").enqueue(5).id == held.id

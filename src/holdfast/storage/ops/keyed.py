@@ -12,7 +12,7 @@ from holdfast.storage.ops.admitted import Admitted, Answer, Clash
 from holdfast.storage.ops.jobs import Lease, new_row
 
 MOST_ROUNDS = 100
-"""How often what moved meanwhile is looked at again."""
+"""How often what moved meanwhile is looked at again in vain."""
 
 
 def keyed(jobs: Sequence[NewJob], places: Sequence[int], freed: list[Lease]) -> Steps[dict[int, Answer]]:
@@ -22,9 +22,10 @@ def keyed(jobs: Sequence[NewJob], places: Sequence[int], freed: list[Lease]) -> 
     """
     answers: dict[int, Answer] = {}
     left = list(places)
-    for _ in range(MOST_ROUNDS):
-        if not left:
-            return answers
+    tries = 0
+    while left:
+        if tries == MOST_ROUNDS:
+            raise DatabaseUnavailable("the keys of these jobs changed hands all the time; nothing changed: try again")
         rows = [_keyed_row(jobs[place]) for place in left]
         there: dict[int, Clash] = {}
         for ordinal, id, version, state, args, pending, gates in (yield Statement("enqueue_key", rows)):
@@ -51,8 +52,9 @@ def keyed(jobs: Sequence[NewJob], places: Sequence[int], freed: list[Lease]) -> 
             clash = there[place]
             if place in answers and clash.gates is not None and clash.state != JobState.RUNNING:
                 freed.append(Lease(jobs[place].tenant, clash.id, 0, clash.gates))
-        left = [place for place in left if place not in answers]
-    raise DatabaseUnavailable("the keys of these jobs changed hands all the time; nothing changed: try again")
+        before, left = len(left), [place for place in left if place not in answers]
+        tries = tries + 1 if len(left) == before else 0
+    return answers
 
 
 def _replace(jobs: Sequence[NewJob], places: Sequence[int], there: dict[int, Clash]) -> Steps[dict[int, Answer]]:
