@@ -151,7 +151,8 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
         if requeued:
             written += yield from _fenced("requeue", requeued, [_requeue_row(ending) for ending in requeued], answers)
         if gates:
-            yield from gated.after(written)
+            kept = {id(ending) for ending in ours}  # the others were handed over: newer versions come to their gates
+            yield from gated.after(written, enters=any(id(ending) not in kept for ending in written))
         return [answers[id(ending)] for ending in ours]
 
     wakes = gates or any(isinstance(each.verdict, Requeue) and each.verdict.delay <= 0 for each in endings)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.model.gate import Pass, dump_passes
 from holdfast.model.inputs import Cache
 from holdfast.model.job import JobState, NewJob
 from holdfast.model.spacing import Space
@@ -321,3 +322,29 @@ class Keys(Fixtures):
         assert store.run(manage.delete([late.id], OURS)) == [manage.Answer.DONE]
         clock.advance(86_400)
         assert store.run(duties.prune_marks()) == 1
+
+    def test_a_key_and_a_group(self, store: Store, clock: Clock) -> None:
+        """A keyed job stands before its gates like any other, also as a newer version."""
+        gates = {"group": "g", "gates": dump_passes([Pass("group:g")])}
+        first, second = keyed(key="a", **gates), keyed(key="b", **gates)
+        ask(store, first, second)
+        (held,) = take(store)
+        assert held.id == first.id
+        ask_one(store, replacing(key="a", args='{"a":2}', **gates))
+        assert take(store) == []
+        clock.advance(1)
+        assert end_one(store, finish(held)) is Held.DONE
+        (other,) = take(store)
+        assert other.id == second.id
+        assert (see(store, first.id).state, see(store, first.id).version) == (JobState.BLOCKED, 2)
+        end_one(store, finish(other))
+        (again,) = take(store)
+        assert (again.id, again.version, again.args) == (first.id, 2, '{"a":2}')
+
+    def test_a_replaced_job_gives_up_its_place(self, store: Store) -> None:
+        gates = {"group": "g", "gates": dump_passes([Pass("group:g")])}
+        first, second = keyed(key="a", **gates), keyed(key="b", **gates)
+        ask(store, first, second)
+        assert states(store, [first.id, second.id]) == ["ready", "blocked"]
+        ask_one(store, replacing(key="a", delay=60.0, **gates))
+        assert states(store, [first.id, second.id]) == ["scheduled", "ready"]
