@@ -22,6 +22,7 @@ from holdfast.worker.drains import Drains
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Holdings
 from holdfast.worker.narrator import Narrator
+from holdfast.worker.pace import Pace
 from holdfast.worker.plan import Plan
 from holdfast.worker.runner import SHORT, Runner
 from holdfast.worker.slots import Slots
@@ -69,6 +70,7 @@ class Claimer:
         self._tasks = tasks
         self._healthy = healthy
         self._slots = Slots(plan.queues)
+        self._pace = Pace(2 * plan.concurrency)
         self._batch = min(plan.batch or MOST_AT_ONCE, MOST_AT_ONCE)
         self._ahead: list[Holding] = []
         self._after = HEAD
@@ -96,6 +98,7 @@ class Claimer:
     def freed(self, held: Holding) -> None:
         """A slot is free again."""
         self._stuck = False
+        self._pace.ended()
         self._slots.leave(held.job.queue)
         self.slot_freed.set()
         self._begin()
@@ -173,6 +176,7 @@ class Claimer:
     async def look(self) -> bool:
         """One claim, if there is room: True where it may be worth claiming again at once."""
         self._changed.clear()
+        self._pace.look()
         self._give_back_stale()
         room = 0 if self.paused or not self._healthy() else self._room()
         if room <= 0:
@@ -273,7 +277,7 @@ class Claimer:
     def _look_ahead(self) -> int:
         if self._slots.split or self._stuck or self._runner.mean >= SHORT:
             return 0
-        return 2 * self._plan.concurrency
+        return self._pace.ahead
 
     def _give_back_stale(self) -> None:
         """What could not be begun in time goes back, uncounted, for others to run; no more is taken ahead until a
