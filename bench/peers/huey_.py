@@ -1,4 +1,4 @@
-"""Huey 3.5 on SQLite: one worker thread is its fastest. It removes a job when it takes it, so it forgets what it held."""
+"""Huey 3.5 on SQLite. It removes a job when it takes it, so it forgets what it held; one thread is its fastest."""
 
 import time
 from typing import Any
