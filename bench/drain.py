@@ -1,4 +1,4 @@
-"""How fast does one worker process drain a queue of no-op jobs, 100 at once?
+"""How fast does one worker process drain a queue of no-op jobs, 100 or 10 at once?
 
 Jobs have two small arguments; results and history are kept; every job is counted. Clocked from the first job's
 start to the last ending's commit, so opening and closing are left out on both sides.
@@ -14,7 +14,7 @@ from raw import Worker
 from holdfast import Holdfast
 
 JOBS = 30_000
-CONCURRENCY = 100
+CONCURRENCY = (100, 10)
 
 
 class Counted:
@@ -50,18 +50,18 @@ def ended_at(url: str, kind: str) -> float:
     return moment / 1e6 if isinstance(moment, int) else moment.timestamp()
 
 
-async def drain_raw(place: Place, kind: str, url: str, counted: Counted) -> dict[str, float]:
+async def drain_raw(place: Place, kind: str, url: str, counted: Counted, concurrency: int) -> dict[str, float]:
     hands = place.raw[kind].hands(url)
-    await Worker(hands, counted.noop, CONCURRENCY).drain()
+    await Worker(hands, counted.noop, concurrency).drain()
     return counted.spent()
 
 
-async def drain_ours(place: Place, kind: str, url: str, counted: Counted) -> dict[str, float]:
+async def drain_ours(place: Place, kind: str, url: str, counted: Counted, concurrency: int) -> dict[str, float]:
     app = Holdfast(url)
 
     app.task(name="noop")(counted.noop)
 
-    async with app.worker(concurrency=CONCURRENCY):
+    async with app.worker(concurrency=concurrency):
         await counted.all_ran.wait()
     spent = counted.spent()
     await app.aclose()
@@ -69,8 +69,8 @@ async def drain_ours(place: Place, kind: str, url: str, counted: Counted) -> dic
 
 
 def contests(place: Place, jobs: int = JOBS) -> list[Contest]:
-    def contest(kind: str, who: str, drain: Any) -> Contest:
-        figures = Figures("drain, 100 at once", kind, who, "jobs/s")
+    def contest(kind: str, who: str, drain: Any, concurrency: int) -> Contest:
+        figures = Figures(f"drain, {concurrency} at once", kind, who, "jobs/s")
 
         def run() -> None:
             with place.database(kind) as url:
@@ -78,7 +78,7 @@ def contests(place: Place, jobs: int = JOBS) -> list[Contest]:
 
                 async def once() -> None:
                     counted = Counted(place, jobs)
-                    spent = await asyncio.wait_for(drain(place, kind, url, counted), 120)
+                    spent = await asyncio.wait_for(drain(place, kind, url, counted, concurrency), 120)
                     check_finished(url, kind, jobs, counted.ran)
                     figures.note(jobs / (ended_at(url, kind) - counted.began), **spent)
 
@@ -87,7 +87,8 @@ def contests(place: Place, jobs: int = JOBS) -> list[Contest]:
         return figures, run
 
     return [
-        contest(kind, who, drain)
+        contest(kind, who, drain, concurrency)
+        for concurrency in CONCURRENCY
         for kind in ("postgres", "sqlite")
         for who, drain in (("raw", drain_raw), ("holdfast", drain_ours))
     ]

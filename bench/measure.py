@@ -66,6 +66,18 @@ class Place:
         yield url
         self.cluster.drop_database(url)
 
+    @contextmanager
+    def blank(self, kind: str) -> Iterator[str]:
+        """The URL of a database without anything of ours."""
+        self.count += 1
+        if kind == "sqlite":
+            with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                yield f"sqlite:///{folder}/peer"
+            return
+        url = self.cluster.create_database()
+        yield url
+        self.cluster.drop_database(url)
+
     def server_seconds(self) -> float:
         """CPU seconds of all the server's processes so far, those that ended among them."""
         seconds = 0.0
@@ -123,6 +135,7 @@ class Figures:
     who: str
     unit: str
     better: str = "more"
+    peer: bool = False
     rounds: list[float] = field(default_factory=list)
     extra: dict[str, list[float]] = field(default_factory=dict)
 

@@ -9,7 +9,19 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
-COLUMNS = ("question", "database", "who", "median", "±", "of raw", "CPU µs/job: Python", "server", "p95", "worst")
+COLUMNS = (
+    "question",
+    "database",
+    "who",
+    "median",
+    "±",
+    "of raw",
+    "of best peer",
+    "CPU µs/job: Python",
+    "server",
+    "p95",
+    "worst",
+)
 
 
 def ratios(found: Sequence[Figures]) -> list[float | None]:
@@ -18,7 +30,7 @@ def ratios(found: Sequence[Figures]) -> list[float | None]:
     answer: list[float | None] = []
     for one in found:
         base = raw.get((one.question, one.database))
-        if base is None or base is one:
+        if base is None or base is one or one.peer:
             answer.append(None)
             continue
         pairs = sorted(
@@ -29,12 +41,25 @@ def ratios(found: Sequence[Figures]) -> list[float | None]:
     return answer
 
 
+def beside_peers(found: Sequence[Figures]) -> list[float | None]:
+    """Our rate, or a raw loop's, in parts of the best peer's: medians of the same run."""
+    best: dict[tuple[str, str], float] = {}
+    for one in found:
+        if one.peer:
+            place = one.question, one.database
+            best[place] = max(one.median, best.get(place, 0.0))
+    return [
+        None if one.peer or (one.question, one.database) not in best else one.median / best[one.question, one.database]
+        for one in found
+    ]
+
+
 def rows(found: Sequence[Figures]) -> list[tuple[str, ...]]:
     def extra(one: Figures, name: str, digits: int = 0) -> str:
         return f"{one.of(name):.{digits}f}" if name in one.extra else ""
 
     answer: list[tuple[str, ...]] = []
-    for one, ratio in zip(found, ratios(found), strict=True):
+    for one, ratio, beside in zip(found, ratios(found), beside_peers(found), strict=True):
         figure = f"{one.median:,.0f} {one.unit}" if one.better == "more" else f"{one.median:.2f} {one.unit}"
         answer.append(
             (
@@ -44,6 +69,7 @@ def rows(found: Sequence[Figures]) -> list[tuple[str, ...]]:
                 figure,
                 f"{one.spread:.0%}",
                 "" if ratio is None else f"{ratio:.2f}",
+                "" if beside is None else f"{beside:.1f}",
                 extra(one, "python"),
                 extra(one, "server") if one.database == "postgres" else "",
                 extra(one, "p95", 2),

@@ -9,6 +9,7 @@ import shlex
 import sys
 import time
 
+import beside
 import drain
 import enqueue
 import pickup
@@ -16,6 +17,8 @@ from measure import ROUNDS, Figures, interleave, place
 from report import save, show
 
 QUESTIONS = {"drain": drain.contests, "enqueue": enqueue.contests, "pickup": pickup.contests}
+PEERS = {"drain": ("drain", "drain10"), "enqueue": ("one_by_one", "together", "fill")}
+"""What the peers are asked beside each question."""
 
 
 def main() -> int:
@@ -23,17 +26,23 @@ def main() -> int:
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}; all by default")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is asked (%(default)s)")
     parser.add_argument("--no-save", action="store_true", help="write no bench/results/latest.*")
+    parser.add_argument("--no-peers", action="store_true", help="leave out the other libraries")
     asked = parser.parse_args()
     unknown = [name for name in asked.questions if name not in QUESTIONS]
     if unknown:
         parser.error(f"no question called {', '.join(unknown)}; there are: {', '.join(QUESTIONS)}")
+    if not asked.no_peers:
+        beside.install()
     began = time.monotonic()
     found: list[Figures] = []
     busy = os.getloadavg()[0] > 1
     with place() as here:
         for name in asked.questions or QUESTIONS:
             print(f"{name} …", file=sys.stderr, flush=True)
-            found += interleave(QUESTIONS[name](here), asked.rounds)
+            contests = QUESTIONS[name](here)
+            if not asked.no_peers:
+                contests += beside.contests(here, PEERS.get(name, ()))
+            found += interleave(contests, asked.rounds)
     took = time.monotonic() - began
     show(found)
     print(f"\nevery job counted: 0 lost, 0 doubled; {asked.rounds} rounds, {took:.0f} s")

@@ -1,0 +1,41 @@
+"""DBOS 3.4: workflows enqueued on one of its queues, which is polled every 10 ms."""
+
+import time
+from typing import Any
+
+from dbos import DBOS
+from kit import Counted, main, rate
+
+counted: Counted
+
+
+@DBOS.workflow(name="noop")
+def noop(a: int, b: str) -> None:
+    counted(a)
+
+
+def _launch(url: str, concurrency: int) -> Any:
+    url = url.replace("postgresql://", "postgresql+psycopg://") + ("" if "postgresql" in url else ".dbos")
+    DBOS(config={"name": "bench", "system_database_url": url, "log_level": "ERROR", "run_admin_server": False})
+    DBOS.launch()
+    DBOS.register_queue("bench", worker_concurrency=concurrency, polling_interval_sec=0.01)
+    return DBOS.retrieve_queue("bench")
+
+
+def drain(url: str, jobs: int, concurrency: int) -> dict[str, Any]:
+    """Its queue works while it is filled, so both are one figure."""
+    global counted
+    counted = Counted(jobs)
+    queue = _launch(url, concurrency)
+    began = time.perf_counter()
+    for number in range(jobs):
+        queue.enqueue(noop, number, "x")
+    while counted.left:
+        time.sleep(0.01)
+    found = counted.found() | rate(jobs, time.perf_counter() - began)
+    DBOS.destroy()
+    return found
+
+
+if __name__ == "__main__":
+    main({"drain": drain})
