@@ -3,7 +3,8 @@
 Whoever owns the lane runs all that is pending as one batch; the next batch starts when the last has returned, with
 no timer, so batches grow with the load and a lone call waits for nobody. A sync caller that finds the lane idle runs
 its op on its own thread; otherwise, and for async callers, the lane's thread does, and one wake-up of an event loop
-answers its whole batch. Nothing is answered before it is durable.
+answers its whole batch. What the tasks of a loop ask for in one of its turns is handed over together, for each
+hand-over by itself costs a lock that the lane's thread wants too. Nothing is answered before it is durable.
 """
 
 import asyncio
@@ -77,6 +78,8 @@ class Lane:
         self._shared = _Shared()
         self._handed = threading.Semaphore(0)
         self._thread: threading.Thread | None = None
+        self._asked: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
+        """Of each event loop, what its tasks asked for in this turn."""
         self.trouble_at = float("-inf")
         """When (monotonic) the database was last found away."""
 
@@ -110,17 +113,30 @@ class Lane:
     async def arun(self, op: Op[R]) -> R:
         """Run `op` on the lane's thread."""
         loop = asyncio.get_running_loop()
-        ticket = Ticket(op, future=loop.create_future())
+        future: asyncio.Future[R] = loop.create_future()
+        asked = self._asked.get(loop)
+        if asked is None:
+            self._refuse_closed()
+            asked = self._asked[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        asked.append(Ticket(op, future=future))
+        return await future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """At the end of a loop's turn: everything its tasks asked for."""
+        tickets = self._asked.pop(loop, [])
         shared = self._shared
         with shared.mutex:
-            self._refuse_closed()
-            shared.pending.append(ticket)
-            if not shared.busy:
-                shared.busy = True
-                self._wake_thread()
-        assert ticket.future is not None
-        value: R = await ticket.future
-        return value
+            if not shared.closed:
+                shared.pending += tickets
+                if not shared.busy:
+                    shared.busy = True
+                    self._wake_thread()
+                return
+        for ticket in tickets:
+            assert ticket.future is not None
+            if not ticket.future.done():
+                ticket.future.set_exception(_closed())
 
     def close(self) -> None:
         """Finish what is pending, then close the connection. Called by the owner, it is done when the owner is."""
@@ -148,10 +164,11 @@ class Lane:
         self._shared = _Shared()
         self._handed = threading.Semaphore(0)
         self._thread = None
+        self._asked = {}
 
     def _refuse_closed(self) -> None:
         if self._shared.closed:
-            raise DatabaseUnavailable("this app was closed; make a new Holdfast(…) to go on")
+            raise _closed()
 
     def _hand_on(self) -> None:
         """A caller's thread gives the lane to the lane's thread, or leaves it idle."""
@@ -286,6 +303,10 @@ class Lane:
                 session.close()
             except Exception as error:
                 log.debug("lane %s: closing a broken connection: %s", self.name, error)
+
+
+def _closed() -> DatabaseUnavailable:
+    return DatabaseUnavailable("this app was closed; make a new Holdfast(…) to go on")
 
 
 def _doubted(answers: Sequence[Answer]) -> list[Answer]:
