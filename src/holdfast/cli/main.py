@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from holdfast.cli import check, dev, doctor, jobs, leader, migrate, worker
+from holdfast.cli import backup, check, dev, doctor, jobs, leader, migrate, worker
 from holdfast.cli.commands import Command, Group
 from holdfast.cli.exits import CODES, Exit, report, say
 from holdfast.cli.options import Schema, Url, Verbose
@@ -88,6 +88,7 @@ program.command("leader", cls=Command)(leader.run)
 program.command("migrate", cls=Command)(migrate.run)
 program.command("check", cls=Command)(check.run)
 program.command("doctor", cls=Command)(doctor.run)
+program.command("backup", cls=Command)(backup.run)
 program.add_typer(jobs.program, name="jobs")
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.op import Op, Row, Shared, Statement
@@ -134,6 +135,15 @@ class Store(Protocol):
 
     def strain(self) -> "Iterable[Finding]":
         """What keeps the database from cleaning up behind finished jobs, at a glance: looked at every minute."""
+        ...
+
+    def backup(self, target: Path, force: bool, told: Callable[[int, int], None]) -> int:
+        """Copy the whole database to a file while others work on it; answers its size in bytes.
+
+        told: called with how much is copied of how much.
+
+        Raises MisuseError, saying what does it instead, for a database that has its own means.
+        """
         ...
 
     def close(self) -> None: ...

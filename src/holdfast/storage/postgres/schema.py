@@ -1,7 +1,9 @@
 """Our own schema in a PostgreSQL database: which steps were run there, and running the missing ones."""
 
+import shlex
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, LiteralString, cast
 
 import psycopg
@@ -96,6 +98,12 @@ def _ours(text: str) -> LiteralString:
     """SQL of our own files, in which only a checked schema name was put: to the type checkers, a literal."""
     ours: LiteralString = cast("Any", text)
     return ours
+
+
+def dump_command(address: str | None, schema: str, target: Path) -> str:
+    """What copies Holdfast's tables to a file; without --schema it copies the whole database."""
+    words = ["pg_dump", "--format=custom", f'--schema="{schema}"', f"--file={target}", address or "postgresql://…"]
+    return shlex.join(words)
 
 
 def preparation(schema: str) -> tuple[str, ...]:

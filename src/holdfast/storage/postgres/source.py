@@ -6,7 +6,7 @@ from inspect import iscoroutinefunction
 from typing import Any, LiteralString, Protocol, TypeGuard
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from holdfast.errors import ConfigError, DatabaseUnavailable
 from holdfast.model.url import scrub
@@ -64,6 +64,11 @@ class Source(Protocol):
     @property
     def where(self) -> str: ...
 
+    @property
+    def address(self) -> str | None:
+        """The URL without its password, if it is one."""
+        return None
+
 
 class UrlSource(Source):
     """Own connections, opened from a URL (or a function that returns one) and closed by us."""
@@ -77,6 +82,10 @@ class UrlSource(Source):
     @property
     def where(self) -> str:
         return f"the PostgreSQL database {scrub(self._text())}"
+
+    @property
+    def address(self) -> str | None:
+        return without_password(self._text())
 
     def acquire(self) -> "psycopg.Connection[Any]":
         url = self._text()
@@ -101,6 +110,12 @@ class UrlSource(Source):
     def _missing(self, url: str) -> dict[str, Any]:
         known = conninfo_to_dict(url)
         return {key: value for key, value in self._parameters.items() if key not in known}
+
+
+def without_password(url: str) -> str:
+    """The same place for programs of the server's own, which ask for the password or find it in ~/.pgpass."""
+    given = {key: value for key, value in conninfo_to_dict(url).items() if "password" not in key}
+    return make_conninfo(**given)
 
 
 def _unreachable(url: str, error: psycopg.Error) -> DatabaseUnavailable:

@@ -5,6 +5,7 @@ import os
 import weakref
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
+from pathlib import Path
 from shlex import quote
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from holdfast.storage.postgres.lent import PostgresDesk
 from holdfast.storage.postgres.listen import POLLED, Notifier, NotifyListener, channel_of
 from holdfast.storage.postgres.look import Look
 from holdfast.storage.postgres.own import Spares
-from holdfast.storage.postgres.schema import applied_to, lock_schema, migrate, steady
+from holdfast.storage.postgres.schema import applied_to, dump_command, lock_schema, migrate, steady
 from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translated
 from holdfast.storage.postgres.source import Source
 
@@ -148,6 +149,11 @@ class PostgresStore:
         from holdfast.storage.postgres.checks import checks
 
         return checks(Look(self._source, self._schema), self._listen)
+
+    def backup(self, target: Path, force: bool, told: Callable[[int, int], None]) -> int:
+        raise errors.MisuseError(
+            "PostgreSQL has its own means; run: " + dump_command(self._source.address, self._schema, target)
+        )
 
     def strain(self) -> Iterable[Finding]:
         from holdfast.storage.postgres.holders import holders

@@ -132,6 +132,13 @@ class SqliteStore:
 
         return checks(self._path, self._synchronous, self._relative)
 
+    def backup(self, target: Path, force: bool, told: Callable[[int, int], None]) -> int:
+        from holdfast.storage.sqlite.backup import backup
+
+        if self._path is None:
+            raise errors.MisuseError("a database in memory has no backup: it ends with its app")
+        return backup(self._path, target, force, told)
+
     def strain(self) -> Iterable[Finding]:
         from holdfast.storage.sqlite.checks import strain
 
