@@ -1,7 +1,7 @@
 """`holdfast backup`: copy a SQLite database while workers run."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -51,7 +51,7 @@ def run(
 
 
 @contextmanager
-def shown_progress() -> "Iterator[Callable[[int, int], None]]":
+def shown_progress() -> "Generator[Callable[[int, int], None]]":
     """A bar on stderr where people look at it."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

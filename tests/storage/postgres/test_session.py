@@ -112,6 +112,22 @@ def test_isolation_is_pinned_whatever_the_databases_default(url: str) -> None:
 # ---------------------------------------------------------------- transactions
 
 
+@pytest.mark.parametrize("bad", [{"task": "\ud800"}, {"task": ""}, {"tenant": "\x00"}])
+def test_a_transaction_in_one_trip_that_fails_leaves_nothing_open(url: str, bad: dict[str, str]) -> None:
+    """A value that the driver refuses, and one that the server does."""
+    source = Kept(url, pooled=True)
+    session = PostgresSession(source, DatabaseClock(), "holdfast")
+    good = kit.job()
+    with pytest.raises((errors.DatabaseError, UnicodeError)):
+        answer(session, jobs.enqueue([kit.job(**bad)], kit.OURS))
+    assert source.connections[-1].info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    answer(session, jobs.enqueue([good], kit.OURS))
+    session.close()
+    session = PostgresSession(Kept(url), DatabaseClock(), "holdfast")
+    assert answer(session, inspect.count(kit.OURS)) == {"ready": 1}
+    session.close()
+
+
 def test_an_error_leaves_a_session_that_works(session: PostgresSession, source: Kept) -> None:
     (id,) = (kit.new_id(),)
     answer(session, jobs.enqueue([kit.job(id=id)], kit.OURS))

@@ -168,6 +168,9 @@ class PostgresSession:
             if not isinstance(reason, ConnectionLost):
                 self.rollback()
             raise reason from error
+        except BaseException:  # a value that the driver cannot encode, or Ctrl-C: the transaction may have begun
+            self.rollback()
+            raise
 
     def _command(self, text: str, in_doubt: bool = False) -> None:
         """Run what takes no values and answers nothing; several commands at once need the simple protocol."""

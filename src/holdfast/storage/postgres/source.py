@@ -114,7 +114,7 @@ class UrlSource(Source):
 
 def without_password(url: str) -> str:
     """The same place for programs of the server's own, which ask for the password or find it in ~/.pgpass."""
-    given = {key: value for key, value in conninfo_to_dict(url).items() if "password" not in key}
+    given: dict[str, Any] = {key: value for key, value in conninfo_to_dict(url).items() if "password" not in key}
     return make_conninfo(**given)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def _refuse(source: Path, target: Path, force: bool) -> None:
 
 
 @contextmanager
-def _temporary(target: Path, rights: int) -> Iterator[Path]:
+def _temporary(target: Path, rights: int) -> Generator[Path]:
     """An empty file beside the target with the rights of the source; gone in the end, unless it was renamed."""
     copy = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
