@@ -108,13 +108,15 @@ def prune_marks(batch: int = 1000) -> Op[int]:
 
 
 def partitions() -> Op[tuple[int, int]]:
-    """Make the history partitions of the coming weeks and drop the outdated: how many of each."""
+    """Make the history partitions of the coming weeks and drop the outdated: how many of each.
+
+    Repeating it is harmless. In one trip, for history is locked meanwhile."""
 
     def steps(again: bool) -> Steps[tuple[int, int]]:
         made, dropped = (yield one("partitions"))[0]
         return made, dropped
 
-    return Op("partitions", steps)
+    return Op("partitions", steps, single=True)
 
 
 def prune_workers(batch: int = 1000) -> Op[int]:

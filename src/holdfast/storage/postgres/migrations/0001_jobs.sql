@@ -157,43 +157,42 @@ create index history_month_other_until on "holdfast".history_month_other (keep_u
 
 -- Makes the partitions that the next weeks need and answers how many were missing. A reader that keeps history locked
 -- for long (a dump) makes this give up at once, for it would hold up everybody behind it: there is time until tomorrow.
+-- Where one is missing, nobody may be planning meanwhile: who had begun with the old list of partitions would look
+-- into them after a job has moved into the new one, and miss it. Attaching alone does not keep readers out.
 create function "holdfast".ensure_history(moment timestamptz) returns int
 language plpgsql set timezone = 'UTC' set lock_timeout = '200ms' as $$
 declare
-    start timestamptz;
-    one int;
+    wanted record;
     made int := 0;
 begin
-    for n in 0..39 loop
-        start := date_trunc('day', moment) + n * interval '24 hours';
-        one := "holdfast".add_partition('history_day', to_char(start, 'YYYYMMDD'), start, start + interval '24 hours');
-        exit when one < 0;
-        made := made + one;
-    end loop;
-    for n in 0..25 loop
-        exit when one < 0;
-        start := date_trunc('month', moment) + n * interval '1 month';
-        one := "holdfast".add_partition('history_month', to_char(start, 'YYYYMM'), start, start + interval '1 month');
-        made := made + greatest(one, 0);
+    for wanted in
+        select 'history_day' as parent, to_char(d, 'YYYYMMDD') as suffix, d as low, d + interval '24 hours' as high
+        from (select date_trunc('day', moment) + n * interval '24 hours' as d from generate_series(0, 39) as n) as days
+        union all
+        select 'history_month', to_char(m, 'YYYYMM'), m, m + interval '1 month'
+        from (select date_trunc('month', moment) + n * interval '1 month' as m from generate_series(0, 25) as n) as months
+    loop
+        continue when to_regclass('"holdfast".' || quote_ident(wanted.parent || '_' || wanted.suffix)) is not null;
+        if made = 0 then
+            lock table "holdfast".history in access exclusive mode;
+        end if;
+        made := made + "holdfast".add_partition(wanted.parent, wanted.suffix, wanted.low, wanted.high);
     end loop;
     return made;
+exception when lock_not_available then
+    return 0;
 end $$;
 
--- Attaching takes a lighter lock than creating in place. Rows that came before their partition stay where they are, in
--- the default one, and are pruned there. Answers -1 where somebody had the lock.
+-- Rows that came before their partition stay where they are, in the default one, and are pruned there.
 create function "holdfast".add_partition(parent text, suffix text, low timestamptz, high timestamptz) returns int
 language plpgsql as $$
 begin
-    if to_regclass('"holdfast".' || quote_ident(parent || '_' || suffix)) is not null then
-        return 0;
-    end if;
     execute format('create table "holdfast".%I (like "holdfast".%I including all)', parent || '_' || suffix, parent);
     execute format('alter table "holdfast".%I attach partition "holdfast".%I for values from (%L) to (%L)',
         parent, parent || '_' || suffix, low, high);
     return 1;
-exception
-    when lock_not_available then return -1;
-    when check_violation or duplicate_table or unique_violation then return 0;
+exception when check_violation or duplicate_table or unique_violation then
+    return 0;
 end $$;
 
 -- Drops the partitions whose every row has passed its time, and answers how many.
