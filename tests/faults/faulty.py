@@ -43,11 +43,13 @@ class Wire:
     patience: float = 10.0
     meanwhile: Callable[[], None] | None = None
     """What others do before the call that failed is repeated."""
+    on: str | None = None
     mutex: threading.Lock = field(default_factory=threading.Lock)
 
-    def arm(self, fault: Fault | None) -> None:
+    def arm(self, fault: Fault | None, on: str | None = None) -> None:
+        """on: fail the next call of this name, and not the n-th of all."""
         with self.mutex:
-            self.fault, self.calls, self.hit, self.away = fault, [], False, False
+            self.fault, self.calls, self.hit, self.away, self.on = fault, [], False, False, on
             self.patience = 0.03 if fault is not None and fault.lasting else 10.0
 
     def heal(self) -> None:
@@ -61,7 +63,7 @@ class Wire:
                 raise ConnectionLost(OSError("the database is away"), in_doubt=False)
             self.calls.append(call)
             fault = self.fault
-            if fault is None or len(self.calls) != fault.at:
+            if fault is None or self.hit or (call != self.on if self.on else len(self.calls) != fault.at):
                 return None
             self.hit = True
             self.away = fault.lasting

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.model.tenant import ALL, Scope
 from holdfast.storage.op import Op, Statement, one
-from holdfast.storage.ops import duties, inspect, jobs, workers
+from holdfast.storage.ops import doubt, duties, inspect, jobs, workers
 from holdfast.storage.ops.workers import Sign
 from holdfast.testing.conformance import kit
 
@@ -18,6 +18,8 @@ EVERY: dict[str, Op[object]] = {
     "enqueue": jobs.enqueue([kit.job()], kit.OURS),
     "claim": jobs.claim(kit.wanted()),
     "claim queues": jobs.claim(kit.wanted(queues=("a",))),
+    "claim again": jobs.claim(kit.wanted(), again=True),
+    "claimed under": doubt.claimed_under(kit.wanted()),
     "finish": jobs.end([kit.finish(LEASE)]),
     "requeue": jobs.end([kit.requeue(LEASE)]),
     "finish and requeue": jobs.end([kit.finish(LEASE), kit.requeue(LEASE)]),
@@ -52,7 +54,7 @@ def test_single_ops_need_one_statement_where_all_goes_well(name: str) -> None:
     steps = EVERY[name].steps(False)
     statement = next(steps)
     answer = ANSWERS.get(statement.name) or [(ordinal,) for ordinal, _ in enumerate(statement.rows, 1)]
-    if statement.name in ("get", "list", "claim", "claim_queues", "count", "workers", "lead"):
+    if statement.name in ("get", "list", "claim", "claim_queues", "claim_again", "count", "workers", "lead"):
         answer = []
     with pytest.raises(StopIteration):
         steps.send(answer)

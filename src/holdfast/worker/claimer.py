@@ -7,17 +7,17 @@ before the remembered place. Without the remembered place a snapshot held open b
 
 import asyncio
 import random
-from bisect import insort
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from holdfast.clock import monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.ids import new_id
+from holdfast.model.job import ClaimedJob
 from holdfast.model.outcome import Released
 from holdfast.storage.base import Store
-from holdfast.storage.ops.jobs import HEAD, Place, Wanted, claim
+from holdfast.storage.ops.jobs import HEAD, Place, Wanted
+from holdfast.worker.ahead import Ahead
 from holdfast.worker.drains import Drains
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Holdings
@@ -26,6 +26,7 @@ from holdfast.worker.pace import Pace
 from holdfast.worker.plan import Plan
 from holdfast.worker.runner import SHORT, Runner
 from holdfast.worker.slots import Slots
+from holdfast.worker.taker import Taker
 from holdfast.worker.tally import Tally
 
 LOOK_BACK = 0.25
@@ -58,7 +59,6 @@ class Claimer:
         tasks: Callable[[], tuple[str, ...] | None],
         healthy: Callable[[], bool],
     ) -> None:
-        self._store = store
         self._runner = runner
         self._finisher = finisher
         self._holdings = holdings
@@ -71,8 +71,9 @@ class Claimer:
         self._healthy = healthy
         self._slots = Slots(plan.queues)
         self._pace = Pace(2 * plan.concurrency)
+        self.taker = Taker(store, holdings, bus, plan.lease)
         self._batch = min(plan.batch or MOST_AT_ONCE, MOST_AT_ONCE)
-        self._ahead: list[Holding] = []
+        self._ahead = Ahead()
         self._after = HEAD
         self._last = HEAD
         self._looked_back_at = float("-inf")
@@ -116,8 +117,7 @@ class Claimer:
         self._stopping = True
         self._changed.set()
         await asyncio.gather(*self._claims, return_exceptions=True)
-        ahead, self._ahead = self._ahead, []
-        for held in ahead:
+        for held in self._ahead.take_all():
             self._runner.give_back(held, Released())
 
     # Its own loop
@@ -127,6 +127,7 @@ class Claimer:
         pause = 0.1
         while not self._stopping:
             try:
+                self._hold(await self.taker.strays(bool(self._claims)))
                 found = await self.look()
                 pause = 0.1
             except HoldfastError as error:
@@ -168,7 +169,7 @@ class Claimer:
         """Up to `room` jobs, of no queue more than it has slots."""
         taken = 0
         for queues, free in self._slots.shares(room):
-            taken += await self._take(self._wanted(min(free, room - taken), queues, HEAD))
+            taken += await self._take(self._wanted(min(free, room - taken), queues, HEAD), insist=False)
             if taken >= room:
                 break
         return taken
@@ -184,7 +185,7 @@ class Claimer:
         if self._slots.split:
             return await self._look_by_queue(room)
         wanted = self._wanted(room, self._slots.names, self._from_where())
-        worst = self._ahead[-1].order if self._ahead else None
+        worst = self._ahead.worst
         self._woken = False
         taken = await self._take(wanted)
         full = taken >= wanted.batch
@@ -215,19 +216,26 @@ class Claimer:
             return HEAD
         return self._after
 
-    async def _take(self, wanted: Wanted) -> int:
+    async def _take(self, wanted: Wanted, insist: bool = True) -> int:
         """One claim. It goes on where its caller is cancelled: the database may have given us jobs already."""
-        task = asyncio.create_task(self._take_now(wanted))
+        task = asyncio.create_task(self._take_now(wanted, insist))
         self._claims.add(task)
         task.add_done_callback(self._claims.discard)
         return await asyncio.shield(task)
 
-    async def _take_now(self, wanted: Wanted) -> int:
-        jobs = await self._store.arun(claim(wanted), "claim")
-        self._tally.claimed += len(jobs)
+    async def _take_now(self, wanted: Wanted, insist: bool) -> int:
+        jobs = await self.taker.take(wanted, insist)
         if jobs:
             last = jobs[-1]
             self._last = Place(-last.priority, last.due, last.seq)
+        self._hold(jobs)
+        return len(jobs)
+
+    def _hold(self, jobs: Sequence[ClaimedJob]) -> None:
+        """Begin them, or keep them until a slot is free."""
+        if not jobs:
+            return
+        self._tally.claimed += len(jobs)
         suspect = self._holdings.has_suspect()
         for job in jobs:
             held = Holding(job)
@@ -239,12 +247,8 @@ class Claimer:
                 self._runner.give_back(held, Released("look_ahead"))
                 continue
             suspect = suspect or held.suspect
-            if self._ahead and _order(held) < _order(self._ahead[-1]):
-                insort(self._ahead, held, key=_order)
-            else:
-                self._ahead.append(held)
+            self._ahead.add(held)
         self._begin()
-        return len(jobs)
 
     def _begin(self) -> None:
         """Start what was taken, best first, in every free slot."""
@@ -253,8 +257,7 @@ class Claimer:
         self._beginning = True
         try:
             while self._ahead and self._may_begin():
-                held = self._ahead.pop(0)
-                self._runner.start(held)
+                self._runner.start(self._ahead.take_best())
         finally:
             self._beginning = False
 
@@ -282,12 +285,8 @@ class Claimer:
     def _give_back_stale(self) -> None:
         """What could not be begun in time goes back, uncounted, for others to run; no more is taken ahead until a
         slot is free, or this worker would take the same again before anybody else could."""
-        limit = monotonic() - STALE
-        stale = [held for held in self._ahead if held.claimed_at < limit]
-        if stale:
-            self._ahead = [held for held in self._ahead if held.claimed_at >= limit]
-            for held in stale:
-                self._runner.give_back(held, Released("look_ahead"))
+        for held in self._ahead.take_stale(STALE):
+            self._runner.give_back(held, Released("look_ahead"))
             self._stuck = True
 
     async def _rest(self) -> None:
@@ -298,7 +297,3 @@ class Claimer:
                 await self._changed.wait()
         except TimeoutError:
             self._woken = True
-
-
-def _order(held: Holding) -> tuple[int, Any, int]:
-    return held.order

@@ -96,10 +96,11 @@ class Wanted:
     tasks: tuple[str, ...] | None = None
 
 
-def claim(wanted: Wanted) -> Op[list[ClaimedJob]]:
+def claim(wanted: Wanted, again: bool = False) -> Op[list[ClaimedJob]]:
     """Take ready jobs under a new token each, in order of priority, due time and sequence.
 
-    Repeated: the claim's own id finds what it had taken; if nothing, it was not committed, and is made now.
+    Repeated, by its lane or by a caller who says `again`: the claim's own id finds what it had taken; if nothing, it
+    was not committed, and is made now.
     """
     after = wanted.after
     values: Row = (
@@ -110,14 +111,19 @@ def claim(wanted: Wanted) -> Op[list[ClaimedJob]]:
     if wanted.queues is not None:
         statement = one("claim_queues", *values, tuple(dict.fromkeys(wanted.queues)))
 
-    def steps(again: bool) -> Steps[list[ClaimedJob]]:
-        found = (yield one("claim_again", wanted.worker, wanted.claim)) if again else []
-        found = found or (yield statement)
-        jobs = [decode.claimed(row) for row in found]
-        jobs.sort(key=_order)
-        return jobs
+    def steps(repeated: bool) -> Steps[list[ClaimedJob]]:
+        found = (yield claim_again(wanted)) if repeated or again else []
+        return in_order(found or (yield statement))
 
-    return Op("claim", steps, single=True)
+    return Op("claim", steps, single=not again)
+
+
+def claim_again(wanted: Wanted) -> Statement:
+    return one("claim_again", wanted.worker, wanted.claim, wanted.lease)
+
+
+def in_order(rows: Sequence[Row]) -> list[ClaimedJob]:
+    return sorted((decode.claimed(row) for row in rows), key=_order)
 
 
 def _order(job: ClaimedJob) -> tuple[int, Any, int]:

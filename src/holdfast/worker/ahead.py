@@ -1,0 +1,51 @@
+"""Jobs that were taken and have not begun, best first."""
+
+from bisect import insort
+from collections.abc import Iterator
+from typing import Any
+
+from holdfast.clock import monotonic
+from holdfast.worker.holding import Holding
+
+
+class Ahead:
+    """In the order in which they are to begin; what is added is mostly worse than all before it."""
+
+    def __init__(self) -> None:
+        self._held: list[Holding] = []
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[Holding]:
+        return iter(self._held)
+
+    @property
+    def worst(self) -> tuple[int, Any, int] | None:
+        """The place in the order of the last one."""
+        return self._held[-1].order if self._held else None
+
+    def add(self, held: Holding) -> None:
+        if self._held and _order(held) < _order(self._held[-1]):
+            insort(self._held, held, key=_order)
+        else:
+            self._held.append(held)
+
+    def take_best(self) -> Holding:
+        return self._held.pop(0)
+
+    def take_all(self) -> list[Holding]:
+        taken, self._held = self._held, []
+        return taken
+
+    def take_stale(self, seconds: float) -> list[Holding]:
+        """Those that have waited for so long."""
+        limit = monotonic() - seconds
+        stale = [held for held in self._held if held.claimed_at < limit]
+        if stale:
+            self._held = [held for held in self._held if held.claimed_at >= limit]
+        return stale
+
+
+def _order(held: Holding) -> tuple[int, Any, int]:
+    return held.order
