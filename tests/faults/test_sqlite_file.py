@@ -18,7 +18,7 @@ from tests.faults.nursery import Nursery, until
 from holdfast import Holdfast
 from holdfast.errors import DatabaseUnavailable
 
-WRITERS = 4
+WRITERS = 8
 SECONDS = 3.0
 KILLS = 30
 BATCH = 40
@@ -31,7 +31,7 @@ def file(sqlite_url: str) -> Database:
     return made
 
 
-def test_four_processes_write_one_file_and_none_starves(
+def test_eight_processes_write_one_file_and_none_starves(
     nursery: Nursery, file: Database, tmp_path: Path, record_property: pytest.RecordProperty
 ) -> None:
     writers = [
@@ -50,7 +50,7 @@ def test_four_processes_write_one_file_and_none_starves(
         f"each, 0 refused, longest wait {worst:.2f} s",
     )
     assert file.live() == sum(writes)
-    assert min(writes) * 10 > max(writes), writes  # the gate takes turns, the processor may not
+    assert min(writes) * 2 * WRITERS >= sum(writes), f"one had less than half its even share: {writes}"
     assert worst < 1.5
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.storage.sqlite import gate as module
 from holdfast.storage.sqlite.gate import Gate, gate_for
 
 SOON = 10.0
@@ -110,6 +111,43 @@ def test_a_killed_holder_frees_it(database: Path, holder: Holder) -> None:
     holder.kill()
     assert visitor.inside.wait(SOON)
     visitor.join()
+
+
+def test_a_stopped_holder_is_not_waited_for_for_ever(
+    database: Path, holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gives up is an error the richer, and the gate as good as before: nobody is let in twice, nobody shut out."""
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    gate = gate_for(database)
+    os.kill(holder.process.pid, signal.SIGSTOP)
+    for _ in range(2):
+        with pytest.raises(TimeoutError, match="stopped"), gate:
+            raise AssertionError("inside with another")
+    monkeypatch.setattr(module, "PATIENCE", SOON)
+    visitor = Visitor(gate)
+    os.kill(holder.process.pid, signal.SIGCONT)
+    holder.end()
+    assert visitor.inside.wait(SOON)
+    visitor.join()
+    other = Holder(database)
+    assert other.said().startswith("inside"), "what was given up is not kept"
+    with_other = Visitor(gate)
+    assert not with_other.inside.wait(0.1)
+    other.end()
+    assert with_other.inside.wait(SOON)
+    with_other.join()
+
+
+def test_what_comes_when_nobody_wants_it_any_more_is_let_go(
+    database: Path, holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    with pytest.raises(TimeoutError), gate_for(database):
+        raise AssertionError("inside with another")
+    holder.end()
+    other = Holder(database)
+    assert other.said().startswith("inside")
+    other.kill()
 
 
 def test_processes_count_without_losing_any(database: Path, tmp_path: Path) -> None:

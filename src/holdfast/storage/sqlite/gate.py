@@ -18,10 +18,13 @@ from pathlib import Path
 if sys.platform == "win32":  # no record locks: processes fall back on SQLite's busy handler
 
     def lock(descriptor: int) -> None: ...
+    def lock_if_free(descriptor: int) -> bool:
+        return True
+
     def unlock(descriptor: int) -> None: ...
 
 else:
-    from fcntl import LOCK_EX, LOCK_UN, lockf
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 
     def lock(descriptor: int) -> None:
         while True:
@@ -32,6 +35,15 @@ else:
                 if error.errno != errno.EDEADLK:
                     raise
                 time.sleep(0.001)
+
+    def lock_if_free(descriptor: int) -> bool:
+        try:
+            lockf(descriptor, LOCK_EX | LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            return False
+        return True
 
     def unlock(descriptor: int) -> None:
         lockf(descriptor, LOCK_UN)
@@ -57,6 +69,80 @@ PATIENCE_BEFORE_FORK = 5.0
 """Seconds that a fork waits for a transaction under way."""
 
 
+PATIENCE = 30.0
+"""Seconds that a transaction waits for those of other processes: nobody's takes more than five, and whoever has the
+gate for so long was stopped in the middle of one."""
+
+
+class Queue:
+    """Waits for a record lock, but not for ever. The kernel knows no such wait, so a thread does the waiting, and is
+    simply left in the queue by a caller who gives up: the next caller finds it there."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._asked = threading.Semaphore(0)
+        self._got = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._in_queue = False
+        self._wanted = False
+        self._error: OSError | None = None
+
+    def lock(self, descriptor: int) -> None:
+        with self._mutex:
+            # With the thread in the queue the lock may be this process's at any moment, and must come through it.
+            if not self._in_queue and lock_if_free(descriptor):
+                return
+            self._wanted = True
+            if not self._in_queue:
+                self._in_queue = True
+                self._ask(descriptor)
+        try:
+            in_time = self._got.wait(PATIENCE)
+        except BaseException:
+            self._give_up(descriptor)
+            raise
+        if not in_time and not self._give_up(descriptor, keep=True):
+            raise TimeoutError(
+                f"another process has held it for {PATIENCE:g} s: is one stopped in the middle of a transaction?"
+            )
+        self._got.clear()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _ask(self, descriptor: int) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._wait, args=(descriptor,), name="holdfast-gate", daemon=True)
+            self._thread.start()
+        self._asked.release()
+
+    def _give_up(self, descriptor: int, keep: bool = False) -> bool:
+        """Want it no longer. Answers whether it has come just now; then it is let go, unless to `keep`."""
+        with self._mutex:
+            self._wanted = False
+            came = self._got.is_set()
+            if came and not keep:
+                self._got.clear()
+                unlock(descriptor)
+            return came
+
+    def _wait(self, descriptor: int) -> None:
+        while True:
+            self._asked.acquire()
+            error = None
+            try:
+                lock(descriptor)
+            except OSError as refused:  # the caller's to raise: without this thread nobody would get through again
+                error = refused
+            with self._mutex:
+                self._in_queue = False
+                if self._wanted:
+                    self._wanted, self._error = False, error
+                    self._got.set()
+                elif error is None:
+                    unlock(descriptor)
+
+
 class Gate:
     """Held while one write transaction runs."""
 
@@ -67,14 +153,16 @@ class Gate:
         """How many transactions of this process have come through."""
         self._turn = threading.Lock()
         self._descriptor: int | None = None
+        self._queue = Queue()
 
     def __enter__(self) -> None:
+        """Raises TimeoutError where another process does not open it for `PATIENCE` seconds."""
         self._turn.acquire()
         self.passes += 1
         try:
             if self._descriptor is None:
                 self._descriptor = self._open()
-            lock(self._descriptor)
+            self._queue.lock(self._descriptor)
         except BaseException:
             self._turn.release()
             raise
@@ -105,6 +193,7 @@ class Gate:
         """In a forked child: the descriptor is the parent's, and so is the turn."""
         self._turn = threading.Lock()
         self._descriptor = None
+        self._queue = Queue()
 
 
 _gates: dict[str, Gate] = {}
