@@ -564,7 +564,7 @@ def test_a_stop_leaves_no_thread_of_ours_behind(live: Holdfast) -> None:
 
     with live.worker():
         work.enqueue().result(timeout=20)
-    lanes = {f"holdfast-{lane}" for lane in ("write", "read", "claim", "keys", "lease", "notify")}
+    lanes = {f"holdfast-{lane}" for lane in ("write", "read", "claim", "keys", "lease", "notify", "deadlines")}
 
     def left() -> list[str]:
         return [one.name for one in threading.enumerate() if one.name.startswith("holdfast")]

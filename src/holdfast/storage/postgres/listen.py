@@ -2,9 +2,7 @@
 
 import contextlib
 import logging
-import os
 import random
-import socket
 import threading
 from collections.abc import Callable
 from hashlib import blake2s
@@ -15,6 +13,7 @@ from psycopg import sql
 
 from holdfast.errors import HoldfastError
 from holdfast.storage.base import wake_all
+from holdfast.storage.postgres.deadline import cut, within
 from holdfast.storage.postgres.source import Source, direct
 
 log = logging.getLogger("holdfast.storage")
@@ -113,7 +112,8 @@ class NotifyListener:
                 self._closing.set()
                 log.warning("%s is behind a pooler, where wake-ups get lost: %s", self._source.where, POLLED)
                 return
-            connection.execute(sql.SQL("listen {}").format(sql.Identifier(self._channel)))
+            with within(connection):
+                connection.execute(sql.SQL("listen {}").format(sql.Identifier(self._channel)))
             wake_all((self._wake,))
             while not self._closing.is_set():
                 for _ in connection.notifies(timeout=1.0, stop_after=1):
@@ -129,6 +129,5 @@ class NotifyListener:
         self._closing.set()
         connection = self._connection
         if connection is not None:
-            with contextlib.suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
-                wire.shutdown(socket.SHUT_RDWR)  # so that the thread, which waits at it, sees at once
+            cut(connection)
         self._thread.join(2.0)

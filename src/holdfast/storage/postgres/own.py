@@ -11,6 +11,7 @@ import psycopg
 from holdfast import errors
 from holdfast.storage.drivers import AsyncPsycopg, Psycopg
 from holdfast.storage.lender import AsyncLender, Lent
+from holdfast.storage.postgres.deadline import within
 from holdfast.storage.postgres.session import translated
 from holdfast.storage.postgres.source import Source, adirect, direct
 
@@ -99,7 +100,8 @@ class Own(Psycopg):
         while True:
             self.given, idle = self._spares.take()
             try:
-                super().begin()
+                with within(self.given):
+                    super().begin()
                 return
             except psycopg.Error as error:
                 self._spares.give(self.given, broken=True)
@@ -108,13 +110,15 @@ class Own(Psycopg):
 
     def commit(self) -> None:
         try:
-            super().commit()
+            with within(self.given):
+                super().commit()
         except psycopg.Error as error:
             raise _commit_error(self.given, error) from error
 
     def rollback(self) -> None:
         try:
-            super().rollback()
+            with within(self.given):
+                super().rollback()
         except psycopg.Error as error:
             raise translated(error) from error
 
@@ -139,7 +143,8 @@ class AsyncOwn(AsyncLender):
             self.given = connection
             self._inner = AsyncPsycopg(connection)
             try:
-                await self._inner.abegin()
+                with within(connection):
+                    await self._inner.abegin()
                 return
             except psycopg.Error as error:
                 await self._spares.agive(connection, broken=True)
@@ -148,13 +153,15 @@ class AsyncOwn(AsyncLender):
 
     async def acommit(self) -> None:
         try:
-            await self._inner.acommit()
+            with within(self.given):
+                await self._inner.acommit()
         except psycopg.Error as error:
             raise _commit_error(self.given, error) from error
 
     async def arollback(self) -> None:
         try:
-            await self._inner.arollback()
+            with within(self.given):
+                await self._inner.arollback()
         except psycopg.Error as error:
             raise translated(error) from error
 

@@ -8,11 +8,12 @@ from psycopg import errors as pg
 from psycopg.rows import tuple_row
 
 from holdfast import errors
-from holdfast.clock import Clock, from_micros
+from holdfast.clock import Clock, from_micros, monotonic
 from holdfast.storage.base import ConnectionLost, guard
 from holdfast.storage.load import load
 from holdfast.storage.op import Row
 from holdfast.storage.postgres.arrays import CHUNK, chunks
+from holdfast.storage.postgres.deadline import CALL, SERVER, Deadline
 from holdfast.storage.postgres.source import Source
 
 PACKAGE = "holdfast.storage.postgres"
@@ -29,10 +30,12 @@ PINS: dict[str, str] = {
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
     "idle_in_transaction_session_timeout": "10s",
+    "statement_timeout": f"{SERVER}s",
 }
 """Planner settings under which each statement has one plan, whatever the statistics say. A queue is empty one second
 and holds 50,000 jobs the next; a plan made for the empty table then took 5,000 ms for what this one does in 1.4.
-And the time after which the rows locked by a process that was stopped amid a transaction are free again.
+And the time after which the rows locked by a process that was stopped amid a transaction are free again, and the
+longest time for which a statement of ours may run or wait for a lock. It never cuts a commit short.
 """
 
 _EACH = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in PINS.items())
@@ -50,14 +53,22 @@ PIN_LOCAL = f"select {_EACH_LOCAL}"
 
 class PostgresSession:
     """Outside `begin` each statement is its own transaction: on a connection of our own a batch of one statement
-    costs one trip. `owned` is false for a connection on which the caller has a transaction open. `lock_timeout`: how
-    long a statement waits for somebody's lock; None: as long as it takes."""
+    costs one trip. `owned` is false for a connection on which the caller has a transaction open; on our own no call
+    takes longer than `limit` seconds. `lock_timeout`: how long a statement waits for somebody's lock; None: as long as
+    it takes."""
 
     def __init__(
-        self, source: Source, clock: Clock, schema: str, owned: bool = True, lock_timeout: str | None = None
+        self,
+        source: Source,
+        clock: Clock,
+        schema: str,
+        owned: bool = True,
+        lock_timeout: str | None = None,
+        limit: float = CALL,
     ) -> None:
         self._source = source
         self._lock_timeout = lock_timeout
+        self._deadline = Deadline(limit) if owned else None
         self._clock = clock
         self._statements = load(PACKAGE, schema, "$")
         self._connection: psycopg.Connection[Any] | None = None
@@ -96,13 +107,18 @@ class PostgresSession:
 
     def rest(self) -> None:
         if self._source.pooled and self._connection is not None:
-            connection, self._connection, self._cursor = self._connection, None, None
-            self._source.release(connection, broken=False)
+            self._source.release(self._forget(self._connection), broken=False)
 
     def close(self) -> None:
         if self._connection is not None:
-            connection, self._connection, self._cursor = self._connection, None, None
-            self._source.release(connection, broken=self._inside or connection.broken)
+            broken = self._inside or self._connection.broken
+            self._source.release(self._forget(self._connection), broken)
+
+    def _forget(self, connection: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
+        self._connection, self._cursor = None, None
+        if self._deadline is not None:
+            self._deadline.forget()
+        return connection
 
     def _execute(self, text: str, runs: Sequence[list[Any]], reads: bool) -> list[Row]:
         """Run a statement once for each chunk of its rows, all in one transaction."""
@@ -131,6 +147,8 @@ class PostgresSession:
         except errors.DatabaseUnavailable as error:
             raise ConnectionLost(error, in_doubt=False) from error
         self._connection = connection
+        if self._deadline is not None:
+            self._deadline.watch(connection)
         self._cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
         self._cursor.format = psycopg.pq.Format.BINARY
         if self._owned and not self._source.pooled:
@@ -142,12 +160,18 @@ class PostgresSession:
     def _send(self, text: str, values: Sequence[Any], in_doubt: bool = False) -> list[Row]:
         assert self._cursor is not None
         prepare = self._pinned if self._owned else None
+        deadline = self._deadline
         try:
             ours: LiteralString = cast("Any", text)  # our own SQL, from files
+            if deadline is not None:
+                deadline.since = monotonic()
             self._cursor.execute(ours, values, prepare=prepare)
             return self._cursor.fetchall() if self._cursor.description is not None else []
         except psycopg.Error as error:
             raise self._translated(error, in_doubt) from error
+        finally:
+            if deadline is not None:
+                deadline.since = None
 
     def _send_whole(self, text: str, values: Sequence[Any], reads: bool) -> list[Row]:
         """A transaction of one statement, with its beginning and its end in one trip instead of three."""
@@ -174,11 +198,18 @@ class PostgresSession:
 
     def _command(self, text: str, in_doubt: bool = False) -> None:
         """Run what takes no values and answers nothing; several commands at once need the simple protocol."""
+        connection = self._connect()
+        deadline = self._deadline
         try:
             ours: LiteralString = cast("Any", text)  # our own SQL, from files
-            self._connect().execute(ours, prepare=False)
+            if deadline is not None:
+                deadline.since = monotonic()
+            connection.execute(ours, prepare=False)
         except psycopg.Error as error:
             raise self._translated(error, in_doubt) from error
+        finally:
+            if deadline is not None:
+                deadline.since = None
 
     def _translated(self, error: psycopg.Error, in_doubt: bool) -> Exception:
         connection = self._connection

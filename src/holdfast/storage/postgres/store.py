@@ -20,6 +20,7 @@ from holdfast.storage.lane import PATIENCE, Lane
 from holdfast.storage.migrate import judge
 from holdfast.storage.op import Op, Row, Statement, one
 from holdfast.storage.ops.installation import installation
+from holdfast.storage.postgres.deadline import CALL, LEASE_CALL, within
 from holdfast.storage.postgres.drop import drop
 from holdfast.storage.postgres.lent import PostgresDesk
 from holdfast.storage.postgres.listen import POLLED, Notifier, NotifyListener, channel_of
@@ -184,7 +185,8 @@ class PostgresStore:
                 self.check()
             self._checked = True
         wait = KEYS_WAIT if lane == "keys" else None
-        return PostgresSession(self._source, self._clock, self._schema, lock_timeout=wait)
+        limit = LEASE_CALL if lane == "lease" else CALL
+        return PostgresSession(self._source, self._clock, self._schema, lock_timeout=wait, limit=limit)
 
     def _judge(self, connection: "psycopg.Connection[Any]") -> None:
         if connection.info.server_version < OLDEST:
@@ -192,7 +194,8 @@ class PostgresStore:
                 f"the server is PostgreSQL {connection.info.server_version // 10000}; Holdfast needs 14 or later"
             )
         try:
-            applied = applied_to(connection, self._schema)
+            with within(connection):
+                applied = applied_to(connection, self._schema)
         except psycopg.Error as error:
             raise translated(error) from error
         remedy = "Run: holdfast migrate" + ("" if self._schema == "holdfast" else f" --schema {quote(self._schema)}")
