@@ -24,6 +24,13 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
             f"the event loop has not turned for {e.details['seconds']:.1f} s; it stands in:\n{e.details['stack']}"
         ),
     ),
+    "worker.stuck": (
+        logging.ERROR,
+        lambda e: (
+            f"the claim loop has not looked for work for {e.details['seconds']:.0f} s, and begins anew; it stood in:\n"
+            f"{e.details['stack']}"
+        ),
+    ),
     "lease.lost": (
         logging.WARNING,
         lambda e: f"lost the lease of job {e.details['id']}: another claim has it, and nothing of this attempt is kept",

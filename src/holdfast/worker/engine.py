@@ -37,6 +37,7 @@ from holdfast.worker.readiness import refuse_unready
 from holdfast.worker.runner import Runner
 from holdfast.worker.tally import Tally
 from holdfast.worker.teller import Teller
+from holdfast.worker.watchdog import watched
 
 AFTERMATH = 5.0
 """Seconds that cancelled bodies get for their `finally`, and last writes for the database."""
@@ -111,7 +112,7 @@ class Engine:
             return
         self._listener = await asyncio.to_thread(self._store.listen, self._bell)
         ready()
-        self._jobs += [asyncio.create_task(self._kept_going(part)) for part in (self._free_known, self.claimer.run)]
+        self._jobs += [asyncio.create_task(self._kept_going(part)) for part in (self._free_known, self._claim)]
         if self._duties is not None:
             self._duties.start()
             self._dutiful = True
@@ -204,6 +205,11 @@ class Engine:
             except Exception as error:
                 self._bus.tell("worker.fault", part=getattr(part, "__qualname__", repr(part)), cause=error)
                 await asyncio.sleep(FAULT_PAUSE)
+
+    async def _claim(self) -> None:
+        """Claim until stopped, whatever happens."""
+        claimer = self.claimer
+        await watched(claimer.run, lambda: claimer.taker.turned_at, self._plan.poll_interval, self._bus)
 
     async def _turn(self) -> None:
         """Tells the lease thread that this loop turns, and sees whether bodies that do not end take too many slots."""
