@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from holdfast.errors import ConfigError, DatabaseUnavailable
 from holdfast.model.url import scrub
+from holdfast.storage.postgres.deadline import within
 
 log = logging.getLogger("holdfast.storage")
 
@@ -31,13 +32,15 @@ def direct(connection: "psycopg.Connection[Any]") -> bool:
 
     Behind a pooler it is not: what a session keeps (settings, prepared statements, LISTEN) is lost or left to others.
     """
-    row = connection.execute(_OWN_PROCESS, prepare=False).fetchone()
+    with within(connection):
+        row = connection.execute(_OWN_PROCESS, prepare=False).fetchone()
     return row is not None and row[0] == connection.info.backend_pid
 
 
 async def adirect(connection: "psycopg.AsyncConnection[Any]") -> bool:
     """The same for event loops."""
-    row = await (await connection.execute(_OWN_PROCESS, prepare=False)).fetchone()
+    with within(connection):
+        row = await (await connection.execute(_OWN_PROCESS, prepare=False)).fetchone()
     return row is not None and row[0] == connection.info.backend_pid
 
 
