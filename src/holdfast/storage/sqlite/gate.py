@@ -74,6 +74,10 @@ PATIENCE = 30.0
 gate for so long was stopped in the middle of one."""
 
 
+IDLE = 1.0
+"""Seconds after which the thread that waits for other processes ends, when there is nothing to wait for."""
+
+
 class Queue:
     """Waits for a record lock, but not for ever. The kernel knows no such wait, so a thread does the waiting, and is
     simply left in the queue by a caller who gives up: the next caller finds it there."""
@@ -127,8 +131,7 @@ class Queue:
             return came
 
     def _wait(self, descriptor: int) -> None:
-        while True:
-            self._asked.acquire()
+        while self._asked.acquire(timeout=IDLE) or not self._leave():
             error = None
             try:
                 lock(descriptor)
@@ -141,6 +144,14 @@ class Queue:
                     self._got.set()
                 elif error is None:
                     unlock(descriptor)
+
+    def _leave(self) -> bool:
+        """End the thread, unless it was asked just now."""
+        with self._mutex:
+            asked = self._asked.acquire(blocking=False)
+            if not asked:
+                self._thread = None
+            return not asked
 
 
 class Gate:
