@@ -19,7 +19,7 @@ from holdfast.ids import new_id
 from holdfast.model.job import ClaimedJob, JobState, NewJob
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
-from holdfast.storage.ops import duties, jobs, workers
+from holdfast.storage.ops import duties, jobs, leases, workers
 from holdfast.storage.ops.jobs import Ending, Held, Wanted, lease_of
 
 tasks = TaskSet()
@@ -258,7 +258,7 @@ def renew(desk: Desk) -> tuple[Callable[[], Any], Check]:
             assert answer == [Held.DONE] * 2
         assert list(desk.rows([job.id for job in taken]).values()) == [[("jobs", "running", 1)]] * 2
 
-    return (lambda: desk.store.run(jobs.renew([(lease_of(job), 0.1) for job in taken], 30.0), "lease")), check
+    return (lambda: desk.store.run(leases.renew([(lease_of(job), 0.1) for job in taken], 30.0), "lease")), check
 
 
 def rescue(desk: Desk) -> tuple[Callable[[], Any], Check]:

@@ -40,9 +40,9 @@ class Shared(Statement):
 Steps: TypeAlias = Generator[Statement, list[Row], R]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Op(Generic[R]):
-    """A named operation. A value: nobody changes it, but to freeze it costs a microsecond an enqueue.
+    """A named operation.
 
     `steps(again)` makes a fresh generator; `again` is true when an earlier try may have been committed, and the
     body then repeats in a way that ends in the same state and the same answer.
