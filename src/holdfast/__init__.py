@@ -20,6 +20,7 @@ from holdfast.handle import Job
 from holdfast.model.event import Event
 from holdfast.model.inputs import Cache
 from holdfast.model.job import JobRecord, JobState, NewJob
+from holdfast.model.limit import Limit
 from holdfast.model.raw import RawResult
 from holdfast.model.retry import Retry
 from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
@@ -42,6 +43,7 @@ __all__ = [
     "Job",
     "JobRecord",
     "JobState",
+    "Limit",
     "NewJob",
     "RawJob",
     "RawResult",

@@ -10,6 +10,7 @@ from holdfast.client import Client
 from holdfast.errors import InvalidOption, KeyTaken, MisuseError, RateLimited
 from holdfast.executor import CallersTransaction, Executor
 from holdfast.handle import Job
+from holdfast.limits import Groups, Limits
 from holdfast.management import Jobs
 from holdfast.model.duration import format_duration
 from holdfast.model.job import NewJob
@@ -148,6 +149,16 @@ class Surface:
     def jobs(self) -> Jobs:
         """Jobs one by one and in pages: `app.jobs.get(id)`, `app.jobs.list(state="failed")`, `app.jobs.cancel(id)`."""
         return Jobs(self._executor, Scope())
+
+    @property
+    def groups(self) -> Groups:
+        """Groups of jobs: `app.groups.get("customer:42")`, `app.groups.resume("customer:42")`."""
+        return Groups(self._executor, Scope())
+
+    @property
+    def limits(self) -> Limits:
+        """Limits by name: `app.limits.get("api")`, `app.limits.set("api", concurrency=2)`."""
+        return Limits(self._executor, Scope())
 
     # How
 

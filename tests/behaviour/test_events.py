@@ -281,11 +281,12 @@ def test_of_a_body_with_a_transaction_of_its_own(app: Holdfast, heard: Heard) ->
 
 
 def test_of_retention(app: Holdfast, clock: Clock, heard: Heard) -> None:
-    jobs = [task(app, False, lambda ctx: None, keep_succeeded="800d").enqueue() for _ in range(1)]
+    jobs = [task(app, False, lambda ctx: None, keep_succeeded="800d", group="one").enqueue() for _ in range(1)]
     drain(app)
     clock.advance("801d")
     app.do_duties()
     assert heard.one("history.pruned").count == len(jobs)
+    assert heard.one("gate.pruned").count == 1
     app.do_duties()
     assert len(heard.all("history.pruned")) == 1
 

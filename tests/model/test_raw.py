@@ -1,6 +1,7 @@
 """Bytes in JSON and back, exactly."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ def test_bodies_come_back_exactly(body: bytes, content_type: str | None, target:
     assert load_body(text) == RawBody(body, content_type, target)
     assert load_body(json.dumps(json.loads(text), indent=1)) == RawBody(body, content_type, target)
     assert "\x00" not in text
-    assert "\\u0000" not in text
+    assert not re.search(r"(?<!\\)(?:\\\\)*\\u0000", text)  # an escaped NUL, which PostgreSQL's JSON cannot hold
 
 
 @given(st.none() | BODIES, TYPES, TARGETS)

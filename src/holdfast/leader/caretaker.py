@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.clock import machine_micros, monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, overdue, promote, prune, rescue, upkeep, watch
+from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, upkeep, watch
 from holdfast.leader.duties.bury import CARETAKER as ROLE
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties
@@ -53,9 +53,11 @@ class Caretaker:
         self._turned_at, self._turned_wall = monotonic(), machine_micros() / 1e6
         self._calm_until = float("-inf")
         self._strained = 0
+        self._swept, self._sweep_at = ("", ""), float("-inf")
         self._anybodys = Duty("release what dead workers held", MOURN_EVERY, self._mourn)
         self._duties = [
             Duty("promote", most_idle, self._promote),
+            Duty("look at gates", gates.IDLE, self._look_at_gates),
             Duty("rescue", min(5.0, lease / 3), self._rescue),
             Duty("prune", 60.0, self._prune),
             Duty("upkeep", 3600.0, self._upkeep),
@@ -165,6 +167,13 @@ class Caretaker:
             overdue.run_once(self._store, self._bus)
         return promoted.next_in
 
+    def _look_at_gates(self) -> float | None:
+        looked = gates.run_once(self._store)
+        if looked.next_in is not None and monotonic() >= self._sweep_at:
+            self._sweep_at = monotonic() + gates.SWEEP_EVERY
+            self._swept = gates.sweep_once(self._store, self._swept)
+        return looked.next_in
+
     def _rescue(self) -> float | None:
         self._notice_pause(0.0)
         if monotonic() < self._calm_until:
@@ -176,6 +185,8 @@ class Caretaker:
         removed = prune.run_once(self._store)
         if removed:
             self._bus.tell("history.pruned", count=removed)
+        if unused := gates.prune_once(self._store):
+            self._bus.tell("gate.pruned", count=unused)
         return 1.0 if removed >= prune.PAGE * prune.MOST_PAGES else None
 
     def _upkeep(self) -> float | None:

@@ -28,6 +28,7 @@ OTHER_EVENTS = (
     "job.rescued",
     "queue.drained",
     "history.pruned",
+    "gate.pruned",
     "worker.started",
     "worker.stopping",
     "worker.stopped",
@@ -52,7 +53,7 @@ class Event:
     job: the whole record, of `job.*` events.
     queue, task: the names it is about.
     error, will_retry: of `job.attempt_failed`.
-    count: of `history.pruned`.
+    count: of `history.pruned` and `gate.pruned`.
     details: whatever else there is, by name.
     """
 

@@ -52,7 +52,7 @@ MOVES: dict[JobState, dict[JobState, str]] = {
         S.STALLED: "timed out, on_timeout=stall",
         S.SCHEDULED: "retry, snooze or suspect",
         S.READY: "release, rescue",
-        S.BLOCKED: "unknown task",
+        S.BLOCKED: "unknown task, or a rate to pass again",
         S.SUSPENDED: "waits",
     },
     S.SUSPENDED: {

@@ -5,15 +5,17 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from typing_extensions import TypedDict
 
 from holdfast.errors import InvalidOption
 from holdfast.model.conflict import OnConflict, check_key, check_on_conflict
 from holdfast.model.duration import Duration, seconds
+from holdfast.model.gate import Pass, dump_passes
 from holdfast.model.inputs import Cache, short
 from holdfast.model.jsontext import dump_json
+from holdfast.model.limit import Limit, Limits, check_limits, check_places, group_pass, throttle_pass, told_limits
 from holdfast.model.policy import OnCrash, OnTimeout, Policy
 from holdfast.model.retry import NO_RETRY, Retry, RetryOption
 from holdfast.model.spacing import Rate, Space, Spacing
@@ -56,6 +58,12 @@ class OptionArguments(TypedDict, total=False, closed=True):
     cache: Cache | Duration | None
     debounce: Spacing | Rate | Callable[..., Spacing | Rate | None] | None
     rate_limit: Spacing | Rate | Callable[..., Spacing | Rate | None] | None
+    group: str | Callable[..., str | None] | None
+    group_limit: int
+    on_retry: Literal["free", "block"]
+    on_failure: Literal["continue", "stop"]
+    limit: Limits
+    throttle: Spacing | Rate | Callable[..., Spacing | Rate | None] | None
     keep_succeeded: Duration
     keep_failed: Duration
     tags: Iterable[str]
@@ -82,7 +90,13 @@ class JobOptions:
     cache: the same input joins the live job, or is given its success for so long; None: it runs each time.
     debounce: it waits so long, and the newest input wins; a Space once the arguments are known.
     rate_limit: one is accepted in so long, the others are refused.
-    priority, timeout, key, debounce and rate_limit may be functions of the task's arguments until these are known.
+    group: text; of its live jobs at most `group_limit` (1) run at once, in order; None: none.
+    on_retry: whether a job of a group that waits for a retry leaves its place free ("free") or keeps it ("block").
+    on_failure: whether a group goes on ("continue") or stops ("stop") when one of its jobs has failed for good.
+    limit: Limits it keeps, several for it and other tasks; Passes once the arguments are known.
+    throttle: starts are so far apart; a Space once the arguments are known.
+    priority, timeout, key, debounce, rate_limit, group and throttle may be functions of the task's arguments until
+        these are known.
     tags, metadata: JSON text of names to find it by, and of a mapping it carries.
     tenant: whose job it is, "default".
     """
@@ -103,6 +117,12 @@ class JobOptions:
     cache: Cache | Unset | None = UNSET
     debounce: Spacing | Space | Callable[..., Any] | Unset | None = UNSET
     rate_limit: Spacing | Space | Callable[..., Any] | Unset | None = UNSET
+    group: str | Callable[..., Any] | Unset | None = UNSET
+    group_limit: int | Unset = UNSET
+    on_retry: str | Unset = UNSET
+    on_failure: str | Unset = UNSET
+    limit: tuple[Limit, ...] | tuple[Pass, ...] | Unset = UNSET
+    throttle: Spacing | Space | Callable[..., Any] | Unset | None = UNSET
     keep_succeeded: float | Unset = UNSET
     keep_failed: float | Unset = UNSET
     tags: str | Unset | None = UNSET
@@ -147,7 +167,7 @@ class JobOptions:
     def open(self) -> tuple[str, ...]:
         """Names of the options that can only be told once the task's arguments are known."""
         if self._open is None:
-            found = (name for name in ASKED if callable(getattr(self, name)) or _is_spacing(getattr(self, name)))
+            found = (name for name in ASKED if _asks(getattr(self, name)))
             object.__setattr__(self, "_open", tuple(found))
         return self._open or ()
 
@@ -163,7 +183,10 @@ class JobOptions:
                 value = _CHECKS[name](ask(value))
             if callable(value):
                 raise InvalidOption(f"the function given as {name} answered a function, not {name}")
-            found[name] = _space(value, ask, task) if _is_spacing(value) else value
+            if name == "limit":
+                found[name] = told_limits(value, ask, task)
+            else:
+                found[name] = _space(value, ask, task) if _is_spacing(value) else value
         return JobOptions(**found)
 
     def columns(self) -> Mapping[str, Any]:
@@ -174,12 +197,12 @@ class JobOptions:
 
 
 NO_OPTIONS = JobOptions()
-ASKED = ("priority", "timeout", "key", "debounce", "rate_limit")
+ASKED = ("priority", "timeout", "key", "debounce", "rate_limit", "group", "limit", "throttle")
 """Options that may be functions of the task's arguments, or split by one."""
 
 _OWN_COLUMNS = (
     "queue", "priority", "delay", "run_at", "expires", "deadline", "timeout", "tags", "metadata", "tenant",
-    "key", "cache", "debounce", "rate_limit",
+    "key", "cache", "debounce", "rate_limit", "group",
 )  # fmt: skip
 _POLICY = tuple(each.name for each in fields(Policy) if each.name != "raw")
 
@@ -189,12 +212,25 @@ def _columns(options: JobOptions) -> dict[str, Any]:
     policy = {name: value for name in _POLICY if (value := getattr(options, name)) is not UNSET}
     if isinstance(options.cache, Cache):
         policy.update(options.cache.keeps(Policy(**policy)))
+    if passes := dump_passes(_passes(options)):
+        found["gates"] = passes
     if isinstance(options.on_conflict, str):
         found["on_conflict"] = options.on_conflict
     if policy:
         found["max_attempts"] = policy.get("retry", NO_RETRY).attempts
         found["policy"] = Policy(**policy).dumps()
     return found
+
+
+def _passes(options: JobOptions) -> list[Pass]:
+    """The gates of a job whose arguments are known."""
+    passes = [one for one in options.limit if isinstance(one, Pass)] if isinstance(options.limit, tuple) else []
+    if isinstance(options.group, str):
+        size = 1 if isinstance(options.group_limit, Unset) else options.group_limit
+        passes.append(group_pass(options.group, size, options.on_retry == "block", options.on_failure == "stop"))
+    if isinstance(options.throttle, Space):
+        passes.append(throttle_pass(options.throttle))
+    return passes
 
 
 _EXCLUSIVE = (
@@ -218,6 +254,11 @@ def _refuse_conflicts(given: Mapping[str, Any]) -> None:
 
 def _is_spacing(value: object) -> bool:
     return isinstance(value, Spacing)
+
+
+def _asks(value: object) -> bool:
+    """Whether only the arguments tell what it means, or whose it is."""
+    return callable(value) or isinstance(value, Spacing) or (isinstance(value, tuple) and bool(cast(Any, value)))
 
 
 def _space(spacing: Spacing, ask: Callable[[Callable[..., Any]], Any], task: str) -> Space:
@@ -341,6 +382,12 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "cache": _or_none(Cache.of),
     "debounce": _or_function(_or_none(_check_spacing("debounce", waits=True))),
     "rate_limit": _or_function(_or_none(_check_spacing("rate_limit"))),
+    "group": _or_function(_or_none(_check_name("group"))),
+    "group_limit": lambda value: check_places(value, "group_limit"),
+    "on_retry": _check_choice("on_retry", "free", "block"),
+    "on_failure": _check_choice("on_failure", "continue", "stop"),
+    "limit": check_limits,
+    "throttle": _or_function(_or_none(_check_spacing("throttle"))),
     "keep_succeeded": _check_duration("keep_succeeded"),
     "keep_failed": _check_duration("keep_failed"),
     "tags": _check_tags,

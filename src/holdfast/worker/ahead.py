@@ -38,6 +38,13 @@ class Ahead:
         taken, self._held = self._held, []
         return taken
 
+    def take_gated(self) -> list[Holding]:
+        """Those that hold a place in a group or limit."""
+        gated = [held for held in self._held if held.lease.gates]
+        if gated:
+            self._held = [held for held in self._held if not held.lease.gates]
+        return gated
+
     def take_stale(self, seconds: float) -> list[Holding]:
         """Those that have waited for so long."""
         limit = monotonic() - seconds
@@ -47,5 +54,6 @@ class Ahead:
         return stale
 
 
-def _order(held: Holding) -> tuple[int, Any, int]:
-    return held.order
+def _order(held: Holding) -> tuple[bool, int, Any, int]:
+    """Those with gates first: what cannot be begun at once of them is given back."""
+    return (held.lease.gates is None, *held.order)

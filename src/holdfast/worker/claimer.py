@@ -249,6 +249,16 @@ class Claimer:
             suspect = suspect or held.suspect
             self._ahead.add(held)
         self._begin()
+        if any(
+            job.gates for job in jobs
+        ):  # a place in a group or limit waits for nobody: others may have a slot for it
+            self._give_back_gated()
+
+    def _give_back_gated(self) -> None:
+        gated = self._ahead.take_gated()
+        self._stuck = self._stuck or bool(gated)
+        for held in gated:
+            self._runner.give_back(held, Released("look_ahead"))
 
     def _begin(self) -> None:
         """Start what was taken, best first, in every free slot."""

@@ -20,6 +20,7 @@ from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.storage.base import Listener
 from holdfast.storage.ops import workers
+from holdfast.storage.ops.gates import reconcile
 from holdfast.storage.ops.workers import unblock
 from holdfast.worker.attempt import AnyTask, judge
 from holdfast.worker.claimer import Claimer
@@ -102,7 +103,10 @@ class Engine:
         """Begin; returns once the database has been reached and the first claim was made, before which `ready` is
         called. None: without claims."""
         refuse_unready(self._tasks)
+        limits = self._tasks.limits()
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
+        if limits:
+            await self._store.arun(reconcile(limits))
         self._life = await asyncio.to_thread(self._store.live, self._plan.boot)
         await self._deps.open()
         parts = (self.finisher.run, self.teller.run, self.narrator.run, self._turn)

@@ -11,6 +11,8 @@ from holdfast.model.job import JobRecord, JobState
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.text import clean_text
 from holdfast.storage.base import Store
+from holdfast.storage.ops.gated import keys
+from holdfast.storage.ops.gates import pass_on
 from holdfast.storage.ops.jobs import Ending, Held, end, superseded
 from holdfast.worker.holding import Holding, Holdings
 from holdfast.worker.narrator import Narrator
@@ -61,6 +63,9 @@ class Finisher:
         if removed is not None and self._narrator.listens():
             self._narrator.keep(removed)
         self._settle([ending], [Held.DONE])
+        if ending.lease.gates:  # it was no transaction of ours, and left a note to the leader, who may be slower
+            self._passing = asyncio.ensure_future(self._store.arun(pass_on(keys(ending.lease))))
+            self._passing.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def forget(self, held: Holding) -> None:
         """A job of which nothing is to be written: its lease is another's."""

@@ -10,7 +10,9 @@ from holdfast.config import Settings
 from holdfast.context import Context
 from holdfast.errors import ConfigError
 from holdfast.ids import new_id
+from holdfast.model.gate import LIMIT
 from holdfast.model.job import ClaimedJob
+from holdfast.model.limit import Limit
 from holdfast.model.options import Unset
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.text import shown
@@ -122,6 +124,24 @@ class Tasks:
     def rest(self) -> tuple[str, ...]:
         """Marks of the queues of which some task takes what is left."""
         return self._book.rest_marks(self._only)
+
+    def limits(self) -> list[tuple[str, int | None, float | None]]:
+        """The limits of known tasks, as the code has them now: name, places, seconds between two starts.
+
+        Raises ConfigError where two tasks name one limit and mean different ones.
+        """
+        found: dict[str, tuple[str, Limit]] = {}
+        for task in self:
+            for limit in task.options.limit if isinstance(task.options.limit, tuple) else ():
+                if not isinstance(limit, Limit):
+                    continue
+                gate = limit.gate(task.name)
+                other, there = found.setdefault(gate, (task.name, limit))
+                if (there.concurrency, there.spacing) != (limit.concurrency, limit.spacing):
+                    raise ConfigError(
+                        f"limit {gate.removeprefix(LIMIT)} is one thing in {other} and another in {task.name}"
+                    )
+        return [(gate, limit.concurrency, limit.spacing) for gate, (_, limit) in found.items()]
 
     def asked(self) -> tuple[str, ...] | None:
         """The tasks to name in a claim; None asks for any, which costs nothing."""

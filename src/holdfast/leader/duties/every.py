@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, overdue, promote, prune, rescue, upkeep
+from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, upkeep
 from holdfast.leader.duties.rescue import Rescued
 from holdfast.leader.duties.upkeep import Upkeep
 from holdfast.storage.base import Store
@@ -25,9 +25,13 @@ def run_once(store: Store, bus: Bus, lease: float) -> Round:
     """Do every duty once. `lease`: seconds that workers' claims last, for which an outage is waited out."""
     promoted, cancelled = keep_time(store, bus)
     rescued = mourn(store, bus) + rescue.run_settled(store, bus, lease)
+    gates.run_once(store)
+    gates.sweep_once(store)
     pruned = prune.run_once(store, pages=1)
     if pruned:
         bus.tell("history.pruned", count=pruned)
+    if unused := gates.prune_once(store, pages=1):
+        bus.tell("gate.pruned", count=unused)
     return Round(promoted, cancelled, rescued, pruned, upkeep.run_once(store))
 
 
@@ -44,6 +48,9 @@ def mourn(store: Store, bus: Bus) -> Rescued:
 
 
 def keep_time(store: Store, bus: Bus) -> tuple[int, int]:
-    """Make ready what is due, and end what is past its own time: how many of each."""
+    """Make ready what is due, end what is past its own time, and look at gates that ask for it: how many of the former
+    two."""
     promoted = promote.run_once(store)
-    return promoted.count, overdue.run_once(store, bus) if promoted.overdue else 0
+    cancelled = overdue.run_once(store, bus) if promoted.overdue else 0
+    gates.run_once(store)
+    return promoted.count, cancelled

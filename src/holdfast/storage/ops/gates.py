@@ -334,6 +334,20 @@ def edit(gate: str, tenant: str, size: int | None, spacing: float | None, edited
     return Op("gate_edit", steps, wakes=True)
 
 
+def release(gate: str, tenant: str) -> Op[None]:
+    """Leave a limit that was set by hand to the code again; it keeps its numbers until then.
+
+    Repeating it is harmless.
+    """
+
+    def steps(again: bool) -> Steps[None]:
+        found = yield Statement("gate_get", [(tenant, gate)])
+        for _, size, spacing, *_ in found:
+            yield one("gate_edit", tenant, gate, gate, size, spacing, 0)
+
+    return Op("gate_release", steps)
+
+
 def reconcile(sizes: Sequence[tuple[str, int | None, float | None]]) -> Op[int]:
     """Give limits (name, size, spacing) and their parts the size that the code says, unless it was set by hand: how
     many changed. The pass looks at them."""
