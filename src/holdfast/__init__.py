@@ -14,21 +14,25 @@ you grow.
     job.result(timeout=10)
 """
 
-from holdfast.app import Holdfast
-from holdfast.context import Context, RawJob
-from holdfast.handle import Job
-from holdfast.model.event import Event
-from holdfast.model.inputs import Cache
-from holdfast.model.job import JobRecord, JobState, NewJob
-from holdfast.model.limit import Limit
-from holdfast.model.raw import RawResult
-from holdfast.model.retry import Retry
-from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
-from holdfast.model.spacing import Spacing
-from holdfast.storage.open import migration_sql
-from holdfast.task import Call, Task
-from holdfast.taskset import TaskSet
-from holdfast.worker.tally import Report
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from holdfast.app import Holdfast
+    from holdfast.context import Context, RawJob
+    from holdfast.handle import Job
+    from holdfast.model.event import Event
+    from holdfast.model.inputs import Cache
+    from holdfast.model.job import JobRecord, JobState, NewJob
+    from holdfast.model.limit import Limit
+    from holdfast.model.raw import RawResult
+    from holdfast.model.retry import Retry
+    from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
+    from holdfast.model.spacing import Spacing
+    from holdfast.storage.open import migration_sql
+    from holdfast.task import Call, Task
+    from holdfast.taskset import TaskSet
+    from holdfast.worker.tally import Report
 
 __version__ = "0.1.0"
 
@@ -57,3 +61,45 @@ __all__ = [
     "__version__",
     "migration_sql",
 ]
+
+# Each name is imported when it is first asked for, so that a program pays for what it uses.
+_HOMES = {
+    "Cache": "holdfast.model.inputs",
+    "Call": "holdfast.task",
+    "Cancel": "holdfast.model.signals",
+    "Context": "holdfast.context",
+    "Event": "holdfast.model.event",
+    "Fail": "holdfast.model.signals",
+    "Holdfast": "holdfast.app",
+    "Job": "holdfast.handle",
+    "JobRecord": "holdfast.model.job",
+    "JobState": "holdfast.model.job",
+    "Limit": "holdfast.model.limit",
+    "NewJob": "holdfast.model.job",
+    "RawJob": "holdfast.context",
+    "RawResult": "holdfast.model.raw",
+    "Report": "holdfast.worker.tally",
+    "Retry": "holdfast.model.retry",
+    "RetryIn": "holdfast.model.signals",
+    "Snooze": "holdfast.model.signals",
+    "Spacing": "holdfast.model.spacing",
+    "Task": "holdfast.task",
+    "TaskSet": "holdfast.taskset",
+    "migration_sql": "holdfast.storage.open",
+}
+_ROOMS = ("errors", "events", "testing")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        found = getattr(import_module(_HOMES[name]), name)
+    elif name in _ROOMS:
+        found = import_module(f"holdfast.{name}")
+    else:
+        raise AttributeError(f"module 'holdfast' has no {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})

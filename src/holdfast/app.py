@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from typing_extensions import Unpack
@@ -13,14 +13,11 @@ from typing_extensions import Unpack
 from holdfast.bound import Surface
 from holdfast.client import Client
 from holdfast.clock import Clock, DatabaseClock, instant
-from holdfast.config import DEFAULT_URL, SettingArguments, Settings
+from holdfast.config import DEFAULT_GRACE, DEFAULT_URL, SettingArguments, Settings
 from holdfast.errors import MisuseError
 from holdfast.executor import OwnTransactions
 from holdfast.hooks import Hooks
 from holdfast.ids import new_id
-from holdfast.leader.caretaker import Caretaker
-from holdfast.leader.duties import bury, every
-from holdfast.leader.duties.every import Round
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.url import scrub
@@ -30,11 +27,14 @@ from holdfast.storage.open import open_store
 from holdfast.storage.ops.workers import unblock
 from holdfast.task import Task
 from holdfast.taskset import TaskMaker, TaskSet
-from holdfast.worker.plan import Plan, Tasks, check_batch
-from holdfast.worker.run import run_worker
-from holdfast.worker.tally import Report
-from holdfast.worker.until_told import on_loop
-from holdfast.worker.worker import DEFAULT_GRACE, Worker
+
+# What works is imported when it begins to: a program that only enqueues starts in half the time without it.
+if TYPE_CHECKING:
+    from holdfast.leader.caretaker import Caretaker
+    from holdfast.leader.duties.every import Round
+    from holdfast.worker.plan import Plan
+    from holdfast.worker.tally import Report
+    from holdfast.worker.worker import Worker
 
 
 class Holdfast(Surface, Hooks, TaskMaker):
@@ -167,7 +167,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
         name: str | None = None,
         cpu_slots: int | None = None,
         leader: bool = True,
-    ) -> Worker:
+    ) -> "Worker":
         """A worker, to be entered with `with` or `async with`: it claims by then, and stops gracefully at the end.
 
         queues: names, or a mapping of names to slots; None: all queues, and none where it is empty.
@@ -182,6 +182,9 @@ class Holdfast(Surface, Hooks, TaskMaker):
 
         Raises ConfigError.
         """
+        from holdfast.worker.plan import Plan, Tasks
+        from holdfast.worker.worker import Worker
+
         given: dict[str, Any] = dict(self._given)
         asked = {
             "queues": queues,
@@ -230,6 +233,8 @@ class Holdfast(Surface, Hooks, TaskMaker):
 
         >>> app.run_worker(concurrency=20, processes=4)
         """
+        from holdfast.worker.run import run_worker
+
         worker = self.worker(**options)
         worker.check()
         length = seconds(grace, "grace")
@@ -246,7 +251,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
         *,
         queues: Iterable[str] | Mapping[str, int | None] | None = None,
         tasks: Iterable[Task[Any, Any, Any] | str] | None = None,
-    ) -> Report:
+    ) -> "Report":
         """Do the leader's due duties, run up to `batch` ready jobs, and answer what came of them.
 
         For cron routes and serverless functions: a system only ever called this way loses and delays nothing.
@@ -255,6 +260,8 @@ class Holdfast(Surface, Hooks, TaskMaker):
 
         Raises MisuseError on an event loop: `await app.awork_once(…)` there.
         """
+        from holdfast.worker.until_told import on_loop
+
         if on_loop():
             raise MisuseError("work_once blocks, and this is an event loop: await app.awork_once(…)")
         return asyncio.run(self.awork_once(batch, concurrency, deadline, queues=queues, tasks=tasks))
@@ -267,8 +274,10 @@ class Holdfast(Surface, Hooks, TaskMaker):
         *,
         queues: Iterable[str] | Mapping[str, int | None] | None = None,
         tasks: Iterable[Task[Any, Any, Any] | str] | None = None,
-    ) -> Report:
+    ) -> "Report":
         """`work_once` for event loops."""
+        from holdfast.worker.plan import check_batch
+
         check_batch(batch)
         limit = None if deadline is None else seconds(deadline, "deadline")
         await asyncio.to_thread(self.do_duties)
@@ -278,19 +287,25 @@ class Holdfast(Surface, Hooks, TaskMaker):
         worker = self.worker(queues, tasks=tasks, concurrency=concurrency, leader=False)
         return await worker.once(batch, limit)
 
-    def do_duties(self) -> Round:
+    def do_duties(self) -> "Round":
         """Do all of the leader's duties once: promote, end what is overdue, rescue, prune, upkeep."""
+        from holdfast.leader.duties import every
+
         return every.run_once(self.store, self._bus, self._settings.lease)
 
     def promote(self) -> None:
         """Of the duties, only those about time: make ready what is due, and end what is past its own time."""
+        from holdfast.leader.duties import every
+
         every.keep_time(self.store, self._bus)
 
-    def caretaker(self, lease: Duration | None = None) -> Caretaker:
+    def caretaker(self, lease: Duration | None = None) -> "Caretaker":
         """The leader's duties without a worker: stands for election from its `start()` to its `stop()`.
 
         lease: how long workers' claims last, 30 s: an outage is waited out for as long.
         """
+        from holdfast.leader.caretaker import Caretaker
+
         length = self._settings.lease if lease is None else Settings.load(lease=lease).lease
         return Caretaker(self.store, self._bus, new_id(), length, self._settings.poll_interval)
 
@@ -299,6 +314,8 @@ class Holdfast(Surface, Hooks, TaskMaker):
 
         counted: whether that is a crash of the jobs it ran.
         """
+        from holdfast.leader.duties import bury
+
         bury.run_once(self.store, self._bus, boot, counted, why)
 
     # The database
@@ -344,7 +361,9 @@ class Holdfast(Surface, Hooks, TaskMaker):
     def _open(self) -> Client:
         return self._client
 
-    def _caretaker_for(self, plan: Plan) -> Caretaker:
+    def _caretaker_for(self, plan: "Plan") -> "Caretaker":
+        from holdfast.leader.caretaker import Caretaker
+
         return Caretaker(self.store, self._bus, plan.boot, plan.lease, plan.poll_interval)
 
     def _set_log_level(self) -> None:

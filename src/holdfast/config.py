@@ -25,6 +25,9 @@ from holdfast.model.url import SqliteUrl
 from holdfast.model.url import parse_url as parse_url
 
 DEFAULT_URL = "sqlite:///holdfast.db"
+DEFAULT_GRACE = 30.0
+"""Seconds that running bodies get to end when a worker stops."""
+
 MOST_SLOTS = 10_000
 SHORTEST_LEASE = 1.0
 SHORTEST_POLL = 0.01

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from holdfast.client import Client
+from holdfast.config import DEFAULT_GRACE
 from holdfast.errors import MisuseError
 from holdfast.events.bus import Bus
 from holdfast.ids import new_id
@@ -14,9 +15,6 @@ from holdfast.worker.engine import Duties, Engine
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.readiness import refuse_unready
 from holdfast.worker.tally import Report
-
-DEFAULT_GRACE = 30.0
-"""Seconds that running bodies get to end when a worker stops."""
 
 
 class Worker:
