@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdfast.app import Holdfast
+    from holdfast.consumer import handles, on
     from holdfast.context import Context, RawJob
     from holdfast.handle import Job
     from holdfast.model.event import Event
@@ -59,7 +60,9 @@ __all__ = [
     "Task",
     "TaskSet",
     "__version__",
+    "handles",
     "migration_sql",
+    "on",
 ]
 
 # Each name is imported when it is first asked for, so that a program pays for what it uses.
@@ -85,7 +88,9 @@ _HOMES = {
     "Spacing": "holdfast.model.spacing",
     "Task": "holdfast.task",
     "TaskSet": "holdfast.taskset",
+    "handles": "holdfast.consumer",
     "migration_sql": "holdfast.storage.open",
+    "on": "holdfast.consumer",
 }
 _ROOMS = ("errors", "events", "testing")
 

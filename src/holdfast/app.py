@@ -14,6 +14,7 @@ from holdfast.bound import Surface
 from holdfast.client import Client
 from holdfast.clock import Clock, DatabaseClock, instant
 from holdfast.config import DEFAULT_GRACE, DEFAULT_URL, SettingArguments, Settings
+from holdfast.consumer import Consumer
 from holdfast.errors import MisuseError
 from holdfast.executor import OwnTransactions
 from holdfast.hooks import Hooks
@@ -47,6 +48,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
     clock: a test's clock instead of the database's.
     deps: a function, coroutine function or context manager that makes `ctx.deps`, once per worker process, or once per
         job with `deps_per_job=True`.
+    resolver: a function of a type that makes what consumers' constructors ask for, where `provide` was not told of it.
     defaults: options of all its jobs, below those of their tasks: `retry`, `timeout`, `keep_succeeded` …
     settings: schema, listen_url, migrate, log_level and the workers' queues, concurrency, poll_interval, lease and
         name, each also by environment (`HOLDFAST_LEASE`) and pyproject.toml.
@@ -67,9 +69,10 @@ class Holdfast(Surface, Hooks, TaskMaker):
         defaults: OptionArguments | None = None,
         deps: Callable[[], Any] | None = None,
         deps_per_job: bool = False,
+        resolver: Callable[[Any], Any] | None = None,
         **settings: Unpack[SettingArguments],
     ) -> None:
-        super().__init__(deps, deps_per_job)
+        super().__init__(deps, deps_per_job, resolver)
         self._given: dict[str, Any] = {**settings, "url": url}
         self._sources: dict[str, Any] = {"pool": pool, "engine": engine, "connect": connect}
         self._clock = clock or DatabaseClock()
@@ -120,6 +123,11 @@ class Holdfast(Surface, Hooks, TaskMaker):
     def add(self, task: Task[Any, Any, Any]) -> None:
         self._tasks.add(task)
         task.bind(self)
+
+    def take_consumer(self, consumer: Consumer) -> None:
+        self._tasks.take_consumer(consumer)
+        for task in consumer.handlers:
+            task.bind(self)
 
     def kept(self) -> TaskSet:
         return self._tasks
@@ -203,6 +211,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
             retry=self._defaults.retry,
             deps=self._deps,
             wraps=self._wraps,
+            providers=self._providers,
         )
         known = Tasks(self._tasks, plan)
         made = Worker(self._open, self._bus, known, plan, self._caretaker_for if leader else None)

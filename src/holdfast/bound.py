@@ -17,7 +17,7 @@ from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
-from holdfast.raw import RawTask, outgoing
+from holdfast.raw import outgoing
 from holdfast.storage.op import Op
 from holdfast.storage.ops.admit import join
 from holdfast.storage.ops.admitted import Admitted, Answer
@@ -128,9 +128,9 @@ class Surface:
     ) -> Call[Any]:
         """A raw job as a value, for `enqueue_many`; raises as `enqueue_raw` does."""
         known = self._find(check_name(type, "type"))
-        if known is not None and not isinstance(known, RawTask):
+        if known is not None and not known.raw:
             raise InvalidOption(f"task {known.name} is no raw one: enqueue it with its arguments")
-        task: RawTask[Any] = outgoing(type) if known is None else known
+        task: Task[..., Any, Any] = outgoing(type) if known is None else known
         return (task.using(**options) if options else task).call(body, content_type, target)
 
     def find(self, call: Call[R]) -> Job[R] | None:

@@ -139,7 +139,7 @@ class Context(Generic[D]):
     """
 
     __holdfast_context__: ClassVar[bool] = True
-    __slots__ = ("_connection", "_deps", "_effects", "_log", "_port", "job", "maker", "wraps")
+    __slots__ = ("_connection", "_deps", "_effects", "_log", "_port", "job", "maker", "owner", "wraps")
 
     def __init__(
         self,
@@ -156,6 +156,8 @@ class Context(Generic[D]):
         self._deps = deps
         self._port: Port = _NoPort() if port is None else port
         self._log: JobLog | None = None
+        self.owner: Any = None
+        """For the worker: the consumer whose method the body is."""
         self.maker: Callable[[], Any] | None = None
         """For the worker: what makes deps for this job alone."""
         self.wraps: tuple[Callable[[Context[Any]], Any], ...] = ()

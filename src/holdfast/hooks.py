@@ -11,18 +11,23 @@ from holdfast.model.job import NewJob
 from holdfast.task import Task
 from holdfast.taskset import TaskSet
 from holdfast.worker.deps import DepsBook
+from holdfast.worker.providers import Providers
 from holdfast.worker.readiness import Problem, all_problems
 
 S = TypeVar("S", bound=Subscriber)
+V = TypeVar("V")
 
 
 class Hooks:
     """The part of an app that others reach into."""
 
-    def __init__(self, deps: Callable[[], Any] | None, deps_per_job: bool) -> None:
+    def __init__(
+        self, deps: Callable[[], Any] | None, deps_per_job: bool, resolver: Callable[[Any], Any] | None = None
+    ) -> None:
         self._tasks = TaskSet()
         self._find = self._tasks.get
         self._deps = DepsBook(deps, deps_per_job)
+        self._providers = Providers(resolver)
         self._wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
         self._enqueue_wraps: tuple[Callable[[NewJob], NewJob], ...] = ()
         self._bus = Bus()
@@ -37,7 +42,17 @@ class Hooks:
 
         >>> assert app.problems() == []
         """
-        return all_problems(self._tasks)
+        return all_problems(self._tasks, self._providers)
+
+    def provide(self, kind: type[V], factory: Callable[..., Any] | None = None) -> None:
+        """Say how consumers get what their constructors ask for with this type: made once per worker.
+
+        factory: a function, coroutine function or context manager, as for `deps`, whose own annotated parameters are
+            provided likewise; None: the class itself. Given again, the last one counts, as a test may want.
+
+        >>> app.provide(Smtp, lambda: Smtp("localhost"))
+        """
+        self._providers.makers[kind] = kind if factory is None else factory
 
     def deps_for(self, task: Task[Any, Any, Any] | str, make: Callable[[], Any]) -> None:
         """Give the bodies of one task `ctx.deps` of their own instead of the app's."""

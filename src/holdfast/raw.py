@@ -88,7 +88,7 @@ class RawTask(Task[..., R, Any], Generic[R]):
         if name == REST:
             self.takes_rest, self.name = "raw", f"{self.queue}:{REST}"
         self.signature = RawSignature(self.name)
-        self._items = _items_only(body, self.name)
+        self._items = items_only(body, self.name)
 
     def __call__(self, body: bytes, content_type: str | None = None, target: Any = None) -> Any:
         """Call the function here and now, as for a job that no database knows."""
@@ -99,8 +99,7 @@ class RawTask(Task[..., R, Any], Generic[R]):
         return True  # an item is made of it
 
     def run(self, context: Context[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        came: RawBody = args[0]
-        item = RawJob(context.job, context.job.task, came.body, came.content_type, came.target)
+        item = raw_item(context, args[0])
         return self.body(item) if self._items else self.body(context, item)
 
     def enqueue(self, body: bytes, content_type: str | None = None, target: Any = None) -> Job[R]:
@@ -142,7 +141,12 @@ def _raw_elsewhere(item: RawJob) -> Any:
     raise NotImplementedError
 
 
-def _items_only(body: Callable[..., Any], name: str) -> bool:
+def raw_item(context: Context[Any], came: RawBody) -> RawJob:
+    """What a raw body is given."""
+    return RawJob(context.job, context.job.task, came.body, came.content_type, came.target)
+
+
+def items_only(body: Callable[..., Any], name: str) -> bool:
     """Whether the function takes the item alone, without a context before it."""
     parameters = [
         each

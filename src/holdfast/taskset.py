@@ -5,7 +5,9 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, overload
 
 from typing_extensions import TypeVar, Unpack
 
+from holdfast.consumer import Consumer, Consuming, Handler
 from holdfast.context import Context
+from holdfast.declared import Declared
 from holdfast.declarer import Declarer
 from holdfast.errors import ConfigError, DuplicateTask
 from holdfast.model.job import ClaimedJob
@@ -46,7 +48,7 @@ class TaskDecorator(Protocol):
     def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
 
 
-class TaskMaker(Declarer):
+class TaskMaker(Declarer, Consuming):
     """The decorator `task`, for whoever keeps tasks: a TaskSet, an app."""
 
     @overload
@@ -149,6 +151,7 @@ class TaskSet(TaskMaker):
         self._tasks: dict[str, Task[Any, Any, Any]] = {}
         self._names: dict[str, Task[Any, Any, Any]] = {}
         self._rest: dict[tuple[str, str], Task[Any, Any, Any]] = {}
+        self.consumers: list[Consumer] = []
 
     def __iter__(self) -> Iterator[Task[Any, Any, Any]]:
         return iter(self._tasks.values())
@@ -195,6 +198,10 @@ class TaskSet(TaskMaker):
         names = (task.name, *task.aliases)
         for name in names:
             there = self._names.get(name)
+            if there is not None and (handler := _matched(there, task)) is not None:
+                self._tasks[name] = handler
+                self._names.update((other, handler) for other in (*names, *there.aliases))
+                return
             if there is not None and there is not task:
                 raise DuplicateTask(f"two tasks are named {shown(name)}: {_place(there)} and {_place(task)}")
         self._names.update(dict.fromkeys(names, task))
@@ -202,12 +209,31 @@ class TaskSet(TaskMaker):
         if task.takes_rest:
             self._rest[task.queue, task.takes_rest] = task
 
+    def take_consumer(self, consumer: Consumer) -> None:
+        taken = any(other.queue == consumer.queue for other in self.consumers)
+        self.consumers.append(consumer)
+        if not taken:  # a second one for the queue is refused when a worker starts
+            for task in consumer.handlers:
+                self.add(task)
+
     def include(self, tasks: "TaskSet") -> None:
         """Take in all tasks of another set; DuplicateTask (and nothing is taken in) where a name is taken."""
         trial = TaskSet()
         for task in (*self, *tasks):
             trial.add(task)
+        self.consumers += [consumer for consumer in tasks.consumers if consumer not in self.consumers]
         self._tasks, self._names, self._rest = trial._tasks, trial._names, trial._rest
+
+
+def _matched(there: Task[Any, Any, Any], new: Task[Any, Any, Any]) -> Task[Any, Any, Any] | None:
+    """A consumer's handler and the declaration of the same name: the handler, where the one is the other's."""
+    handler, declared = (new, there) if isinstance(there, Declared) else (there, new)
+    if not isinstance(handler, Handler) or not isinstance(declared, Declared) or declared.handled:
+        return None
+    declared.serve(handler.signature)
+    handler.contract = declared.contract
+    declared.options = declared.options.over(JobOptions.of({"queue": handler.queue}))
+    return handler
 
 
 def _define(

@@ -10,8 +10,10 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from holdfast.app import Holdfast
+from holdfast.consumer import handles, on
 from holdfast.context import Context, RawJob
 from holdfast.handle import Job
+from holdfast.model.event import Event
 from holdfast.model.inputs import Cache
 from holdfast.model.raw import RawResult
 from holdfast.model.retry import Retry
@@ -246,3 +248,48 @@ async def later_hook(item: RawJob) -> int:
 assert_type(hook.enqueue(b"x", content_type="a/b"), Job[RawResult])
 assert_type(later_hook.using(priority=1).enqueue(b"x", target=[1]), Job[int])
 assert_type(app.enqueue_raw("hook", b"x", content_type="a/b", target=1, queue="x", delay="5m"), Job[Any])
+
+
+# Consumers
+
+
+@tasks.consumer("mail", retry=3, timeout="5m")
+class Mail:
+    def __init__(self, deps: Deps) -> None:
+        self.bucket = deps.bucket
+
+    @handles("welcome")
+    async def welcome(self, ctx: Context, to: str, *, copies: int = 1) -> list[str]:
+        return [to] * copies
+
+    @handles("bye", priority=5)
+    def bye(self, to: str) -> int:
+        return len(to)
+
+    @handles("later")
+    async def later(self, to: str) -> None: ...
+
+    @handles("counted")
+    def counted(self, ctx: Context[Deps], to: str) -> int:
+        return len(ctx.deps.bucket + to)
+
+    @handles("raw", raw=True)
+    def raw(self, ctx: Context, item: RawJob) -> RawResult:
+        return RawResult(body=item.body)
+
+    @handles()
+    def rest(self, **arguments: Any) -> None: ...
+
+    @on("job.stalled")
+    def stalled(self, event: Event) -> None: ...
+
+
+assert_type(Mail.welcome.enqueue("a", copies=2), Job[list[str]])
+assert_type(Mail.bye.using(delay="5m").enqueue("a"), Job[int])
+assert_type(Mail.later.call("a"), Call[None])
+assert_type(Mail.counted.enqueue(to="a"), Job[int])
+assert_type(Mail.raw.enqueue(b"a"), Job[RawResult])
+assert_type(Mail(Deps("a")).bye("b"), int)
+assert_type(Mail(Deps("a")).counted("b"), int)
+app.provide(Deps, lambda: Deps("a"))
+app.provide(Deps)

@@ -19,6 +19,14 @@ Subscriber: TypeAlias = Callable[[Event], object]
 EVERYTHING = "*"
 
 
+def check_event(name: str) -> None:
+    """Raise InvalidOption for a name that nobody can subscribe to."""
+    if name != EVERYTHING and name not in EVENTS:
+        close = get_close_matches(name, EVENTS, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(EVENTS)}"
+        raise InvalidOption(f"there is no event {shown(name)}{hint}")
+
+
 class Bus:
     """A subscriber that raises is logged and changes nothing."""
 
@@ -35,10 +43,7 @@ class Bus:
 
         Raises InvalidOption for a name that is no event.
         """
-        if name != EVERYTHING and name not in EVENTS:
-            close = get_close_matches(name, EVENTS, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(EVENTS)}"
-            raise InvalidOption(f"there is no event {shown(name)}{hint}")
+        check_event(name)
         if inspect.iscoroutinefunction(subscriber):
             raise InvalidOption(f"{shown(subscriber)} must be a plain function: nobody awaits it")
         chosen = subscriber if task is None and queue is None else _about(subscriber, task, queue)

@@ -71,11 +71,13 @@ class Deps:
         return self._book.maker(task)
 
 
-async def enter(stack: AsyncExitStack, make: Maker) -> Any:
-    """Make a value and leave it to `stack` to close it."""
+async def enter(stack: AsyncExitStack, make: Maker, own: bool = True) -> Any:
+    """Make a value and leave it to `stack` to close it; not where it is not its maker's `own` to enter."""
     made = _whole(make())
     if inspect.isawaitable(made):
         made = await made
+    if not own:
+        return made
     if hasattr(made, "__aenter__"):
         return await stack.enter_async_context(made)
     if hasattr(made, "__enter__"):

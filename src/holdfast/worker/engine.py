@@ -24,6 +24,7 @@ from holdfast.storage.ops.gates import reconcile
 from holdfast.storage.ops.workers import unblock
 from holdfast.worker.attempt import AnyTask, judge
 from holdfast.worker.claimer import Claimer
+from holdfast.worker.crew import Crew
 from holdfast.worker.deps import Deps
 from holdfast.worker.drains import Drains
 from holdfast.worker.effects import Effects
@@ -75,6 +76,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._hurried = False
         self._deps = Deps(plan.deps)
+        self._crew = Crew(tasks, plan, bus)
         self.tally = Tally()
         self.holdings = Holdings()
         store = self._store
@@ -102,13 +104,14 @@ class Engine:
     async def start(self, ready: Callable[[], None] | None) -> None:
         """Begin; returns once the database has been reached and the first claim was made, before which `ready` is
         called. None: without claims."""
-        refuse_unready(self._tasks)
+        refuse_unready(self._tasks, self._plan.providers)
         limits = self._tasks.limits()
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
         if limits:
             await self._store.arun(reconcile(limits))
         self._life = await asyncio.to_thread(self._store.live, self._plan.boot)
         await self._deps.open()
+        await self._crew.open()
         parts = (self.finisher.run, self.teller.run, self.narrator.run, self._turn)
         self._jobs = [asyncio.create_task(self._kept_going(part)) for part in parts]
         self.renewer.start()
@@ -145,10 +148,11 @@ class Engine:
         self.runner.close()
         await _cancel(self._jobs)
         await self.narrator.flush(last=True)
-        try:
-            await self._deps.close()
-        except Exception as error:  # what else is to be left must be left all the same
-            self._bus.tell("deps.open", cause=error)
+        for part in (self._crew, self._deps):
+            try:
+                await part.close()
+            except Exception as error:  # what else is to be left must be left all the same
+                self._bus.tell("deps.open", cause=error)
         if self._listener is not None:
             await asyncio.to_thread(self._listener.close)
         if self._duties is not None and self._dutiful:
@@ -256,6 +260,7 @@ class Engine:
         context: Context[Any] = Context(  # not Context[Any](…), which costs as much again
             view, deps=self._deps.value_for(task.name), port=BodyPort(held, self.teller), effects=held.effects
         )
+        context.owner = self._crew.owner(task)
         context.maker = maker
         context.wraps = wraps
         return context

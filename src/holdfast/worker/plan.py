@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.config import Settings
+from holdfast.consumer import Consumer
 from holdfast.context import Context
 from holdfast.errors import ConfigError
 from holdfast.ids import new_id
@@ -19,6 +20,7 @@ from holdfast.model.text import shown
 from holdfast.taskset import TaskSet
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.deps import DepsBook
+from holdfast.worker.providers import Providers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Plan:
     boot: str = field(default_factory=new_id)
     deps: DepsBook = field(default_factory=lambda: DepsBook(None, False))
     wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
+    providers: Providers = field(default_factory=lambda: Providers(None))
 
     @classmethod
     def of(
@@ -58,6 +61,7 @@ class Plan:
         retry: Retry | Unset,
         deps: DepsBook,
         wraps: tuple[Callable[[Context[Any]], Any], ...],
+        providers: Providers,
     ) -> "Plan":
         """The plan that settings and an app make."""
         return cls(
@@ -74,6 +78,7 @@ class Plan:
             cpu_memory=settings.cpu_memory,
             deps=deps,
             wraps=wraps,
+            providers=providers,
         )
 
     @property
@@ -113,6 +118,14 @@ class Tasks:
     def served(self) -> Iterator[AnyTask]:
         """Those whose own queue this worker serves."""
         return (task for task in self if self._queues is None or task.queue in self._queues)
+
+    def consumers(self) -> Iterator[Consumer]:
+        """Those of which some handler is known here."""
+        mine = set(self)
+        return (consumer for consumer in self._book.consumers if not mine.isdisjoint(consumer.handlers))
+
+    def all_consumers(self) -> list[Consumer]:
+        return self._book.consumers
 
     def names(self) -> tuple[str, ...]:
         return tuple(name for task in self if task.handled for name in (task.name, *task.aliases))

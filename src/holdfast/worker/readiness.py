@@ -3,17 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from holdfast.consumer import Consumer
 from holdfast.declared import Declared
 from holdfast.errors import ConfigError, HoldfastError
+from holdfast.taskset import TaskSet
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.plan import Tasks
+from holdfast.worker.providers import Providers
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that keeps a task from running.
 
-    kind: `no_handler`, `handler` (one that does not fit) or `annotations` (that cannot be resolved or kept as JSON).
+    kind: `no_handler`, `handler` (one that does not fit), `consumer` (that cannot be built, say) or `annotations` (that
+        cannot be resolved or kept as JSON).
     name: whose it is. message: a sentence.
     """
 
@@ -22,16 +26,34 @@ class Problem:
     message: str
 
 
-def refuse_unready(tasks: Tasks) -> None:
+def refuse_unready(tasks: Tasks, providers: Providers) -> None:
     """Raise ConfigError where a worker cannot do what its queues will ask of it."""
     found = [problem for task in tasks.served() for problem in _declaration(task)]
+    found += _consumers(tasks.all_consumers(), list(tasks.consumers()), providers)
     if found:
         raise ConfigError("this worker cannot start: " + "; ".join(problem.message for problem in found))
 
 
-def all_problems(tasks: Iterable[AnyTask]) -> list[Problem]:
+def all_problems(tasks: TaskSet, providers: Providers) -> list[Problem]:
     """Everything that is wrong with an app's tasks, whichever queues its workers serve."""
-    return [problem for task in tasks for problem in (*_declaration(task), *_annotations(task))]
+    found = [problem for task in tasks for problem in (*_declaration(task), *_annotations(task))]
+    return [*found, *_consumers(tasks.consumers, tasks.consumers, providers)]
+
+
+def _consumers(every: list[Consumer], built: list[Consumer], providers: Providers) -> Iterable[Problem]:
+    first: dict[str, Consumer] = {}
+    for consumer in every:
+        other = first.setdefault(consumer.queue, consumer)
+        if not consumer.handlers:
+            yield Problem(
+                "consumer", consumer.name, f"consumer {consumer.name} of queue {consumer.queue} has no handlers"
+            )
+        elif other is not consumer:
+            two = f"queue {consumer.queue} has two consumers, {other.name} and {consumer.name}"
+            yield Problem("consumer", consumer.name, two)
+    for consumer in built:
+        if (missing := providers.missing(consumer)) is not None:
+            yield Problem("consumer", consumer.name, f"consumer {consumer.name} cannot be built: {missing}")
 
 
 def _declaration(task: AnyTask) -> Iterable[Problem]:

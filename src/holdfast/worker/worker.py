@@ -1,6 +1,7 @@
 """A worker as users hold it: started and stopped, beside a web app or alone."""
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -83,7 +84,7 @@ class Worker:
 
     def check(self) -> None:
         """Raise ConfigError where a task that it serves could not run; opens nothing. `start` does so too."""
-        refuse_unready(self._tasks)
+        refuse_unready(self._tasks, self._plan.providers)
         for task in self._tasks:
             task.prepare()
 
@@ -143,12 +144,11 @@ class Worker:
         engine = Engine(self._client(), self._bus, self._tasks, self._plan, None)
         self._at_work = asyncio.get_running_loop()
         try:
-            await engine.start(None)
             try:
-                async with asyncio.timeout(deadline):
-                    await engine.claimer.once(batch)
-            except TimeoutError:
-                pass
+                await engine.start(None)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(deadline):
+                        await engine.claimer.once(batch)
             finally:
                 await engine.stop(0.0)
         finally:
