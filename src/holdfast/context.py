@@ -139,7 +139,7 @@ class Context(Generic[D]):
     """
 
     __holdfast_context__: ClassVar[bool] = True
-    __slots__ = ("_connection", "_deps", "_effects", "_log", "_port", "job", "maker", "owner", "wraps")
+    __slots__ = ("_connection", "_deps", "_effects", "_log", "_port", "job", "maker", "owner", "process_deps", "wraps")
 
     def __init__(
         self,
@@ -160,6 +160,8 @@ class Context(Generic[D]):
         """For the worker: the consumer whose method the body is."""
         self.maker: Callable[[], Any] | None = None
         """For the worker: what makes deps for this job alone."""
+        self.process_deps: Mapping[str, Any] | None = None
+        """For the worker: what a process is told of its body's deps."""
         self.wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
         """For the worker: the context managers around this attempt."""
 

@@ -7,6 +7,7 @@ the handler.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import (
     Any,
@@ -40,6 +41,10 @@ Handler: TypeAlias = (
     | Callable[Concatenate[Context[Any], P], Later[R]]
 )
 """A function of the declared parameters, sync or async, with or without a context before them."""
+
+
+SERVES = "__holdfast_task__"
+"""Where a handler says which task it serves, for a process that imports it."""
 
 
 class Declared(Task[P, R, Any], Generic[P, R]):
@@ -129,6 +134,8 @@ class Declared(Task[P, R, Any], Generic[P, R]):
         check_body(function, self.name, cpu)
         check_transaction(function, self.name, cpu, transaction)
         self.serve(Signature(function, self.name), cpu, transaction or None, retry)
+        with suppress(AttributeError, TypeError):
+            setattr(function, SERVES, self)
         return answer
 
     def serve(

@@ -30,6 +30,7 @@ HoldfastError                      code
 │       ├── Superseded             superseded        a newer request took the job's place; carries its job
 │       ├── ResultTimeout (TimeoutError)  result_timeout
 │       └── ResultGone             result_gone       the row was removed, as its retention asked
+├── BodyFailed                     body_failed       what a wrapper sees of a body that failed in a process
 └── MisuseError                    misuse            a call made where it cannot work
 
 JobStopped (BaseException)         the job was cancelled or is over its time; passes `except Exception` untouched
@@ -246,6 +247,22 @@ class ResultGone(NoResult):
     """The job ended and its row has been removed, as its retention asked."""
 
     code = "result_gone"
+
+
+class BodyFailed(HoldfastError):
+    """A body failed in a process of its own: for the attempt's wrappers it stands for the error, which stays there.
+
+    kind, message, traceback: those of the body's error, as text; the kind of one that was killed is `timeout` or
+        `ProcessDied`.
+    """
+
+    code = "body_failed"
+
+    def __init__(self, kind: str, message: str, traceback: str = "") -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+        self.message = message
+        self.traceback = traceback
 
 
 class MisuseError(HoldfastError):

@@ -42,7 +42,7 @@ class Hooks:
 
         >>> assert app.problems() == []
         """
-        return all_problems(self._tasks, self._providers)
+        return all_problems(self._tasks, self._providers, self._deps)
 
     def provide(self, kind: type[V], factory: Callable[..., Any] | None = None) -> None:
         """Say how consumers get what their constructors ask for with this type: made once per worker.
@@ -67,9 +67,10 @@ class Hooks:
         return self._deps.replacing(value)
 
     def wrap_attempts(self, wrap: Callable[[Context[Any]], Any]) -> Callable[[Context[Any]], Any]:
-        """Put a context manager around every attempt of async and thread bodies: tracing, metrics, clean-up.
+        """Put a context manager around every attempt: tracing, metrics, clean-up.
 
         It is made of the body's context; an async one serves async bodies only. What the body raises passes through it.
+        Around `cpu=True` bodies it runs in the worker, where `errors.BodyFailed` stands for what the body raised.
 
         >>> @app.wrap_attempts
         ... @contextmanager

@@ -24,8 +24,9 @@ from holdfast.model.job import ClaimedJob
 from holdfast.model.outcome import Outcome, Raised, Released, Stopped, Succeeded, TimedOut
 from holdfast.worker import processes
 from holdfast.worker.attempt import AnyTask
-from holdfast.worker.child import MAIN, watch_parent
+from holdfast.worker.child import watch_parent
 from holdfast.worker.holding import Holding, Stop
+from holdfast.worker.place import MAIN
 from holdfast.worker.processes import Limits, Processes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process bodies need POSIX")

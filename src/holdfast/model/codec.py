@@ -123,6 +123,14 @@ class Signature:
         return bool(getattr(get_origin(hint) or hint, "__holdfast_context__", False))
 
     @lazy
+    def deps_type(self) -> Any:
+        """What its `Context[…]` says that `ctx.deps` is; None where it does not say."""
+        if not self.takes_context:
+            return None
+        told = get_args(self._hints.get(next(iter(self._whole.parameters))))
+        return told[0] if told and told[0] not in (object, Any) else None
+
+    @lazy
     def parameters(self) -> tuple[inspect.Parameter, ...]:
         """The parameters that are arguments of a job."""
         every = tuple(self._whole.parameters.values())

@@ -5,8 +5,6 @@ umask, environment, signal handlers, alarm), and says when it is spent and wants
 """
 
 import contextlib
-import importlib
-import importlib.util
 import json
 import logging
 import os
@@ -16,11 +14,11 @@ import sys
 import threading
 import time
 from dataclasses import asdict
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeGuard
 
-from holdfast.context import Context, JobView
+from holdfast.context import JobView
+from holdfast.declared import SERVES
 from holdfast.errors import ImportFailed
 from holdfast.model.job import ClaimedJob
 from holdfast.model.options import NO_OPTIONS
@@ -29,13 +27,9 @@ from holdfast.model.text import clean_text
 from holdfast.task import Task
 from holdfast.worker.attempt import AnyTask, error_text, retry_in, run_sync
 from holdfast.worker.holding import Holding
+from holdfast.worker.place import attribute, module_of, place_of_function
+from holdfast.worker.process_deps import ProcessContext, ProcessDeps
 from holdfast.worker.wire import Frame, Wire
-
-MAIN = "__holdfast_main__"
-"""What a script is called here, so that its `if __name__ == "__main__"` part does not run."""
-
-loading_script = threading.Event()
-"""Set while a script is imported: what would start workers at the top of one would do so without end."""
 
 LAST_WORDS = 1.0
 """Seconds that an ending child's own exit handlers and threads get."""
@@ -63,8 +57,10 @@ def main(fd: int) -> None:
     lines = logging.getLogger("holdfast.task")  # the worker logs what bodies say
     lines.addHandler(logging.NullHandler())
     lines.propagate = False
-    Child(wire, start["jobs"], start["rss"], start["memory"]).serve()
+    child = Child(wire, start["jobs"], start["rss"], start["memory"])
+    child.serve()
     _end_soon()
+    child.deps.close()
 
 
 class Child:
@@ -76,6 +72,7 @@ class Child:
         self._most_rss = most_rss
         self._memory = memory
         self._tools = _tools()
+        self.deps = ProcessDeps()
         self._jobs = 0
         self._run = 0
 
@@ -89,13 +86,14 @@ class Child:
     def _attempt(self, frame: Frame) -> Frame:
         held = Holding(ClaimedJob(**frame["job"]))
         try:
-            task = find_task(frame["place"], held.job.task)
+            task = find_task(frame["place"], frame["place"]["task"])
             task.prepare()
         except BaseException as error:
             return {"kind": "unready", "error": error_text(held, error), "spent": True}
         self._wire.send({"kind": "begun", "run": self._run})
         self._jobs += 1
-        context = Context[Any](JobView(**frame["view"]), port=ChildPort(self._wire, self._run))
+        context = ProcessContext(JobView(**frame["view"]), port=ChildPort(self._wire, self._run))
+        self.deps.give(context, frame["deps"])
         try:
             outcome = run_sync(held, task, context)
         except MemoryError:  # it took another one to describe the first
@@ -180,16 +178,8 @@ class Surroundings:
 
 
 def place_of(task: AnyTask) -> Frame:
-    """Where a child finds a task's function: its module and name, for scripts the file."""
-    module = getattr(task.body, "__module__", None)
-    name = getattr(task.body, "__qualname__", None)
-    place: Frame = {"module": module, "name": name}
-    if module == "__main__":
-        main_module = sys.modules["__main__"]
-        file = getattr(main_module, "__file__", None)
-        place["file"] = None if file is None else str(Path(file).absolute())
-        place["package"] = getattr(main_module, "__package__", None) or ""
-    return place
+    """Where a child finds a task's function, and under which name the task."""
+    return {**place_of_function(task.body), "task": task.name}
 
 
 def find_task(place: Frame, task: str) -> AnyTask:
@@ -201,39 +191,13 @@ def find_task(place: Frame, task: str) -> AnyTask:
             f"the function {place['name']} of task {task} is defined inside another one: a process imports it by "
             "name, so define it at the top of its module"
         )
-    module = _load_main(place, task) if place["module"] == "__main__" else importlib.import_module(place["module"])
-    return _task_in(module, place["name"], task)
-
-
-def _load_main(place: Frame, task: str) -> ModuleType:
-    if place["file"] is None or not Path(place["file"]).is_file():
-        raise ImportFailed(
-            f"task {task} is defined in __main__, which has no file that a process could import; move it to a module"
-        )
-    package = place["package"]
-    name = f"{package}.{MAIN}" if package else MAIN  # relative imports go by the name
-    if name in sys.modules:
-        return sys.modules[name]
-    if package:
-        importlib.import_module(package)
-    spec = importlib.util.spec_from_file_location(name, place["file"])
-    if spec is None or spec.loader is None:
-        raise ImportFailed(f"{place['file']}, where task {task} is defined, cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = sys.modules["__main__"] = module
-    loading_script.set()
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        loading_script.clear()
-    return module
+    return _task_in(module_of(place, f"task {task}"), place["name"], task)
 
 
 def _task_in(module: ModuleType, qualname: str, task: str) -> AnyTask:
-    found: Any = module
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    for each in (found, *vars(module).values()):  # the function itself may go by a name of its own
+    found = attribute(module, qualname)
+    # The function itself may go by a name of its own, and the task it serves be declared in another module.
+    for each in (found, getattr(found, SERVES, None), *vars(module).values()):
         if _is_task(each) and task in (each.name, *each.aliases):
             return each
     if not callable(found):

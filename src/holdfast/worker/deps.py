@@ -118,17 +118,30 @@ def surrounded_sync(context: Context[Any]) -> Generator[None, None, None]:
     """The same for a sync body, which can only be given what needs no event loop."""
     with ExitStack() as stack:
         if context.maker is not None:
-            made = _whole(context.maker())
-            if inspect.isawaitable(made) or hasattr(made, "__aenter__"):
-                if inspect.iscoroutine(made):
-                    made.close()
-                raise ConfigError(
-                    f"deps made for each job need an event loop, and {context.job.task} is a sync body: "
-                    "give it deps of its own (app.deps_for) or make them once per worker"
-                )
-            context.give_deps(stack.enter_context(made) if hasattr(made, "__enter__") else made)
+            context.give_deps(enter_sync(stack, context.maker, f"{context.job.task} is a sync body"))
+        stack.enter_context(wrapped_sync(context))
+        yield
+
+
+@contextmanager
+def wrapped_sync(context: Context[Any]) -> Generator[None, None, None]:
+    """A sync attempt within the app's wrappers; async ones serve async bodies only."""
+    with ExitStack() as stack:
         for wrap in context.wraps:
             manager = wrap(context)
-            if hasattr(manager, "__enter__"):  # an async one serves async bodies only
+            if hasattr(manager, "__enter__"):
                 stack.enter_context(manager)
         yield
+
+
+def enter_sync(stack: ExitStack, make: Maker, why: str) -> Any:
+    """Make a value and leave it to `stack` to close it. Raises ConfigError for what must be awaited."""
+    made = _whole(make())
+    if inspect.isawaitable(made) or hasattr(made, "__aenter__"):
+        if inspect.iscoroutine(made):
+            made.close()
+        raise ConfigError(
+            f"these deps need an event loop, and {why}: "
+            "give it deps of its own (app.deps_for) or make them once per worker"
+        )
+    return stack.enter_context(made) if hasattr(made, "__enter__") else made

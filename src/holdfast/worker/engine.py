@@ -34,6 +34,7 @@ from holdfast.worker.lease import Renewer
 from holdfast.worker.narrator import Narrator
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.port import BodyPort
+from holdfast.worker.process_deps import frame_for
 from holdfast.worker.processes import Limits
 from holdfast.worker.readiness import refuse_unready
 from holdfast.worker.runner import Runner
@@ -104,7 +105,7 @@ class Engine:
     async def start(self, ready: Callable[[], None] | None) -> None:
         """Begin; returns once the database has been reached and the first claim was made, before which `ready` is
         called. None: without claims."""
-        refuse_unready(self._tasks, self._plan.providers)
+        refuse_unready(self._tasks, self._plan.providers, self._plan.deps)
         limits = self._tasks.limits()
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
         if limits:
@@ -261,6 +262,8 @@ class Engine:
             view, deps=self._deps.value_for(task.name), port=BodyPort(held, self.teller), effects=held.effects
         )
         context.owner = self._crew.owner(task)
+        if task.cpu:
+            context.process_deps = frame_for(self._plan.deps, task.name)
         context.maker = maker
         context.wraps = wraps
         return context

@@ -26,9 +26,11 @@ from holdfast.clock import monotonic
 from holdfast.context import Context
 from holdfast.errors import HoldfastError, ImportFailed, MisuseError
 from holdfast.model.outcome import Outcome, Raised, Released
+from holdfast.worker.around import within_wraps
 from holdfast.worker.attempt import AnyTask, judge, retry_in
-from holdfast.worker.child import LAST_WORDS, loading_script, place_of
+from holdfast.worker.child import LAST_WORDS, place_of
 from holdfast.worker.holding import Holding
+from holdfast.worker.place import loading_script
 from holdfast.worker.wire import BrokenWire, Frame, Wire
 
 Work: TypeAlias = tuple[Holding, AnyTask, Context[Any]]
@@ -147,6 +149,10 @@ class Processes:
             return self._waiting.popleft()
 
     def _attempt(self, child: "Child", work: Work) -> Outcome | None:
+        held, task, context = work
+        return within_wraps(held, task, context, lambda: self._run(child, work))
+
+    def _run(self, child: "Child", work: Work) -> Outcome | None:
         held, task, _ = work
         with self._changed:
             if held.stop is not None:
@@ -240,7 +246,16 @@ class Child:
         view = {each.name: getattr(context.job, each.name) for each in fields(context.job)}
         view["metadata"] = dict(view["metadata"])
         job = {**held.job._asdict(), "due": 0}  # each database has a type of its own for it
-        self._send({"kind": "run", "run": self._runs, "job": job, "view": view, "place": place_of(task)})
+        self._send(
+            {
+                "kind": "run",
+                "run": self._runs,
+                "job": job,
+                "view": view,
+                "place": place_of(task),
+                "deps": context.process_deps,
+            }
+        )
         try:
             return self._follow(hear)
         except BrokenWire as error:

@@ -84,7 +84,7 @@ class Worker:
 
     def check(self) -> None:
         """Raise ConfigError where a task that it serves could not run; opens nothing. `start` does so too."""
-        refuse_unready(self._tasks, self._plan.providers)
+        refuse_unready(self._tasks, self._plan.providers, self._plan.deps)
         for task in self._tasks:
             task.prepare()
 

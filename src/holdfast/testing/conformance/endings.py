@@ -5,6 +5,7 @@ import json
 import pytest
 
 from holdfast.model.job import JobState
+from holdfast.model.policy import raw_policy
 from holdfast.storage.base import Store
 from holdfast.storage.ops import workers
 from holdfast.storage.ops.jobs import Held
@@ -146,6 +147,24 @@ class Endings(Fixtures):
         assert store.run(workers.unblock(["a", "c"])) == 1
         assert states(store, ids) == ["ready", "blocked", "ready"]
         assert [(each.id, each.attempt) for each in take(store)] == [(ids[0], 1), (ids[2], 1)]
+
+    def test_what_is_left_of_a_queue_is_freed_and_claimed_by_its_marks(self, store: Store) -> None:
+        """A tab before a queue: its raw jobs; a line end: its other jobs."""
+        raw = raw_policy("{}")
+        ids = add(
+            store, job(task="a", queue="q"), job(task="b", queue="q", policy=raw), job(task="c", policy=raw),
+            job(task="d", queue="q"),
+        )  # fmt: skip
+        end(store, *(requeue(each, JobState.BLOCKED, reason="unknown_task", uncounted=True) for each in take(store)))
+        assert store.run(workers.unblock(["nobody's"], rest=["\tother", "\nother"])) == 0
+        assert store.run(workers.unblock([], rest=["\tq"])) == 1
+        assert states(store, ids) == ["blocked", "ready", "blocked", "blocked"]
+        assert store.run(workers.unblock(["a"], rest=["\tdefault"])) == 2
+        assert store.run(workers.unblock([], rest=["\tq", "\nq"])) == 1
+        assert [each.id for each in take(store, tasks=("\tq",))] == [ids[1]]
+        assert [each.id for each in take(store, tasks=("\nq", "\tdefault"), queues=("default", "q"))] == [
+            ids[0], ids[2], ids[3],
+        ]  # fmt: skip
 
     def test_other_blocked_jobs_stay_blocked(self, store: Store) -> None:
         claimed = running(store, task="a")
