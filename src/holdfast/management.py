@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, KeyTaken, WrongState
+from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, KeyTaken, OutcomeUnknown, WrongState
 from holdfast.executor import Executor
 from holdfast.handle import Job
 from holdfast.ids import check_id
@@ -145,16 +145,20 @@ class Jobs:
         """
         op = manage.retry([check_id(id)], self._scope, seconds(delay, "delay"), force)
         answer = self._run(op, "keys")[0]
-        if (ask := self._taken(answer, before := self._before(id), force)) is not None:
-            self._refuse_taken(before, self._executor.before(ask))
+        if answer is Answer.FORBIDDEN:
+            before = self._before(id)
+            if (ask := self._taken(before, force)) is not None:
+                self._refuse_taken(before, self._executor.before(ask))
         return self._done(id, "retry", answer)
 
     async def aretry(self, id: str, *, delay: Duration = 0, force: bool = False) -> JobRecord:
         """`retry` for event loops."""
         op = manage.retry([check_id(id)], self._scope, seconds(delay, "delay"), force)
         answer = (await self._arun(op, "keys"))[0]
-        if (ask := self._taken(answer, before := await self._abefore(id), force)) is not None:
-            self._refuse_taken(before, await self._executor.abefore(ask))
+        if answer is Answer.FORBIDDEN:
+            before = await self._abefore(id)
+            if (ask := self._taken(before, force)) is not None:
+                self._refuse_taken(before, await self._executor.abefore(ask))
         return await self._adone(id, "retry", answer)
 
     def delete(self, id: str | None = None, *, queue: str | None = None, key: str | None = None) -> JobRecord:
@@ -211,9 +215,9 @@ class Jobs:
         ask = _by_key(id, queue, key, self._scope)
         return _named(id if ask is None else await self._executor.abefore(ask), queue, key)
 
-    def _taken(self, answer: Answer, record: JobRecord | None, force: bool) -> Op[str | None] | None:
+    def _taken(self, record: JobRecord | None, force: bool) -> Op[str | None] | None:
         """What finds who has the key of a job that could not be retried though its state allows it."""
-        if answer is not Answer.FORBIDDEN or record is None or record.key is None:
+        if record is None or record.key is None:
             return None
         allowed = record.state in manage.RETRIED or (force and record.state is JobState.SUCCEEDED)
         return by_key(record.queue, record.key, self._scope) if allowed else None
@@ -262,11 +266,19 @@ class Jobs:
         return _after(before, verdict, self._executor.now())
 
     def _done(self, id: str, verb: str, answer: Answer, removed: JobRecord | None = None) -> JobRecord:
-        """`removed`: what to answer for a job that ended and is kept for no time."""
-        return self._judge(id, verb, self.get(id) or removed, answer)
+        """`removed`: what to answer for a job that ended and is kept for no time, or cannot be read just then."""
+        try:
+            found = self.get(id) or removed
+        except DatabaseUnavailable as error:
+            found = _unread(id, verb, answer, removed, error)
+        return self._judge(id, verb, found, answer)
 
     async def _adone(self, id: str, verb: str, answer: Answer, removed: JobRecord | None = None) -> JobRecord:
-        return self._judge(id, verb, await self.aget(id) or removed, answer)
+        try:
+            found = await self.aget(id) or removed
+        except DatabaseUnavailable as error:
+            found = _unread(id, verb, answer, removed, error)
+        return self._judge(id, verb, found, answer)
 
     def _known(self, id: str, record: JobRecord | None) -> JobRecord:
         if record is None:
@@ -321,6 +333,15 @@ def _named(id: str | None, queue: str | None, key: str | None) -> str:
     if id is None:
         raise JobNotFound(f"there is no job with the key {shown(key)} in queue {shown(queue or 'default')}")
     return id
+
+
+def _unread(id: str, verb: str, answer: Answer, known: JobRecord | None, error: DatabaseUnavailable) -> JobRecord:
+    """The record after a change that was made, though the database cannot be asked for it."""
+    if answer is not Answer.DONE:
+        raise error
+    if known is None:
+        raise OutcomeUnknown(f"{verb} of job {id} was done; what became of it since cannot be read: {error}") from error
+    return known
 
 
 def _there(found: Answered) -> JobRecord | None:

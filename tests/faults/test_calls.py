@@ -373,6 +373,11 @@ WHOLE = (work_once, worker)
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 def test_nth_call_fails(scene: Scene, desk: Desk, record_property: pytest.RecordProperty) -> None:
+    fail_each_call(scene, scene.__name__, desk, record_property)
+
+
+def fail_each_call(scene: Scene, name: str, desk: Desk, record_property: pytest.RecordProperty) -> None:
+    """The scene once for every call it makes, and every way in which that may fail."""
     faults = answered = refused = unknown = 0
     for moment in ("unsent", "before", "after"):
         for lasting in (False, True):
@@ -390,7 +395,7 @@ def test_nth_call_fails(scene: Scene, desk: Desk, record_property: pytest.Record
                     assert lasting or not isinstance(answer, DatabaseError), f"{answer!r}: one lost call is repeated"
                     check(answer)
                 except AssertionError as error:
-                    raise AssertionError(f"{scene.__name__}, {fault} (of {calls}): {answer!r}: {error}") from error
+                    raise AssertionError(f"{name}, {fault} (of {calls}): {answer!r}: {error}") from error
                 if not hit:
                     break
                 faults += 1

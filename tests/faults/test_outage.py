@@ -25,7 +25,7 @@ from holdfast.storage.postgres import session
 from holdfast.testing.cluster import Cluster
 
 LEASE = 1.0
-OUTAGES = (0.0, 0.4, 2.5)
+OUTAGES = (0.0, 0.4, 2.5, *(0.0,) * 12)
 """Seconds that the server stays away, beside the time that its start takes."""
 RATE = 60.0
 

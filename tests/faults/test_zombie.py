@@ -21,8 +21,8 @@ from tests.faults.verdict import judge
 from holdfast import Call, Holdfast
 
 LEASE = 1.0
-ROUNDS = 3
-AT_ONCE = 4
+ROUNDS = 5
+AT_ONCE = 6
 """Workers stopped in one round."""
 
 

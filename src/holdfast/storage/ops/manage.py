@@ -106,7 +106,10 @@ def cancel(ids: Sequence[str], scope: Scope, reason: str = "explicit") -> Op[lis
 
 
 def delete(ids: Sequence[str], scope: Scope) -> Op[list[Answer]]:
-    """Remove jobs in any state with all their versions; whoever runs one is fenced. Repeating it is harmless."""
+    """Remove jobs in any state with all their versions; whoever runs one is fenced.
+
+    Repeated: what is not there any more was removed by the first try, or by somebody else just then.
+    """
 
     def steps(again: bool) -> Steps[list[Answer]]:
         live = yield from _live(ids, scope)
@@ -118,7 +121,9 @@ def delete(ids: Sequence[str], scope: Scope) -> Op[list[Answer]]:
         gone = [id for id in ids if id in live or isinstance(others[id], Ended)]
         if gone:
             yield Statement("erase", [(scope.tenant, id) for id in gone])
-        return [Answer.DONE if id in gone else _plain(others[id]) for id in ids]
+        return [
+            Answer.DONE if id in gone or (again and others[id] is Answer.ABSENT) else _plain(others[id]) for id in ids
+        ]
 
     return Op("delete", steps, scope, wakes=True)
 

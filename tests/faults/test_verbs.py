@@ -1,0 +1,167 @@
+"""Each public verb with each of its calls to the database failing: it says what it did, or that it does not know.
+
+The table must name every verb of the surface: one that is added without a line here fails the first test.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.faults.faulty import Fault
+from tests.faults.test_calls import Check, Desk, count_up, desk, fail_each_call
+
+from holdfast.bound import Surface
+from holdfast.errors import DatabaseError, OutcomeUnknown
+from holdfast.handle import Job
+from holdfast.ids import new_id
+from holdfast.limits import Groups, Limits
+from holdfast.management import Jobs
+
+__all__ = ["desk"]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`call` of what `prepare` made; `look`: what the database says of it; `done`: that, once it is done."""
+
+    prepare: Callable[[Desk], Any]
+    call: Callable[[Desk, Any], Any]
+    look: Callable[[Desk, Any], Any]
+    done: Any
+
+
+def waiting(desk: Desk, **options: Any) -> str:
+    return count_up.using(queue=new_id(), **options).via(desk.app).enqueue(0).id if options else _plain(desk)
+
+
+def _plain(desk: Desk) -> str:
+    return desk.app.enqueue_many([count_up.using(queue=new_id()).call(0)])[0].id
+
+
+def keyed(desk: Desk) -> tuple[str, str]:
+    """A queue, and the key of the job that waits there."""
+    queue = new_id()
+    desk.app.enqueue_many([count_up.using(queue=queue, key="k").call(0)])
+    return queue, "k"
+
+
+def cancelled(desk: Desk) -> str:
+    id = _plain(desk)
+    desk.app.jobs.cancel(id)
+    return id
+
+
+def limited(desk: Desk) -> str:
+    """The name of a limit that is there."""
+    name = "limit-" + new_id()
+    desk.app.limits.set(name, concurrency=1)
+    return name
+
+
+def state(desk: Desk, id: str) -> str | None:
+    found = desk.app.jobs.get(id)
+    return None if found is None else found.state.value
+
+
+def how_many(desk: Desk, queue: str) -> int:
+    return len(list(desk.app.jobs.list(queue=queue)))
+
+
+def places(desk: Desk, name: str) -> int | None:
+    found = desk.app.limits.get(name)
+    return None if found is None else found.size
+
+
+def calls(queue: str, key: str | None = None, number: int = 1) -> list[Any]:
+    task = count_up.using(queue=queue) if key is None else count_up.using(queue=queue, key=key)
+    return [task.call(n) for n in range(number)]
+
+
+NOTHING: Callable[[Desk, Any], Any] = lambda desk, made: None  # noqa: E731
+
+VERBS: dict[str, Verb] = {
+    "app.enqueue_many": Verb(
+        lambda desk: new_id(), lambda desk, queue: desk.app.enqueue_many(calls(queue, number=3)), how_many, 3
+    ),
+    "app.enqueue_many, keyed": Verb(
+        lambda desk: new_id(), lambda desk, queue: desk.app.enqueue_many(calls(queue, "k")), how_many, 1
+    ),
+    "app.enqueue": Verb(lambda desk: new_id(), lambda desk, queue: desk.app.enqueue(calls(queue)), how_many, 1),
+    "app.enqueue_raw": Verb(
+        lambda desk: new_id(), lambda desk, queue: desk.app.enqueue_raw("t", b"\x00", queue=queue), how_many, 1
+    ),
+    "app.find": Verb(_plain, lambda desk, id: desk.app.find(count_up.using(cache="1h").call(5)), NOTHING, None),
+    "jobs.get": Verb(_plain, lambda desk, id: desk.app.jobs.get(id), state, "ready"),
+    "jobs.list": Verb(_plain, lambda desk, id: list(desk.app.jobs.list(limit=1)), state, "ready"),
+    "jobs.count": Verb(_plain, lambda desk, id: desk.app.jobs.count(), state, "ready"),
+    "jobs.logs": Verb(_plain, lambda desk, id: desk.app.jobs.logs(id), state, "ready"),
+    "jobs.cancel": Verb(_plain, lambda desk, id: desk.app.jobs.cancel(id), state, "cancelled"),
+    "jobs.retry": Verb(cancelled, lambda desk, id: desk.app.jobs.retry(id), state, "ready"),
+    "jobs.delete": Verb(_plain, lambda desk, id: desk.app.jobs.delete(id), state, None),
+    "jobs.delete, keyed": Verb(
+        keyed, lambda desk, at: desk.app.jobs.delete(queue=at[0], key=at[1]), lambda desk, at: how_many(desk, at[0]), 0
+    ),
+    "jobs.resolve": Verb(_plain, lambda desk, id: desk.app.jobs.resolve(id, 5), state, "succeeded"),
+    "jobs.fail": Verb(_plain, lambda desk, id: desk.app.jobs.fail(id, "why"), state, "failed"),
+    "job.refresh": Verb(
+        lambda desk: desk.app.enqueue_many(calls(new_id()))[0], lambda desk, job: job.refresh(), NOTHING, None
+    ),
+    "job.logs": Verb(
+        lambda desk: desk.app.enqueue_many(calls(new_id()))[0], lambda desk, job: job.logs(), NOTHING, None
+    ),
+    "groups.get": Verb(_plain, lambda desk, id: desk.app.groups.get("g"), state, "ready"),
+    "groups.resume": Verb(_plain, lambda desk, id: desk.app.groups.resume("g"), state, "ready"),
+    "limits.get": Verb(limited, lambda desk, name: desk.app.limits.get(name), places, 1),
+    "limits.set": Verb(limited, lambda desk, name: desk.app.limits.set(name, concurrency=7), places, 7),
+    "limits.reset": Verb(limited, lambda desk, name: desk.app.limits.reset(name), places, 1),
+    "app.migrate": Verb(_plain, lambda desk, id: desk.app.migrate(), state, "ready"),
+}
+
+ELSEWHERE = {
+    "app.bind": "touches nothing",
+    "app.call_raw": "touches nothing",
+    "job.result": "asks the database again until it answers: tests/behaviour/test_results.py",
+}
+
+
+def public(kind: type, prefix: str) -> set[str]:
+    """Verbs of a class; the twins for event loops run the same operations."""
+    verbs = {name for name, value in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
+    return {f"{prefix}.{name}" for name in verbs if not (name.startswith("a") and name[1:] in verbs)}
+
+
+def test_every_verb_is_in_the_table() -> None:
+    surface = public(Surface, "app") | public(Jobs, "jobs") | public(Groups, "groups") | public(Limits, "limits")
+    surface |= public(Job, "job")
+    listed = {name.partition(",")[0] for name in VERBS} | ELSEWHERE.keys()
+    assert not surface - listed, "a verb without a line in VERBS"
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_nth_call_of_a_verb_fails(name: str, desk: Desk, record_property: pytest.RecordProperty) -> None:
+    verb = VERBS[name]
+
+    def scene(desk: Desk) -> tuple[Callable[[], Any], Check]:
+        made = verb.prepare(desk)
+        before = verb.look(desk, made)
+
+        def check(answer: Any) -> None:
+            now = verb.look(desk, made)
+            if isinstance(answer, OutcomeUnknown):
+                assert now in (before, verb.done), f"{now!r} is neither {before!r} nor {verb.done!r}"
+            elif isinstance(answer, DatabaseError):
+                assert now == before, f"said that nothing changed, and {before!r} became {now!r}"
+            else:
+                assert now == verb.done, f"said that it was done, and it is {now!r}, not {verb.done!r}"
+
+        return (lambda: verb.call(desk, made)), check
+
+    fail_each_call(scene, name, desk, record_property)
+
+
+def test_a_fault_is_told_in_words() -> None:
+    assert str(Fault(2, "after")) == "call 2 fails after its effect"
