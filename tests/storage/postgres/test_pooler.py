@@ -111,7 +111,7 @@ def test_statements_have_their_pinned_plans(url: str, through: str) -> None:
     store = PostgresStore(Asking(through), DatabaseClock())
 
     def steps(again: bool) -> Any:
-        yield one("claim_again", "nobody", new_id())
+        yield one("gate_due")
         shown = [connections[-1].execute(f"show {name}".encode(), prepare=False).fetchone() for name in PINS]
         seen.append({name: row[0] for name, row in zip(PINS, shown, strict=True) if row is not None})
 
