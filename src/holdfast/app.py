@@ -22,6 +22,7 @@ from holdfast.ids import new_id
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.url import scrub
+from holdfast.schedules import DeclaresSchedules
 from holdfast.storage.base import Store
 from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from holdfast.worker.worker import Worker
 
 
-class Holdfast(Surface, Hooks, TaskMaker):
+class Holdfast(Surface, DeclaresSchedules, Hooks, TaskMaker):
     """Background jobs in one database.
 
     url: `sqlite:///app.db`, `sqlite:///:memory:` or `postgresql://…`, or a function that answers it; else
@@ -214,7 +215,8 @@ class Holdfast(Surface, Hooks, TaskMaker):
             providers=self._providers,
         )
         known = Tasks(self._tasks, plan)
-        made = Worker(self._open, self._bus, known, plan, self._caretaker_for if leader else None)
+        duties = self._caretaker_for if leader else None
+        made = Worker(self._open, self._bus, known, plan, duties, self.adeclare_schedules)
         self._workers.add(made)
         return made
 
@@ -289,6 +291,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
 
         check_batch(batch)
         limit = None if deadline is None else seconds(deadline, "deadline")
+        await self.adeclare_schedules()
         await asyncio.to_thread(self.do_duties)
         freed = await self.store.arun(unblock(self._tasks.names(), rest=self._tasks.rest_marks()))
         if freed:
@@ -297,16 +300,16 @@ class Holdfast(Surface, Hooks, TaskMaker):
         return await worker.once(batch, limit)
 
     def do_duties(self) -> "Round":
-        """Do all of the leader's duties once: promote, end what is overdue, rescue, prune, upkeep."""
+        """Do all of the leader's duties once: promote, end what is overdue, fire schedules, rescue, prune, upkeep."""
         from holdfast.leader.duties import every
 
-        return every.run_once(self.store, self._bus, self._settings.lease)
+        return every.run_once(self.store, self._bus, self._settings.lease, self._tasks.get)
 
     def promote(self) -> None:
-        """Of the duties, only those about time: make ready what is due, and end what is past its own time."""
+        """Of the duties, only those about time: make ready what is due, end what is over its time, fire schedules."""
         from holdfast.leader.duties import every
 
-        every.keep_time(self.store, self._bus)
+        every.keep_time(self.store, self._bus, self._tasks.get)
 
     def caretaker(self, lease: Duration | None = None) -> "Caretaker":
         """The leader's duties without a worker: stands for election from its `start()` to its `stop()`.
@@ -316,7 +319,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
         from holdfast.leader.caretaker import Caretaker
 
         length = self._settings.lease if lease is None else Settings.load(lease=lease).lease
-        return Caretaker(self.store, self._bus, new_id(), length, self._settings.poll_interval)
+        return Caretaker(self.store, self._bus, new_id(), length, self._settings.poll_interval, self._tasks.get)
 
     def bury(self, boot: str, counted: bool = True, why: str = "its process ended") -> None:
         """For supervisors: release all that worker `boot` held, whose process has ended for sure.
@@ -373,7 +376,7 @@ class Holdfast(Surface, Hooks, TaskMaker):
     def _caretaker_for(self, plan: "Plan") -> "Caretaker":
         from holdfast.leader.caretaker import Caretaker
 
-        return Caretaker(self.store, self._bus, plan.boot, plan.lease, plan.poll_interval)
+        return Caretaker(self.store, self._bus, plan.boot, plan.lease, plan.poll_interval, self._tasks.get)
 
     def _set_log_level(self) -> None:
         if self._settings.log_level is not None:

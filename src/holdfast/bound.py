@@ -18,6 +18,7 @@ from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
 from holdfast.raw import outgoing
+from holdfast.schedules import Schedules
 from holdfast.storage.op import Op
 from holdfast.storage.ops.admit import join
 from holdfast.storage.ops.admitted import Admitted, Answer
@@ -159,6 +160,11 @@ class Surface:
     def limits(self) -> Limits:
         """Limits by name: `app.limits.get("api")`, `app.limits.set("api", concurrency=2)`."""
         return Limits(self._executor, Scope())
+
+    @property
+    def schedules(self) -> Schedules:
+        """Rules by which jobs come into being: `app.schedules.put("nightly", report.call(), cron="0 3 * * *")`."""
+        return Schedules(self._executor, Scope(), self._defaults)
 
     # How
 

@@ -48,6 +48,7 @@ class _Arguments(TypedDict, total=False):
     poll_interval: Duration | None
     lease: Duration | None
     name: str | None
+    deployment: str | None
     processes: int | None
     max_jobs: int | None
     max_memory: int | str | None
@@ -81,6 +82,8 @@ class Settings:
     poll_interval: the longest time between two looks for jobs, from 10 ms, 1 s.
     lease: how long a claim lasts when its worker is not heard of, from 1 s, 30 s.
     name: what people see the worker called; it identifies nothing.
+    deployment: what this program is called among those that share the database: a schedule that its code declares is
+        then removed by workers of this name alone, once their code declares it no more; None: by any that has its task.
     processes: worker processes that `holdfast worker` or `run_worker` keeps at work; None: it works itself.
     max_jobs: attempts after which such a process is replaced; None: never.
     max_memory: memory at which it is replaced (Linux), "2GB" or bytes, from 64 MB; None: never.
@@ -100,6 +103,7 @@ class Settings:
     poll_interval: float = 1.0
     lease: float = 30.0
     name: str | None = None
+    deployment: str | None = None
     processes: int | None = None
     max_jobs: int | None = None
     max_memory: int | None = None
@@ -302,6 +306,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "poll_interval": _at_least(SHORTEST_POLL),
     "lease": _at_least(SHORTEST_LEASE),
     "name": _check_worker,
+    "deployment": lambda value: check_name(value, "a deployment's name"),
     "processes": _check_slots,
     "max_jobs": _check_jobs,
     "max_memory": _check_memory,

@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, cast
 
 from typing_extensions import TypeVar
@@ -16,6 +17,7 @@ from holdfast.errors import InvalidOption, MisuseError
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.options import UNSET, Unset
 from holdfast.model.text import clean_text, shown
+from holdfast.model.tick import tick_of
 
 D = TypeVar("D", default=object)
 T = TypeVar("T")
@@ -202,6 +204,15 @@ class Context(Generic[D]):
     @property
     def cancelled(self) -> bool:
         return self._port.stopped
+
+    @property
+    def tick(self) -> datetime | None:
+        """The nominal instant for which a schedule made this job, aware UTC: what is late, retried or made up for still
+        knows which night it is about. None for a job that no schedule made.
+
+        >>> report_for = ctx.tick.astimezone(ZoneInfo("Europe/Oslo")).date()
+        """
+        return tick_of(self.job.metadata)
 
     def check(self) -> None:
         """Raise JobStopped where the job is to stop, and LeaseLost where it is another worker's now: both derive from

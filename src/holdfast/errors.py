@@ -31,6 +31,7 @@ HoldfastError                      code
 │       ├── ResultTimeout (TimeoutError)  result_timeout
 │       └── ResultGone             result_gone       the row was removed, as its retention asked
 ├── BodyFailed                     body_failed       what a wrapper sees of a body that failed in a process
+├── ScheduleNotFound               schedule_not_found
 └── MisuseError                    misuse            a call made where it cannot work
 
 JobStopped (BaseException)         the job was cancelled or is over its time; passes `except Exception` untouched
@@ -263,6 +264,16 @@ class BodyFailed(HoldfastError):
         self.kind = kind
         self.message = message
         self.traceback = traceback
+
+
+class ScheduleNotFound(HoldfastError):
+    """No such schedule, or not yours to see; `name` is what it was called."""
+
+    code = "schedule_not_found"
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class MisuseError(HoldfastError):

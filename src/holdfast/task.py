@@ -23,6 +23,7 @@ from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
 from holdfast.model.policy import Policy, raw_policy
 from holdfast.model.retry import NO_RETRY, Retry
+from holdfast.model.schedule import Timetable
 from holdfast.model.text import check_name, shown
 from holdfast.storage.lenders import recognise
 
@@ -78,6 +79,7 @@ class Task(Generic[P, R, C]):
     is_async: whether the body runs on the worker's loop; `cpu`: in a process of its own.
     options: what its jobs are stored with; `connection`: in whose transaction, None for one of their own.
     transaction: what opens the connection on which its body's effects and its end are one commit.
+    timetable: when it runs by itself, and with which arguments; None: only when it is enqueued.
     retry: what the decorator said, code included; UNSET where it said nothing.
 
     >>> job = send_mail.using(delay="5m").enqueue("a@b.c", subject="hi")
@@ -108,6 +110,7 @@ class Task(Generic[P, R, C]):
         self.options = options
         self.retry = options.retry
         self.transaction = transaction
+        self.timetable: Timetable | None = None
         self.connection: Any = None
         self._home = _Home()
 

@@ -1,6 +1,7 @@
 """Where tasks are defined and kept: the decorator `task`, and sets of tasks, of which every app has one."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, overload
 
 from typing_extensions import TypeVar, Unpack
@@ -10,11 +11,15 @@ from holdfast.context import Context
 from holdfast.declared import Declared
 from holdfast.declarer import Declarer
 from holdfast.errors import ConfigError, DuplicateTask
+from holdfast.model.cron import Missing, Twice
+from holdfast.model.duration import Duration
 from holdfast.model.job import ClaimedJob
 from holdfast.model.options import JobOptions, OptionArguments
 from holdfast.model.raw import is_raw
+from holdfast.model.rule import CatchUp, CronOption, Every, Overlap
 from holdfast.model.text import shown
 from holdfast.raw import RawDecorator, RawTask
+from holdfast.scheduled import schedule_by, timetable
 from holdfast.task import Later, Task, Transaction, check_aliases, check_body, check_transaction
 
 P = ParamSpec("P")
@@ -48,6 +53,22 @@ class TaskDecorator(Protocol):
     def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
 
 
+class ScheduledDecorator(Protocol):
+    """What `task(cron=…)` and `task(every=…)` answer: nobody gives the function arguments, so it must need none.
+
+    For one that does, `args=` has them.
+    """
+
+    @overload
+    def __call__(self, function: Callable[[Context[X]], Later[R]], /) -> Task[[], R, Later[R]]: ...
+    @overload
+    def __call__(self, function: Callable[[Context[X]], R], /) -> Task[[], R, R]: ...
+    @overload
+    def __call__(self, function: Callable[[], Later[R]], /) -> Task[[], R, Later[R]]: ...
+    @overload
+    def __call__(self, function: Callable[[], R], /) -> Task[[], R, R]: ...
+
+
 class TaskMaker(Declarer, Consuming):
     """The decorator `task`, for whoever keeps tasks: a TaskSet, an app."""
 
@@ -63,6 +84,72 @@ class TaskMaker(Declarer, Consuming):
     def task(self, function: Callable[P, Later[R]], /) -> Task[P, R, Later[R]]: ...
     @overload
     def task(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        aliases: Iterable[str] = (),
+        cpu: bool = False,
+        transaction: Transaction = None,
+        cron: CronOption,
+        every: Every | None = None,
+        args: None = None,
+        tz: str = "UTC",
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+        max_runs: int | None = None,
+        catch_up: CatchUp = "latest",
+        overlap: Overlap = "allow",
+        jitter: Duration = 0,
+        twice: Twice | None = None,
+        missing: Missing | None = None,
+        **options: Unpack[OptionArguments],
+    ) -> ScheduledDecorator: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        aliases: Iterable[str] = (),
+        cpu: bool = False,
+        transaction: Transaction = None,
+        cron: CronOption | None = None,
+        every: Every,
+        args: None = None,
+        tz: str = "UTC",
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+        max_runs: int | None = None,
+        catch_up: CatchUp = "latest",
+        overlap: Overlap = "allow",
+        jitter: Duration = 0,
+        twice: Twice | None = None,
+        missing: Missing | None = None,
+        **options: Unpack[OptionArguments],
+    ) -> ScheduledDecorator: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        aliases: Iterable[str] = (),
+        cpu: bool = False,
+        transaction: Transaction = None,
+        cron: CronOption | None = None,
+        every: Every | None = None,
+        args: Mapping[str, Any],
+        tz: str = "UTC",
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+        max_runs: int | None = None,
+        catch_up: CatchUp = "latest",
+        overlap: Overlap = "allow",
+        jitter: Duration = 0,
+        twice: Twice | None = None,
+        missing: Missing | None = None,
+        **options: Unpack[OptionArguments],
+    ) -> TaskDecorator: ...
     @overload
     def task(
         self,
@@ -105,6 +192,18 @@ class TaskMaker(Declarer, Consuming):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        cron: CronOption | None = None,
+        every: Every | None = None,
+        args: Mapping[str, Any] | None = None,
+        tz: str = "UTC",
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+        max_runs: int | None = None,
+        catch_up: CatchUp = "latest",
+        overlap: Overlap = "allow",
+        jitter: Duration = 0,
+        twice: Twice | None = None,
+        missing: Missing | None = None,
         **options: Unpack[OptionArguments],
     ) -> Any:
         """Make a task of a function: `@task`, or `@task(queue="mail", timeout="30s")`.
@@ -116,13 +215,22 @@ class TaskMaker(Declarer, Consuming):
             `ctx.connection`: what it writes there and the end of its job are one commit.
         raw: the function takes (ctx, item: RawJob), bytes as they came by `enqueue_raw`; the name is their type, and
             may be given first. "*": every raw job of the task's queue that no other task takes.
+        cron, every: run it by itself: a cron expression or several, or a period (`every="15m"`); args: the arguments
+            by name, for a function that needs some. Workers store the schedule when they start, under the task's name.
+        tz, start_at, end_at, max_runs, catch_up, overlap, jitter, twice, missing: see `holdfast.model.rule.Spec`.
         options: defaults for the task's jobs, as `Task.using` takes them.
 
         Raises DuplicateTask, ConfigError and InvalidOption.
 
         >>> @tasks.task(queue="mail", retry=5)
         ... def send_mail(to: str, subject: str) -> None: ...
+        >>> @tasks.task(cron="0 3 * * MON-FRI", tz="Europe/Oslo")
+        ... def nightly(ctx: Context) -> None: ...
         """
+        when = timetable(
+            args, cron=cron, every=every, tz=tz, start_at=start_at, end_at=end_at, max_runs=max_runs,
+            catch_up=catch_up, overlap=overlap, jitter=jitter, twice=twice, missing=missing,
+        )  # fmt: skip
 
         if isinstance(function, str):
             if not raw or name is not None:
@@ -133,6 +241,8 @@ class TaskMaker(Declarer, Consuming):
 
         def decorate(body: Callable[..., Any]) -> Task[Any, Any, Any]:
             made = _define(body, name, aliases, cpu, JobOptions.of(options), transaction, RawTask if raw else Task)
+            if when is not None:
+                schedule_by(made, when)
             self.add(made)
             return made
 

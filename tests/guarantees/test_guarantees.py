@@ -614,3 +614,27 @@ def refusing(app: Holdfast) -> AbstractContextManager[None]:
         raise DatabaseUnavailable("away")
 
     return connecting(app, connect)
+
+
+def test_g23_each_instant_of_a_schedule_has_one_job(make_app: Callable[..., Holdfast]) -> None:
+    clock = Clock(datetime(2026, 10, 24, 12, tzinfo=UTC))
+    leaders = [make_app(clock=clock), make_app(clock=clock)]
+    for app in leaders:
+
+        @app.task(cron="30 2 * * *", tz="Europe/Oslo", catch_up="all")
+        def nightly() -> None: ...
+
+        app.declare_schedules()
+    for _ in range(4):
+        clock.advance("1d")
+        for app in leaders:
+            app.promote()
+            app.declare_schedules()
+    ticks = [job.tick for job in leaders[0].schedules.runs("nightly")]
+    assert ticks == [
+        datetime(2026, 10, 28, 1, 30, tzinfo=UTC),
+        datetime(2026, 10, 27, 1, 30, tzinfo=UTC),
+        datetime(2026, 10, 26, 1, 30, tzinfo=UTC),
+        datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+    ]
+    assert leaders[0].jobs.count() == {"ready": 4}

@@ -141,6 +141,7 @@ class Full:
     def __init__(self, url: str, belief: str) -> None:
         self.source = Kept(url)
         connection = self.source.connection
+        connection.prepared_max = None  # a lane uses few of all the statements, this one all
         connection.execute("alter table holdfast.jobs set (autovacuum_enabled = off)")
         if belief == "empty":
             connection.execute("vacuum analyze")

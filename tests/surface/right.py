@@ -293,3 +293,35 @@ assert_type(Mail(Deps("a")).bye("b"), int)
 assert_type(Mail(Deps("a")).counted("b"), int)
 app.provide(Deps, lambda: Deps("a"))
 app.provide(Deps)
+
+
+# Schedules
+
+
+@tasks.task(cron="0 3 * * MON-FRI", tz="Europe/Oslo", catch_up=1, queue="night")
+async def nightly(ctx: Context) -> int:
+    assert_type(ctx.tick, datetime | None)
+    return 1
+
+
+@tasks.task(every="15m", overlap="queue-one", jitter="30s", twice="once")
+def poll() -> None: ...
+
+
+@tasks.task(cron=["0 3 * * *", "@hourly"], args={"to": "a"}, max_runs=3)
+def with_arguments(to: str) -> int:
+    return len(to)
+
+
+assert_type(nightly.enqueue(), Job[int])
+assert_type(poll.enqueue(), Job[None])
+assert_type(with_arguments.enqueue("a"), Job[int])
+
+
+def schedules(app: Holdfast) -> None:
+    made = app.schedules.put("x", plain.call("a"), cron="0 3 * * *", tz="Asia/Tokyo", catch_up="all")
+    assert_type(made.next_due, datetime | None)
+    app.schedules.put("y", poll, every=timedelta(hours=1), paused=True)
+    assert_type(app.schedules.simulate(every="1h", count=3), list[datetime])
+    assert_type(app.schedules.backfill("x", datetime.now(UTC), datetime.now(UTC)), int)
+    assert_type(app.schedules.trigger("x"), Job[Any])

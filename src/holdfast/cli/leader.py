@@ -65,6 +65,7 @@ def print_report(report: dict[str, Any], where: str, as_json: bool) -> None:
     rescued, upkeep = report["rescued"], report["upkeep"]
     print(f"promoted  {report['promoted']} due jobs")
     print(f"overdue   {report['overdue']} jobs cancelled: not started in time, or past their deadline")
+    print(f"fired     {report['fired']} jobs of schedules")
     print(f"rescued   {rescued['back']} jobs of lost workers, and ended {rescued['ended']} that crash theirs")
     print(f"pruned    {report['pruned']} finished jobs past their time")
     partitions = f"{upkeep['made']} partitions made, {upkeep['dropped']} dropped"

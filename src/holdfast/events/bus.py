@@ -76,6 +76,9 @@ class Bus:
         error: AttemptError | None = None,
         will_retry: bool | None = None,
         count: int | None = None,
+        schedule: str | None = None,
+        tick: datetime | None = None,
+        reason: str | None = None,
         **details: Any,
     ) -> None:
         """State a fact. Names that are no events (see log.py) are for the log alone."""
@@ -84,7 +87,9 @@ class Bus:
             hearers = (*hearers, *self._subscribers.get(EVERYTHING, ()))
         if not hearers:
             return
-        event = Event(name, self.now(), job, queue, task, error, will_retry, count, details)
+        event = Event(
+            name, self.now(), job, queue, task, error, will_retry, count, details, schedule, tick, reason
+        )  # fmt: skip
         for subscriber in hearers:
             try:
                 subscriber(event)

@@ -110,6 +110,10 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
         logging.WARNING,
         lambda e: f"no task {e.task!r} here: its jobs wait for a worker that has it",
     ),
+    "schedule.parked": (
+        logging.ERROR,
+        lambda e: f"schedule {e.schedule!r} of task {e.task!r} is parked and does not fire: {e.reason}",
+    ),
     "deps.open": (
         logging.ERROR,
         lambda e: f"what bodies depend on was not closed properly: {type(e.details['cause']).__name__}",

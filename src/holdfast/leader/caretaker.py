@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.clock import machine_micros, monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, upkeep, watch
+from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, upkeep, watch
 from holdfast.leader.duties.bury import CARETAKER as ROLE
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties
@@ -23,6 +23,10 @@ MOURN_EVERY = 0.5
 TERM = 5.0
 """Seconds for which leadership is held at most; renewed at half. With short leases it is shorter: a leader's successor
 must be there before the jobs that died with it lapse."""
+
+
+BUSY = 0.05
+"""Seconds until schedules are looked at again that another leader, or somebody's transaction, has locked."""
 
 
 @dataclass(slots=True)
@@ -39,8 +43,17 @@ class Duty:
 class Caretaker:
     """A thread that stands for election and works while it leads."""
 
-    def __init__(self, store: Store, bus: Bus, boot: str, lease: float = 30.0, most_idle: float = 1.0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        boot: str,
+        lease: float = 30.0,
+        most_idle: float = 1.0,
+        find: schedules.Find = schedules.nobody,
+    ) -> None:
         self._store = store
+        self._find = find
         self._bus = bus
         self._boot = boot
         self._lease = lease
@@ -59,6 +72,7 @@ class Caretaker:
             Duty("promote", most_idle, self._promote),
             Duty("look at gates", gates.IDLE, self._look_at_gates),
             Duty("rescue", min(5.0, lease / 3), self._rescue),
+            Duty("revive schedules", 30.0, self._revive),
             Duty("prune", 60.0, self._prune),
             Duty("upkeep", 3600.0, self._upkeep),
             Duty("watch", watch.EVERY, self._watch),
@@ -165,7 +179,13 @@ class Caretaker:
         promoted = promote.run_once(self._store)
         if promoted.overdue:
             overdue.run_once(self._store, self._bus)
-        return promoted.next_in
+        times = [promoted.next_in]
+        if promoted.schedule_in is not None and promoted.schedule_in <= 0:
+            fired = schedules.run_once(self._store, self._bus, self._find)
+            times.append(0.0 if fired.looked else BUSY)
+        else:
+            times.append(promoted.schedule_in)
+        return min((time for time in times if time is not None), default=None)
 
     def _look_at_gates(self) -> float | None:
         looked = gates.run_once(self._store)
@@ -173,6 +193,11 @@ class Caretaker:
             self._sweep_at = monotonic() + gates.SWEEP_EVERY
             self._swept = gates.sweep_once(self._store, self._swept)
         return looked.next_in
+
+    def _revive(self) -> float | None:
+        if schedules.revive(self._store, self._find):
+            self._duties[0].due_at = monotonic()
+        return None
 
     def _rescue(self) -> float | None:
         self._notice_pause(0.0)

@@ -32,6 +32,8 @@ OTHER_EVENTS = (
     "worker.started",
     "worker.stopping",
     "worker.stopped",
+    "schedule.fired",
+    "schedule.parked",
 )
 EVENTS = (*JOB_EVENTS, *OTHER_EVENTS)
 """Every name a subscriber can ask for."""
@@ -55,6 +57,8 @@ class Event:
     error, will_retry: of `job.attempt_failed`.
     count: of `history.pruned` and `gate.pruned`.
     details: whatever else there is, by name.
+    schedule, tick, reason: of `schedule.fired` and `schedule.parked`: its name; the instant its job is for; why it
+        cannot fire.
     """
 
     name: str
@@ -66,3 +70,6 @@ class Event:
     will_retry: bool | None = None
     count: int | None = None
     details: dict[str, Any] = field(default_factory=dict[str, Any])
+    schedule: str | None = None
+    tick: datetime | None = None
+    reason: str | None = None

@@ -11,6 +11,7 @@ from holdfast.model.inputs import Cache
 from holdfast.model.jsontext import dump_json
 from holdfast.model.raw import MARK, RawBody, body_of
 from holdfast.model.spacing import Space
+from holdfast.model.tick import tick_of
 
 
 class JobState(StrEnum):
@@ -157,3 +158,8 @@ class JobRecord:
             return body_of(self.args) if MARK in self.args else None
         except ValueError:
             return None
+
+    @property
+    def tick(self) -> datetime | None:
+        """The instant that its schedule meant; None of a job that no schedule made."""
+        return tick_of(self.metadata)

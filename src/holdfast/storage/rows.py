@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from holdfast.clock import from_micros
+from holdfast.errors import InvalidOption
 from holdfast.model.job import AttemptError, ClaimedJob, JobRecord, JobState
 from holdfast.model.policy import Policy
 from holdfast.model.raw import given_back
+from holdfast.model.rule import Spec
+from holdfast.model.schedule import Schedule
 from holdfast.storage.op import Row
 
 
@@ -97,3 +100,31 @@ def _decoded(text: str | None, kind: type = object) -> Any:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, kind) else None
+
+
+def schedule(row: Row) -> Schedule:
+    """A row of schedule_get.sql. Its spec is None where nobody understands it: no row hides its page."""
+    tenant, name, source, deployment, task, args, _, spec, _, next_at, last_at, fired_at, paused, parked = row[:14]
+    try:
+        read = Spec.loads(spec)
+    except InvalidOption:
+        read = None
+    fired, skipped, created_at, updated_at = row[14:18]
+    return Schedule(
+        name=name,
+        tenant=tenant,
+        task=task,
+        args=_decoded(args, dict) or {},
+        source=source,
+        deployment=deployment,
+        spec=read,
+        paused=bool(paused),
+        parked=parked,
+        next_due=moment_or_none(next_at),
+        last_due=moment_or_none(last_at),
+        fired_at=moment_or_none(fired_at),
+        fired=fired,
+        skipped=skipped,
+        created_at=moment(created_at),
+        updated_at=moment(updated_at),
+    )

@@ -17,8 +17,8 @@ class DrainLimit(AssertionError):
 def drain(app: Holdfast, limit: int = 10_000, queues: Iterable[str] | None = None, *, concurrency: int = 1) -> Report:
     """Run every job that is ready, and those that these make ready, until none is left; answer what came of them.
 
-    Jobs due by now are promoted first, and those past their `expires` or `deadline` cancelled. What is due later stays:
-    advance the test's clock and drain again.
+    Jobs due by now are promoted first, schedules that are due fire, and jobs past their `expires` or `deadline` are
+    cancelled. What is due later stays: advance the test's clock and drain again.
 
     limit: runs above which DrainLimit is raised.
     queues: only these; None: those that the app's workers serve, all if nothing else is set.
@@ -39,6 +39,7 @@ async def adrain(
 ) -> Report:
     """`drain` for event loops."""
     wanted = None if queues is None else tuple(queues)
+    await app.adeclare_schedules()
     await asyncio.to_thread(app.promote)
     freed = await app.store.arun(unblock(app.kept().names(), rest=app.kept().rest_marks()))
     if freed:

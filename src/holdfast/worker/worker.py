@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from holdfast.client import Client
@@ -26,8 +26,15 @@ class Worker:
     """
 
     def __init__(
-        self, client: Callable[[], Client], bus: Bus, tasks: Tasks, plan: Plan, duties: Callable[[Plan], Duties] | None
+        self,
+        client: Callable[[], Client],
+        bus: Bus,
+        tasks: Tasks,
+        plan: Plan,
+        duties: Callable[[Plan], Duties] | None,
+        before: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
+        self._before = before
         self._client = client
         self._bus = bus
         self._tasks = tasks
@@ -97,6 +104,8 @@ class Worker:
         self._engine = engine
         self._at_work = asyncio.get_running_loop()
         try:
+            if self._before is not None:
+                await self._before()
             await engine.start(self._ready)
         except BaseException:
             self._engine = None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, upkeep
+from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, upkeep
 from holdfast.leader.duties.rescue import Rescued
 from holdfast.leader.duties.upkeep import Upkeep
 from holdfast.storage.base import Store
@@ -11,19 +11,24 @@ from holdfast.storage.base import Store
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round of duties did: jobs promoted, jobs cancelled because their own time was over, jobs rescued,
-    finished jobs removed, and the upkeep of tables and the list of workers."""
+    """What one round of duties did: jobs promoted, jobs cancelled because their own time was over, jobs that schedules
+    made, jobs rescued, finished jobs removed, and the upkeep of tables and the list of workers."""
 
     promoted: int
     overdue: int
+    fired: int
     rescued: Rescued
     pruned: int
     upkeep: Upkeep
 
 
-def run_once(store: Store, bus: Bus, lease: float) -> Round:
-    """Do every duty once. `lease`: seconds that workers' claims last, for which an outage is waited out."""
-    promoted, cancelled = keep_time(store, bus)
+def run_once(store: Store, bus: Bus, lease: float, find: schedules.Find = schedules.nobody) -> Round:
+    """Do every duty once. `lease`: seconds that workers' claims last, for which an outage is waited out.
+
+    find: the tasks of this process, which schedules are checked against.
+    """
+    schedules.revive(store, find)
+    promoted, cancelled, fired = keep_time(store, bus, find)
     rescued = mourn(store, bus) + rescue.run_settled(store, bus, lease)
     gates.run_once(store)
     gates.sweep_once(store)
@@ -32,7 +37,7 @@ def run_once(store: Store, bus: Bus, lease: float) -> Round:
         bus.tell("history.pruned", count=pruned)
     if unused := gates.prune_once(store, pages=1):
         bus.tell("gate.pruned", count=unused)
-    return Round(promoted, cancelled, rescued, pruned, upkeep.run_once(store))
+    return Round(promoted, cancelled, fired, rescued, pruned, upkeep.run_once(store))
 
 
 def mourn(store: Store, bus: Bus) -> Rescued:
@@ -47,10 +52,13 @@ def mourn(store: Store, bus: Bus) -> Rescued:
     return rescued
 
 
-def keep_time(store: Store, bus: Bus) -> tuple[int, int]:
-    """Make ready what is due, end what is past its own time, and look at gates that ask for it: how many of the former
-    two."""
+def keep_time(store: Store, bus: Bus, find: schedules.Find = schedules.nobody) -> tuple[int, int, int]:
+    """Make ready what is due, end what is past its own time, fire the schedules that are due: how many of each. Gates
+    that ask for it are looked at."""
     promoted = promote.run_once(store)
     cancelled = overdue.run_once(store, bus) if promoted.overdue else 0
+    fired = 0
+    if promoted.schedule_in is not None and promoted.schedule_in <= 0:
+        fired = schedules.run_once(store, bus, find).fired
     gates.run_once(store)
-    return promoted.count, cancelled
+    return promoted.count, cancelled, fired

@@ -12,15 +12,17 @@ def run_once(store: Store, pages: int = MOST_PAGES) -> duties.Promoted:
     total = 0
     next_in: float | None = None
     over = False
+    schedule_in: float | None = None
     for _ in range(pages):
         promoted = store.run(duties.promote(PAGE))
         total += promoted.count
         next_in = promoted.next_in
         over = promoted.overdue
+        schedule_in = promoted.schedule_in
         if promoted.count < PAGE:
             break
     else:
         next_in = 0.0
     if total:
         store.ring()
-    return duties.Promoted(total, next_in, over)
+    return duties.Promoted(total, next_in, over, schedule_in=schedule_in)

@@ -71,6 +71,7 @@ create index jobs_blocked on "holdfast".jobs (reason, task) where state = 'block
 create index jobs_left on "holdfast".jobs ((case when strpos(policy, '"raw"') > 0 then chr(9) else chr(10) end || queue))
     where strpos(reason, 'unknown_task') = 1;
 create index jobs_again on "holdfast".jobs (queue) where state = 'scheduled' and reason in ('retry', 'suspect');
+create index jobs_schedule on "holdfast".jobs (tenant, schedule_id) where schedule_id is not null;
 create unique index jobs_key on "holdfast".jobs (tenant, queue, key) where key is not null;
 
 -- False where somebody wrote what is no JSON: no row hides the others of its list.
@@ -337,3 +338,48 @@ create table "holdfast".leaders (
     term bigint not null,
     expires_at timestamptz not null
 );
+
+-- Rules by which jobs come into being. `due_at` is when the leader looks at it again: null while it is paused, parked or
+-- at its end. `job` is what is stored of a job beside its arguments, `spec` when it fires.
+create table "holdfast".schedules (
+    tenant text not null default 'default' check (tenant <> ''),
+    name text not null check (name <> ''),
+    source text not null check (source in ('code', 'api')),
+    deployment text,
+    task text not null check (task <> ''),
+    args text not null,
+    job text not null default '{}',
+    spec text not null,
+    anchor_at timestamptz not null,
+    next_at timestamptz,
+    due_at timestamptz,
+    last_at timestamptz,
+    fired_at timestamptz,
+    paused boolean not null default false,
+    parked text,
+    fired bigint not null default 0,
+    skipped bigint not null default 0,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (tenant, name),
+    constraint due_is_next check (due_at is null or (next_at is not null and not paused and parked is null))
+) with (fillfactor = 70);
+
+create index schedules_due on "holdfast".schedules (due_at) where due_at is not null;
+create index schedules_parked on "holdfast".schedules (updated_at) where parked is not null;
+create index schedules_task on "holdfast".schedules (task);
+create index schedules_deployment on "holdfast".schedules (deployment) where deployment is not null;
+
+-- One job per schedule and instant of its rule, whoever fires it; `nth` from 1 on are jobs asked for by hand.
+create table "holdfast".schedule_runs (
+    tenant text not null,
+    name text not null,
+    instant timestamptz not null,
+    nth bigint not null default 0,
+    id uuid not null,
+    timed boolean not null default false,
+    fired_at timestamptz not null,
+    primary key (tenant, name, instant, nth)
+);
+
+create index schedule_runs_fired on "holdfast".schedule_runs (fired_at);

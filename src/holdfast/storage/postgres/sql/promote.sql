@@ -1,5 +1,6 @@
--- Scheduled jobs whose time has come become ready, or stand before their gates. Answers how many, in how many seconds the next one is due, and
--- whether there are jobs whose own time is over.
+-- Scheduled jobs whose time has come become ready, or stand before their gates. Answers how many, in how many seconds
+-- the next one is due, whether there are jobs whose own time is over, whether some came to their gates, and in how many
+-- seconds the next schedule is due.
 --: one batch
 with moved as (
     update "holdfast".jobs
@@ -24,4 +25,6 @@ select (select count(*) from moved),
             and expires_at is not null and state in ('scheduled', 'blocked', 'ready'))
         or exists (select from "holdfast".jobs where deadline_at <= coalesce(:now::timestamptz, statement_timestamp())
             and deadline_at is not null and stop_reason is null),
-    exists (select from moved where gated)
+    exists (select from moved where gated),
+    (select extract(epoch from due_at - coalesce(:now::timestamptz, statement_timestamp()))::float8
+        from "holdfast".schedules where due_at is not null order by due_at limit 1)

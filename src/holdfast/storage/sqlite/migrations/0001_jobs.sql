@@ -63,6 +63,7 @@ create index holdfast_jobs_left on holdfast_jobs (case when instr(policy, '"raw"
     where instr(reason, 'unknown_task') = 1;
 create index holdfast_jobs_again on holdfast_jobs (queue)
     where state = 'scheduled' and (reason = 'retry' or reason = 'suspect');
+create index holdfast_jobs_schedule on holdfast_jobs (tenant, schedule_id) where schedule_id is not null;
 create unique index holdfast_jobs_key on holdfast_jobs (tenant, queue, key) where key is not null;
 
 -- Arguments above a kilobyte stay out of the row that is updated; `args` is then empty there.
@@ -246,3 +247,48 @@ create table holdfast_leaders (
     term integer not null,
     expires_at integer not null
 );
+
+-- Rules by which jobs come into being. `due_at` is when the leader looks at it again: null while it is paused, parked or
+-- at its end. `job` is what is stored of a job beside its arguments, `spec` when it fires.
+create table holdfast_schedules (
+    tenant text not null default 'default' check (tenant <> ''),
+    name text not null check (name <> ''),
+    source text not null check (source = 'code' or source = 'api'),
+    deployment text,
+    task text not null check (task <> ''),
+    args text not null,
+    job text not null default '{}',
+    spec text not null,
+    anchor_at integer not null,
+    next_at integer,
+    due_at integer,
+    last_at integer,
+    fired_at integer,
+    paused integer not null default 0,
+    parked text,
+    fired integer not null default 0,
+    skipped integer not null default 0,
+    created_at integer not null,
+    updated_at integer not null,
+    primary key (tenant, name),
+    constraint due_is_next check (due_at is null or (next_at is not null and not paused and parked is null))
+);
+
+create index holdfast_schedules_due on holdfast_schedules (due_at) where due_at is not null;
+create index holdfast_schedules_parked on holdfast_schedules (updated_at) where parked is not null;
+create index holdfast_schedules_task on holdfast_schedules (task);
+create index holdfast_schedules_deployment on holdfast_schedules (deployment) where deployment is not null;
+
+-- One job per schedule and instant of its rule, whoever fires it; `nth` from 1 on are jobs asked for by hand.
+create table holdfast_schedule_runs (
+    tenant text not null,
+    name text not null,
+    instant integer not null,
+    nth integer not null default 0,
+    id text not null,
+    timed integer not null default 0,
+    fired_at integer not null,
+    primary key (tenant, name, instant, nth)
+);
+
+create index holdfast_schedule_runs_fired on holdfast_schedule_runs (fired_at);

@@ -1,0 +1,351 @@
+"""Jobs that schedules make: by their own rule, by hand, and for a range that is past."""
+
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeAlias
+
+from holdfast.errors import InvalidOption
+from holdfast.ids import new_id
+from holdfast.model.job import JobRecord, NewJob
+from holdfast.model.rule import Firing, Rule, Spec, delay_of, firing
+from holdfast.model.schedule import job_of
+from holdfast.model.tenant import ALL, Scope
+from holdfast.model.text import clean_text, shown
+from holdfast.storage.op import Op, Row, Statement, Steps, one
+from holdfast.storage.ops import manage
+from holdfast.storage.ops.admit import admit
+from holdfast.storage.ops.admitted import Admitted
+from holdfast.storage.ops.inspect import Gone, get
+from holdfast.storage.ops.jobs import enqueue
+from holdfast.storage.ops.manage import Answer
+from holdfast.storage.ops.schedules import Stored, micros
+from holdfast.storage.rows import moment
+
+LOOK_AGAIN = timedelta(seconds=1)
+"""After so long a schedule that waits for its own job looks again."""
+
+MOST_BACKFILLED = 10_000
+SUPERSEDED = "superseded"
+MOST_REASON = 1024
+
+
+class Fired(NamedTuple):
+    """A job that a schedule made, for the instant `tick`, enqueued `late` seconds after it.
+
+    refusal: why it made none: a live job has its key, or it came too soon.
+    """
+
+    tenant: str
+    schedule: str
+    task: str
+    job: str
+    tick: datetime
+    late: float
+    refusal: Admitted | None = None
+
+
+class Parked(NamedTuple):
+    tenant: str
+    schedule: str
+    task: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Round:
+    """What one page of firing did. `due`: schedules it looked at; a full page may not be the last."""
+
+    due: int = 0
+    fired: list[Fired] = field(default_factory=list[Fired])
+    parked: list[Parked] = field(default_factory=list[Parked])
+    cancelled: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+
+class _Due(NamedTuple):
+    """A schedule whose instant has come, and what its rule makes of it."""
+
+    row: Stored
+    spec: Spec
+    firing: Firing
+
+
+UNKNOWN = "unknown"
+NOBODY_KNOWS = "no live worker knows the task"
+"""How the reason begins of a schedule that is parked until somebody does."""
+
+Check: TypeAlias = Callable[[str, str], str | None]
+"""Why a task cannot run with these arguments (JSON text): None where it can, UNKNOWN for a task that is not here."""
+
+
+def fire(check: Check, batch: int = 200) -> Op[Round]:
+    """Make the jobs of schedules that are due, one page: each instant's job, that it has one, and what the schedule
+    waits for next are one commit. A schedule that cannot fire is parked, and stops no other.
+
+    Repeated: what the first try fired is not due any more.
+    """
+
+    def steps(again: bool) -> Steps[Round]:
+        found = yield one("schedules_due", batch)
+        done = Round(len(found))
+        if not found:
+            return done
+        now = moment(found[0][-1])
+        rows = [(Stored.of(row), moment(row[-2])) for row in found]
+        elsewhere: frozenset[str] = frozenset()
+        if any(check(row.task, row.args) == UNKNOWN for row, _ in rows):
+            elsewhere = known_to_others((yield one("workers")))
+        due, moves = _judge(rows, now, check, elsewhere, done)
+        due = yield from _overlaps(due, moves, now, done)
+        ticks = [(each, tick) for each in due for tick in each.firing.instants]
+        jobs = yield from _make([(each.row, each.spec, tick, 0, True, new_id()) for each, tick in ticks], again)
+        for each in due:
+            own = [job for job in jobs if (job.tenant, job.schedule) == (each.row.tenant, each.row.name)]
+            made = [job._replace(late=(now - job.tick).total_seconds()) for job in own if job.refusal is None]
+            done.fired += made
+            moves.append(_move(each, len(made), len(own) - len(made)))
+        yield Statement("schedule_fired", sorted(moves, key=lambda row: row[:2]))
+        return done
+
+    return Op("schedules_fire", steps, wakes=True)
+
+
+def known_to_others(workers: Sequence[Row]) -> frozenset[str]:
+    """The tasks that live workers say they know, from rows of workers.sql."""
+    return frozenset(name for row in workers if row[11] for name in str(row[5]).split(","))
+
+
+def _judge(
+    rows: Sequence[tuple[Stored, datetime]], now: datetime, check: Check, elsewhere: frozenset[str], done: Round
+) -> tuple[list[_Due], list[Row]]:
+    """What is to be fired, and the moves of schedules that are parked instead."""
+    due: list[_Due] = []
+    moves: list[Row] = []
+    for row, due_at in rows:
+        try:
+            reason = _refusal(row, check, elsewhere)
+            if reason is None and row.next_at is not None:
+                spec, rule = row.rule()
+                job_of(row.job, "", row.tenant, row.task, row.args, now)
+                waited = due_at > row.next_at  # it was a job of its own that held the instant up
+                due.append(_Due(row, spec, firing(spec, rule, row.next_at, now, row.fired, waited)))
+                continue
+        except InvalidOption as error:
+            reason = str(error)
+        except Exception as error:  # whatever is wrong with one must not keep the others from firing
+            reason = f"{type(error).__name__}: {error}"
+        reason = clean_text(reason or "it has no next instant", MOST_REASON)
+        done.parked.append(Parked(row.tenant, row.name, row.task, reason))
+        moves.append((row.tenant, row.name, micros(row.next_at), None, None, 0, 0, reason))
+    return due, moves
+
+
+def _refusal(row: Stored, check: Check, elsewhere: frozenset[str]) -> str | None:
+    reason = check(row.task, row.args)
+    if reason != UNKNOWN:
+        return reason
+    return None if row.task in elsewhere else f"{NOBODY_KNOWS} {shown(row.task)}"
+
+
+def revive(check: Check, batch: int = 1000) -> Op[int]:
+    """Have schedules go on that are parked because nobody knew their task, where somebody does by now: they owe what
+    they owed. Answers how many. Repeating it is harmless."""
+
+    def steps(again: bool) -> Steps[int]:
+        parked = [Stored.of(row) for row in (yield one("schedules_parked", batch))]
+        waiting = [row for row in parked if (row.parked or "").startswith(NOBODY_KNOWS)]
+        if not waiting:
+            return 0
+        elsewhere = known_to_others((yield one("workers")))
+        known = [row for row in waiting if row.task in elsewhere or check(row.task, row.args) != UNKNOWN]
+        moves: list[Row] = []
+        for row in sorted(known, key=lambda row: row[:2]):
+            next_at = micros(row.next_at)
+            moves.append((row.tenant, row.name, next_at, None if row.paused else next_at, None, 0, 0, None))
+        if moves:
+            yield Statement("schedule_fired", moves)
+        return len(moves)
+
+    return Op("schedules_revive", steps)
+
+
+def _overlaps(due: list[_Due], moves: list[Row], now: datetime, done: Round) -> Steps[list[_Due]]:
+    """Of schedules whose jobs must not meet: what is left to fire now. The others get their move here."""
+    asked = [each for each in due if each.spec.overlap != "allow" and each.firing.instants]
+    if not asked:
+        return due
+    live: dict[tuple[str, str], list[str]] = {}
+    for ordinal, id in (yield Statement("schedule_live", [(each.row.tenant, each.row.name) for each in asked])):
+        row = asked[int(ordinal) - 1].row
+        live.setdefault((row.tenant, row.name), []).append(id)
+    left: list[_Due] = []
+    for each in due:
+        key = each.row.tenant, each.row.name
+        if not live.get(key) or each.spec.overlap == "allow":
+            left.append(each)
+        elif each.spec.overlap == "skip":
+            moves.append(_move(each, skipped=1))
+        elif each.spec.overlap == "queue-one":
+            moves.append((*key, micros(each.row.next_at), micros(now + LOOK_AGAIN), None, 0, 0, None))
+        elif (yield from _cancelled(key, live[key], done)):
+            left.append(each)
+        else:
+            moves.append((*key, micros(each.row.next_at), micros(now + LOOK_AGAIN / 10), None, 0, 0, None))
+    return left
+
+
+def _cancelled(key: tuple[str, str], ids: Sequence[str], done: Round) -> Steps[bool]:
+    """Cancel the live jobs of a schedule; False where somebody has one locked just now."""
+    answers = yield from manage.cancel(ids, Scope(key[0]), SUPERSEDED).steps(False)
+    done.cancelled += [(key[0], id) for id, answer in zip(ids, answers, strict=True) if answer is Answer.DONE]
+    return Answer.BUSY not in answers
+
+
+def _move(each: _Due, fired: int = 0, skipped: int = 0) -> Row:
+    next_at = micros(each.firing.next)
+    return (
+        each.row.tenant, each.row.name, next_at, next_at, micros(each.firing.last), fired, skipped, None,
+    )  # fmt: skip
+
+
+def _make(wanted: Sequence[tuple[Stored, Spec, datetime, int, bool, str]], again: bool) -> Steps[list[Fired]]:
+    """Enqueue a job for each instant that has none yet, and answer what these came to."""
+    if not wanted:
+        return []
+    runs = [(row.tenant, row.name, micros(tick), nth, id, timed) for row, _, tick, nth, timed, id in wanted]
+    noted = [wanted[int(answer[0]) - 1] for answer in (yield Statement("schedule_run", runs))]
+    new: list[NewJob] = []
+    for row, spec, tick, nth, _, id in noted:
+        later = 0.0 if nth else delay_of(spec.jitter, row.tenant, row.name, tick)
+        new.append(job_of(row.job, id, row.tenant, row.task, row.args, tick, later))
+    answers = yield from _stored(new, again)
+    fired: list[Fired] = []
+    stamps: list[Row] = []
+    moved: list[Row] = []
+    for (row, _, tick, nth, _, id), answer in zip(noted, answers, strict=True):
+        refusal = answer if answer.how in ("taken", "refused") else None
+        fired.append(Fired(row.tenant, row.name, row.task, answer.id, tick, 0.0, refusal))
+        if answer.how in ("new", "replaced"):
+            stamps.append((row.tenant, answer.id, row.name))
+        if refusal is None and answer.id != id:
+            moved.append((row.tenant, row.name, micros(tick), nth, answer.id))
+    if stamps:
+        yield Statement("schedule_stamp", stamps)
+    if moved:
+        yield Statement("schedule_run_job", moved)
+    return fired
+
+
+def _stored(new: Sequence[NewJob], again: bool) -> Steps[list[Admitted]]:
+    """Enqueue jobs; one of which others decide may come to another job, or to none."""
+    plain = [job for job in new if not job.conditional]
+    asked = [job for job in new if job.conditional]
+    if plain:
+        yield from enqueue(plain, ALL).steps(again)
+    found = {job.id: Admitted("new", job.id) for job in plain}
+    if asked:
+        for job, answer in zip(asked, (yield from admit(asked, ALL).steps(again)), strict=True):
+            assert isinstance(answer, Admitted), "merging needs code, and no schedule stores any"
+            found[job.id] = answer
+    return [found[job.id] for job in new]
+
+
+def trigger(name: str, scope: Scope) -> Op[Fired | None]:
+    """Make a job of a schedule now, beside its rule; None where the schedule is not. Repeated, it makes no second."""
+    id = new_id()
+    nth = int(id[-12:], 16) + 1
+
+    def steps(again: bool) -> Steps[Fired | None]:
+        now = moment((yield one("moment"))[0][0])
+        found = yield one("schedule_lock", scope.tenant, name)
+        if not found:
+            return None
+        row = Stored.of(found[0])
+        made = yield from _make([(row, Spec(), now, nth, False, id)], again)
+        return made[0] if made else Fired(row.tenant, row.name, row.task, id, now, 0.0)
+
+    return Op("schedule_trigger", steps, scope, wakes=True)
+
+
+class Range(NamedTuple):
+    """From its first instant to its last, both included."""
+
+    start: datetime
+    end: datetime
+
+
+def backfill(name: str, scope: Scope, span: Range, dry_run: bool) -> Op[int | None]:
+    """Make the jobs of a schedule for the instants of `span` that have none, and answer how many; None where the
+    schedule is not. Repeated, it finds those of the first try, and answers less.
+
+    Raises InvalidOption for a span of more than 10,000 instants, or one that ends after now.
+    """
+
+    def steps(again: bool) -> Steps[int | None]:
+        now = moment((yield one("moment"))[0][0])
+        found = yield one("schedule_lock", scope.tenant, name)
+        if not found:
+            return None
+        row = Stored.of(found[0])
+        spec, rule = row.rule()
+        ticks = instants(rule, span, now)
+        if dry_run:
+            there = {instant for _, instant in (yield from _noted(row, span))}
+            return sum(micros(tick) not in there for tick in ticks)
+        made = yield from _make([(row, spec, tick, 0, False, new_id()) for tick in ticks], again)
+        return sum(job.refusal is None for job in made)
+
+    return Op("schedule_backfill", steps, scope, wakes=True)
+
+
+def instants(rule: Rule, span: Range, now: datetime) -> list[datetime]:
+    """A rule's instants in a span, which must be past."""
+    if span.end > now:
+        raise InvalidOption(f"a backfill must end by now: {span.end.isoformat()} lies ahead")
+    before = span.start - timedelta(microseconds=1)
+    found: list[datetime] = []
+    while (tick := rule.next(before)) is not None and tick <= span.end:
+        if len(found) >= MOST_BACKFILLED:
+            raise InvalidOption(f"a backfill takes at most {MOST_BACKFILLED} instants: take a shorter range")
+        found.append(tick)
+        before = tick
+    return found
+
+
+def _noted(row: Stored, span: Range) -> Steps[list[tuple[Any, int | None]]]:
+    """Runs of a schedule in a span, newest first."""
+    before = micros(span.end + timedelta(microseconds=1))
+    found: list[tuple[Any, int | None]] = []
+    while page := (yield one("schedule_runs", row.tenant, row.name, before, 1000)):
+        found += [(id, micros(moment(at))) for id, at, nth in page if nth == 0]
+        oldest = moment(page[-1][1])
+        if oldest < span.start or len(page) < 1000:
+            break
+        before = micros(oldest)
+    return found
+
+
+def runs(
+    name: str, scope: Scope, batch: int, before: datetime | None
+) -> Op[list[tuple[JobRecord | Gone | None, datetime]]]:
+    """A schedule's jobs and their instants, the newest first, before the instant `before`."""
+
+    def steps(again: bool) -> Steps[list[tuple[JobRecord | Gone | None, datetime]]]:
+        found = yield one("schedule_runs", scope.tenant, name, micros(before), batch)
+        ids = [row[0] for row in found]
+        records = (yield from get(ids, scope).steps(again)) if ids else []
+        return [(record, moment(row[1])) for record, row in zip(records, found, strict=True)]
+
+    return Op("schedule_runs", steps, scope)
+
+
+def prune_runs(keep: float, batch: int = 1000) -> Op[int]:
+    """Forget runs of over `keep` seconds ago, one page; answers how many."""
+
+    def steps(again: bool) -> Steps[int]:
+        removed: int = (yield one("schedule_runs_prune", keep, batch))[0][0]
+        return removed
+
+    return Op("schedule_runs_prune", steps)

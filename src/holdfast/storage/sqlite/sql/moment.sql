@@ -1,0 +1,3 @@
+-- The instant of this transaction.
+--: read one
+select :now

@@ -1,0 +1,5 @@
+-- One schedule.
+--: read one tenant, name
+select tenant, name, source, deployment, task, args, job, spec, anchor_at, next_at, last_at, fired_at, paused, parked,
+    fired, skipped, created_at, updated_at
+from holdfast_schedules where tenant = :tenant and name = :name

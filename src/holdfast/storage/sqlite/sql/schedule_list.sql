@@ -1,0 +1,8 @@
+-- Schedules by name, a page from a cursor on.
+--: read one tenant, after, batch
+select tenant, name, source, deployment, task, args, job, spec, anchor_at, next_at, last_at, fired_at, paused, parked,
+    fired, skipped, created_at, updated_at
+from holdfast_schedules
+where tenant = :tenant and name > coalesce(:after, '')
+order by name
+limit :batch
