@@ -15,6 +15,9 @@ from typing import Any, Protocol
 KEPT = 7 * 86400.0
 """Seconds for which a finished job's row is kept."""
 
+AHEAD = 1000
+"""Jobs taken ahead at most: as many as ours takes where bodies are so short."""
+
 Handler = Callable[..., Awaitable[object]]
 Ending = tuple[str, str, int, str, float]
 """Tenant, id, token, result as JSON, seconds."""
@@ -41,7 +44,7 @@ class Worker:
     def __init__(self, hands: Sequence[Hand], handler: Handler, concurrency: int = 100) -> None:
         self.handler = handler
         self.concurrency = concurrency
-        self.room = 2 * concurrency
+        self.room = max(2 * concurrency, AHEAD)
         self.hands = [(hand, ThreadPoolExecutor(1)) for hand in hands]
         self.busy: set[Hand] = set()
         self.buffer: deque[tuple[Any, ...]] = deque()
