@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.faults.conftest import FIGURES
 from tests.faults.faulty import Fault
 from tests.faults.test_calls import Check, Desk, count_up, desk, fail_each_call
 
@@ -161,6 +162,34 @@ def test_nth_call_of_a_verb_fails(name: str, desk: Desk, record_property: pytest
         return (lambda: verb.call(desk, made)), check
 
     fail_each_call(scene, name, desk, record_property)
+
+
+CHANGES = ("app.enqueue_many", "app.enqueue_many, keyed", "jobs.cancel", "jobs.retry", "jobs.delete", "jobs.resolve")
+CUTS = 200
+
+
+def test_replies_to_commits_are_cut_off(desk: Desk, record_property: pytest.RecordProperty) -> None:
+    """The change is committed, and its caller never hears of it: it is repeated, done once, and answered rightly."""
+    wrong: list[str] = []
+    for number in range(CUTS):
+        name = CHANGES[number % len(CHANGES)]
+        verb = VERBS[name]
+        desk.wire.arm(None)
+        verb.call(desk, verb.prepare(desk))
+        calls = list(desk.wire.calls)
+        made = verb.prepare(desk)
+        # Where there is no commit, the one statement that writes is its own transaction.
+        writes = [call for call in calls if call not in ("get", "by_key", "begin", "notify")]
+        desk.wire.arm(Fault(1, "after"), on="commit" if "commit" in calls else writes[-1])
+        answer = verb.call(desk, made)
+        hit = desk.wire.hit
+        desk.wire.heal()
+        assert hit, f"{name}: no reply was cut off among {calls}"
+        now = verb.look(desk, made)
+        if now != verb.done or isinstance(answer, DatabaseError):
+            wrong.append(f"{name}: {answer!r}, and it is {now!r}, not {verb.done!r}")
+    record_property(FIGURES, f"replies to commits cut off, {desk.database.kind}: {CUTS}, wrong answers {len(wrong)}")
+    assert not wrong
 
 
 def test_a_fault_is_told_in_words() -> None:
