@@ -23,7 +23,7 @@ import pytest
 
 ROOMS = (
     "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "keys", "leadership", "leases", "limits",
-    "promotion", "repeats", "rescue", "retention", "versions", "waking", "workers",
+    "promotion", "repeats", "rescue", "retention", "schedules", "versions", "waking", "workers",
 )  # fmt: skip
 
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
@@ -42,6 +42,7 @@ from holdfast.testing.conformance.promotion import Promotion  # noqa: E402
 from holdfast.testing.conformance.repeats import Repeats  # noqa: E402
 from holdfast.testing.conformance.rescue import Rescue  # noqa: E402
 from holdfast.testing.conformance.retention import Retention  # noqa: E402
+from holdfast.testing.conformance.schedules import Schedules  # noqa: E402
 from holdfast.testing.conformance.versions import Versions  # noqa: E402
 from holdfast.testing.conformance.waking import Waking  # noqa: E402
 from holdfast.testing.conformance.workers import Workers  # noqa: E402
@@ -55,6 +56,7 @@ class StoreConformance(
     Rescue,
     Promotion,
     Retention,
+    Schedules,
     Leadership,
     Workers,
     Inspection,
@@ -71,5 +73,5 @@ class StoreConformance(
 
 __all__ = [
     "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits",
-    "Promotion", "Repeats", "Rescue", "Retention", "StoreConformance", "Versions", "Waking", "Workers",
+    "Promotion", "Repeats", "Rescue", "Retention", "Schedules", "StoreConformance", "Versions", "Waking", "Workers",
 ]  # fmt: skip
