@@ -492,6 +492,20 @@ def test_overlap_skip(app: Holdfast, clock: Clock) -> None:
     assert drain(app).succeeded == 1
 
 
+def test_what_is_skipped_is_none_of_its_runs(app: Holdfast, clock: Clock) -> None:
+    app.task(name="work")(lambda_task)
+    app.schedules.put("x", next(app.tasks), cron="0 * * * *", overlap="skip", max_runs=2)
+    for _ in range(4):
+        clock.advance("1h")
+        app.promote()
+    drain(app)
+    clock.advance("1h")
+    drain(app)
+    record = app.schedules.get("x")
+    assert record is not None
+    assert (record.fired, record.skipped, record.state) == (2, 3, "ended")
+
+
 def test_overlap_allow(app: Holdfast, clock: Clock) -> None:
     app.task(name="work")(lambda_task)
     app.schedules.put("x", next(app.tasks), cron="0 * * * *")

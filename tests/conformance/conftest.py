@@ -15,7 +15,8 @@ from holdfast.storage.postgres.store import PostgresStore
 from holdfast.testing.cluster import Server
 
 EMPTIED = (
-    "jobs", "history", "schedules", "schedule_runs", "job_logs", "workers", "leaders", "queues", "gates", "gate_jobs", "gate_notes",
+    "schedules", "schedule_runs",
+    "jobs", "history", "job_logs", "workers", "leaders", "queues", "gates", "gate_jobs", "gate_notes",
     "marks",
 )  # fmt: skip
 

@@ -30,6 +30,9 @@ MOST_CRONS = 100
 MOST_CAUGHT_UP = 1000
 """Instants that one firing makes up for at most; with `catch_up="all"` the next firing goes on."""
 
+MOST_GONE_THROUGH = 50
+"""Instants that are gone through one by one before the newest are looked for: looking costs as much as 50."""
+
 MISSED_AFTER = timedelta(minutes=1)
 """With `catch_up="none"`, an instant that is not fired within this is missed."""
 
@@ -211,15 +214,17 @@ def firing(spec: Spec, rule: Rule, due: datetime, now: datetime, fired: int, wai
 
     fired: how often it has fired. waited: it was held up by a job of its own, so nothing of it counts as missed.
     """
-    come = _come(rule, due, now, MOST_CAUGHT_UP + 1)
     left = MOST_CAUGHT_UP if spec.max_runs is None else max(0, spec.max_runs - fired)
     alone = spec.overlap != "allow"  # of several jobs made at once, each would be in the way of the next
     if spec.catch_up == "all" and not alone:
+        come = _come(rule, due, now, MOST_CAUGHT_UP)
         chosen = come[: min(left, MOST_CAUGHT_UP)]
         last = chosen[-1] if chosen else come[-1]
     else:
         wanted = 1 if alone or isinstance(spec.catch_up, str) else spec.catch_up
-        chosen = come[-wanted:] if len(come) <= MOST_CAUGHT_UP else _newest(rule, come, now, wanted)
+        most = max(MOST_GONE_THROUGH, wanted)
+        come = _come(rule, due, now, most + 1)
+        chosen = come[-wanted:] if len(come) <= most else _newest(rule, come, now, wanted)
         last = chosen[-1]
         if spec.catch_up == "none" and not waited and now - last > MISSED_AFTER:
             chosen = []

@@ -52,7 +52,7 @@ def run_once(store: Store, bus: Bus, find: Find = nobody, pages: int = MOST_PAGE
         tell_ended(store, bus, ended, {})
         for one in done.parked:
             bus.tell("schedule.parked", schedule=one.schedule, task=one.task, reason=one.reason, tenant=one.tenant)
-        if done.due < PAGE:
+        if not done.full:
             break
     return Firings(fired, parked, looked)
 

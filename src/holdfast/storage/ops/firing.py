@@ -27,6 +27,9 @@ from holdfast.storage.rows import moment
 LOOK_AGAIN = timedelta(seconds=1)
 """After so long a schedule that waits for its own job looks again."""
 
+MOST_JOBS = 2_000
+"""Jobs after which a page of firing takes up no further schedule."""
+
 MOST_BACKFILLED = 10_000
 SUPERSEDED = "superseded"
 MOST_REASON = 1024
@@ -56,9 +59,10 @@ class Parked(NamedTuple):
 
 @dataclass(slots=True)
 class Round:
-    """What one page of firing did. `due`: schedules it looked at; a full page may not be the last."""
+    """What one page of firing did. `due`: schedules it looked at; `full`: there may be more."""
 
     due: int = 0
+    full: bool = False
     fired: list[Fired] = field(default_factory=list[Fired])
     parked: list[Parked] = field(default_factory=list[Parked])
     cancelled: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -69,6 +73,7 @@ class _Due(NamedTuple):
 
     row: Stored
     spec: Spec
+    rule: Rule
     firing: Firing
 
 
@@ -89,7 +94,7 @@ def fire(check: Check, batch: int = 200) -> Op[Round]:
 
     def steps(again: bool) -> Steps[Round]:
         found = yield one("schedules_due", batch)
-        done = Round(len(found))
+        done = Round(full=len(found) >= batch)
         if not found:
             return done
         now = moment(found[0][-1])
@@ -101,8 +106,11 @@ def fire(check: Check, batch: int = 200) -> Op[Round]:
         due = yield from _overlaps(due, moves, now, done)
         ticks = [(each, tick) for each in due for tick in each.firing.instants]
         jobs = yield from _make([(each.row, each.spec, tick, 0, True, new_id()) for each, tick in ticks], again)
+        by_schedule: dict[tuple[str, str], list[Fired]] = {}
+        for job in jobs:
+            by_schedule.setdefault((job.tenant, job.schedule), []).append(job)
         for each in due:
-            own = [job for job in jobs if (job.tenant, job.schedule) == (each.row.tenant, each.row.name)]
+            own = by_schedule.get((each.row.tenant, each.row.name), [])
             made = [job._replace(late=(now - job.tick).total_seconds()) for job in own if job.refusal is None]
             done.fired += made
             moves.append(_move(each, len(made), len(own) - len(made)))
@@ -123,14 +131,21 @@ def _judge(
     """What is to be fired, and the moves of schedules that are parked instead."""
     due: list[_Due] = []
     moves: list[Row] = []
+    jobs = 0
     for row, due_at in rows:
+        if jobs >= MOST_JOBS:  # what is not looked at stays due
+            done.full = True
+            break
+        done.due += 1
         try:
             reason = _refusal(row, check, elsewhere)
             if reason is None and row.next_at is not None:
                 spec, rule = row.rule()
                 job_of(row.job, "", row.tenant, row.task, row.args, now)
                 waited = due_at > row.next_at  # it was a job of its own that held the instant up
-                due.append(_Due(row, spec, firing(spec, rule, row.next_at, now, row.fired, waited)))
+                judged = firing(spec, rule, row.next_at, now, row.fired, waited)
+                jobs += len(judged.instants)
+                due.append(_Due(row, spec, rule, judged))
                 continue
         except InvalidOption as error:
             reason = str(error)
@@ -204,7 +219,10 @@ def _cancelled(key: tuple[str, str], ids: Sequence[str], done: Round) -> Steps[b
 
 
 def _move(each: _Due, fired: int = 0, skipped: int = 0) -> Row:
-    next_at = micros(each.firing.next)
+    following = each.firing.next
+    if following is None and skipped and each.spec.max_runs is not None:
+        following = each.rule.next(each.firing.last)  # what made no job is none of its runs
+    next_at = micros(following)
     return (
         each.row.tenant, each.row.name, next_at, next_at, micros(each.firing.last), fired, skipped, None,
     )  # fmt: skip
@@ -263,6 +281,8 @@ def trigger(name: str, scope: Scope) -> Op[Fired | None]:
         if not found:
             return None
         row = Stored.of(found[0])
+        if again and (yield Statement("get", [(scope.tenant, id)])):
+            return Fired(row.tenant, row.name, row.task, id, now, 0.0)
         made = yield from _make([(row, Spec(), now, nth, False, id)], again)
         return made[0] if made else Fired(row.tenant, row.name, row.task, id, now, 0.0)
 

@@ -77,6 +77,16 @@ class Schedules(Fixtures):
         assert [len(page) for page in pages] == [2, 2, 1, 0]
         assert [tick for page in pages for tick in page] == sorted(tick for page in pages for tick in page)
 
+    def test_a_page_makes_a_bounded_number_of_jobs(self, store: Store, clock: Clock) -> None:
+        for number in range(4):
+            put(store, f"s{number}", cron="* * * * * *", catch_up="all")
+        clock.advance("1000s")
+        first = store.run(firing.fire(known))
+        assert (len(first.fired), first.due, first.full) == (2000, 2, True)
+        second = store.run(firing.fire(known))
+        assert (len(second.fired), second.due) == (2000, 2)
+        assert not store.run(firing.fire(known)).full
+
     def test_a_repeated_firing_fires_nothing_again(self, store: Store, clock: Clock) -> None:
         put(store)
         hour(clock)
@@ -85,10 +95,12 @@ class Schedules(Fixtures):
         clock.advance("1h")
         assert len(store.run(repeated(firing.fire(known))).fired) == 1, "its first try was not committed"
 
-    def test_a_repeated_trigger_makes_one_job(self, store: Store) -> None:
+    def test_a_repeated_trigger_makes_one_job(self, store: Store, clock: Clock) -> None:
         put(store)
         op = firing.trigger("s", OURS)
-        first, second = store.run(op), store.run(repeated(op))
+        first = store.run(op)
+        clock.advance("1s")
+        second = store.run(repeated(op))
         assert first is not None
         assert second is not None
         assert first.job == second.job
