@@ -1,7 +1,8 @@
 """How late are 1,000 schedules that fall due in one second, beside 99,000 others? A leader in this process fires them.
 
 `python bench/schedules.py` asks on both databases. Lateness runs from the nominal instant to the statement that notes
-its job (on SQLite: to the beginning of its transaction), by the database's clock; the commit comes after it. The 1,000 are spread over the second; then all fall due at one instant.
+its job (on SQLite: to the beginning of its transaction), by the database's clock; the commit comes after it. The 1,000
+are spread over the second; then all fall due at one instant.
 """
 
 import argparse
