@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from holdfast.handle import Job
 from holdfast.ids import new_id
 from holdfast.limits import Groups, Limits
 from holdfast.management import Jobs
+from holdfast.schedules import Schedules
 
 __all__ = ["desk"]
 
@@ -77,11 +79,28 @@ def places(desk: Desk, name: str) -> int | None:
     return None if found is None else found.size
 
 
+def scheduled(desk: Desk, paused: bool = False) -> str:
+    """The name of a schedule that is there."""
+    name = "s-" + new_id()
+    desk.app.schedules.put(name, count_up.call(0), cron="0 0 1 1 *", paused=paused)
+    return name
+
+
+def paused(desk: Desk, name: str) -> bool | None:
+    found = desk.app.schedules.get(name)
+    return None if found is None else found.paused
+
+
+def made_by(desk: Desk, name: str) -> int:
+    return len(list(desk.app.schedules.runs(name)))
+
+
 def calls(queue: str, key: str | None = None, number: int = 1) -> list[Any]:
     task = count_up.using(queue=queue) if key is None else count_up.using(queue=queue, key=key)
     return [task.call(n) for n in range(number)]
 
 
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 NOTHING: Callable[[Desk, Any], Any] = lambda desk, made: None  # noqa: E731
 
 VERBS: dict[str, Verb] = {
@@ -119,6 +138,26 @@ VERBS: dict[str, Verb] = {
     "limits.get": Verb(limited, lambda desk, name: desk.app.limits.get(name), places, 1),
     "limits.set": Verb(limited, lambda desk, name: desk.app.limits.set(name, concurrency=7), places, 7),
     "limits.reset": Verb(limited, lambda desk, name: desk.app.limits.reset(name), places, 1),
+    "schedules.put": Verb(
+        lambda desk: "s-" + new_id(),
+        lambda desk, name: desk.app.schedules.put(name, count_up.call(0), cron="0 0 1 1 *"),
+        paused,
+        False,
+    ),
+    "schedules.pause": Verb(scheduled, lambda desk, name: desk.app.schedules.pause(name), paused, True),
+    "schedules.resume": Verb(
+        lambda desk: scheduled(desk, paused=True), lambda desk, name: desk.app.schedules.resume(name), paused, False
+    ),
+    "schedules.delete": Verb(scheduled, lambda desk, name: desk.app.schedules.delete(name), paused, None),
+    "schedules.trigger": Verb(scheduled, lambda desk, name: desk.app.schedules.trigger(name), made_by, 1),
+    "schedules.backfill": Verb(
+        scheduled, lambda desk, name: desk.app.schedules.backfill(name, NEW_YEAR, NEW_YEAR), made_by, 1
+    ),
+    "schedules.get": Verb(scheduled, lambda desk, name: desk.app.schedules.get(name), paused, False),
+    "schedules.list": Verb(scheduled, lambda desk, name: desk.app.schedules.list(limit=1), paused, False),
+    "schedules.simulate": Verb(scheduled, lambda desk, name: desk.app.schedules.simulate(name), paused, False),
+    "schedules.runs": Verb(scheduled, lambda desk, name: desk.app.schedules.runs(name), paused, False),
+    "schedules.stats": Verb(scheduled, lambda desk, name: desk.app.schedules.stats(), paused, False),
     "app.migrate": Verb(_plain, lambda desk, id: desk.app.migrate(), state, "ready"),
 }
 
@@ -137,7 +176,7 @@ def public(kind: type, prefix: str) -> set[str]:
 
 def test_every_verb_is_in_the_table() -> None:
     surface = public(Surface, "app") | public(Jobs, "jobs") | public(Groups, "groups") | public(Limits, "limits")
-    surface |= public(Job, "job")
+    surface |= public(Job, "job") | public(Schedules, "schedules")
     listed = {name.partition(",")[0] for name in VERBS} | ELSEWHERE.keys()
     assert not surface - listed, "a verb without a line in VERBS"
 

@@ -271,12 +271,17 @@ def _stored(new: Sequence[NewJob], again: bool) -> Steps[list[Admitted]]:
 
 
 def trigger(name: str, scope: Scope) -> Op[Fired | None]:
-    """Make a job of a schedule now, beside its rule; None where the schedule is not. Repeated, it makes no second."""
+    """Make a job of a schedule now, beside its rule; None where the schedule is not.
+
+    Repeated, it makes no second: the instant is the first try's, and with it the run's name is taken.
+    """
     id = new_id()
     nth = int(id[-12:], 16) + 1
+    asked: list[datetime] = []
 
     def steps(again: bool) -> Steps[Fired | None]:
-        now = moment((yield one("moment"))[0][0])
+        asked.append(moment((yield one("moment"))[0][0]))
+        now = asked[0]
         found = yield one("schedule_lock", scope.tenant, name)
         if not found:
             return None

@@ -184,13 +184,18 @@ def _changing(op: str, name: str, scope: Scope, change: Callable[[Stored, dateti
 
 
 def delete(name: str, scope: Scope) -> Op[Schedule | None]:
-    """Remove a schedule; its jobs stay. Answers what was removed. Repeating it is harmless."""
+    """Remove a schedule; its jobs stay. Answers what was removed.
+
+    Repeated, it answers what the first try saw and removed.
+    """
+    seen: list[Schedule] = []
 
     def steps(again: bool) -> Steps[Schedule | None]:
         found = yield one("schedule_lock", scope.tenant, name)
         if found:
+            seen[:] = [decode.schedule(found[0])]
             yield Statement("schedule_delete", [(scope.tenant, name)])
-        return decode.schedule(found[0]) if found else None
+        return seen[0] if found or (again and seen) else None
 
     return Op("schedule_delete", steps, scope)
 
