@@ -13,10 +13,16 @@ import beside
 import drain
 import enqueue
 import pickup
+import writers
 from measure import ROUNDS, Figures, interleave, place
 from report import save, show
 
-QUESTIONS = {"drain": drain.contests, "enqueue": enqueue.contests, "pickup": pickup.contests}
+QUESTIONS = {
+    "drain": drain.contests,
+    "enqueue": enqueue.contests,
+    "pickup": pickup.contests,
+    "writers": writers.contests,
+}
 PEERS = {"drain": ("drain", "drain10"), "enqueue": ("one_by_one", "together", "fill")}
 """What the peers are asked beside each question."""
 

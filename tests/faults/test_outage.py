@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -25,8 +26,8 @@ from holdfast.storage.postgres import session
 from holdfast.testing.cluster import Cluster
 
 LEASE = 1.0
-OUTAGES = (0.0, 0.4, 2.5, *(0.0,) * 12)
-"""Seconds that the server stays away, beside the time that its start takes."""
+OUTAGES = tuple(map(float, os.environ.get("HOLDFAST_OUTAGES", "").split())) or (0.0, 0.4, 2.5, *(0.0,) * 12)
+"""Seconds that the server stays away, beside the time that its start takes; HOLDFAST_OUTAGES=600 for ten minutes."""
 RATE = 60.0
 
 
