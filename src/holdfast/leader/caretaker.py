@@ -68,9 +68,10 @@ class Caretaker:
         self._strained = 0
         self._swept, self._sweep_at = ("", ""), float("-inf")
         self._anybodys = Duty("release what dead workers held", MOURN_EVERY, self._mourn)
+        self._gates = Duty("look at gates", gates.IDLE, self._look_at_gates)
         self._duties = [
             Duty("promote", most_idle, self._promote),
-            Duty("look at gates", gates.IDLE, self._look_at_gates),
+            self._gates,
             Duty("rescue", min(5.0, lease / 3), self._rescue),
             Duty("revive schedules", 30.0, self._revive),
             Duty("prune", 60.0, self._prune),
@@ -179,6 +180,8 @@ class Caretaker:
         promoted = promote.run_once(self._store)
         if promoted.overdue:
             overdue.run_once(self._store, self._bus)
+        if promoted.gates and self._gates.due_at > monotonic() + gates.EVERY:
+            self._gates.due_at = float("-inf")
         times = [promoted.next_in]
         if promoted.schedule_in is not None and promoted.schedule_in <= 0:
             fired = schedules.run_once(self._store, self._bus, self._find)

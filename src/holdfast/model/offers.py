@@ -112,8 +112,8 @@ class Plan:
     offers: list[Seat] = field(default_factory=list[Seat])
     shifts: list[tuple[Seat, Key, Pass]] = field(default_factory=list[tuple[Seat, Key, Pass]])
     retracts: list[tuple[Seat, Key, bool]] = field(default_factory=list[tuple[Seat, Key, bool]])
-    lacking: dict[Key, Key] = field(default_factory=dict[Key, Key])
-    """A gate whose lock we have not, and the one whose line is held up by that."""
+    lacking: dict[Key, tuple[Key, Pass]] = field(default_factory=dict[Key, tuple[Key, Pass]])
+    """Gates whose lock we have not: whose line is held up by that, and for what pass."""
 
     def __bool__(self) -> bool:
         return bool(self.offers or self.shifts or self.retracts)
@@ -134,7 +134,7 @@ def plan(views: Mapping[Key, View], barred: Collection[str] = ()) -> Plan:
                 passable -= _pass_on(made, views[at], at, seat)
             continue
         full = [one for one in seat.wanted if (key := seat.key(one)) in views and not views[key].room(one.weight)]
-        lacking = [seat.key(one) for one in seat.wanted if seat.key(one) not in views]
+        lacking = [one for one in seat.wanted if seat.key(one) not in views]
         if any(seat.key(one) == at for one in full):
             shut.add(at)
             if len(full) == 1 and not lacking and not _take_back(made, views[at], at, seat, newer=order[0] == 0):
@@ -143,7 +143,7 @@ def plan(views: Mapping[Key, View], barred: Collection[str] = ()) -> Plan:
             made.shifts.append((seat, at, full[0]))
             views[at].waits.remove(seat)
         elif lacking:
-            made.lacking.update(dict.fromkeys(lacking, at))
+            made.lacking.update({seat.key(one): (at, one) for one in lacking})
             shut.add(at)
         else:
             made.offers.append(seat)
@@ -169,7 +169,7 @@ def _retract(made: Plan, view: View, at: Key, seat: Seat, victims: list[Seat], p
     """Take back as few of `victims` as make room for `seat`, the last in order first; none where all would not do."""
     if view.stopped or view.closed > 0:
         return False
-    fresh = {one.id for one in made.offers}
+    fresh = {one.id for one in made.offers} | {one.id for one, _, _ in made.retracts}
     chosen: list[Seat] = []
     used = view.used
     for victim in sorted(victims, key=lambda one: one.order, reverse=True):

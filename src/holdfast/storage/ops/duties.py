@@ -16,24 +16,25 @@ from holdfast.storage.ops.jobs import Ending, Held, Lease, end
 @dataclass(frozen=True, slots=True)
 class Promoted:
     """How many scheduled jobs became ready or came to their gates, in how many seconds the next one is due (None: none
-    waits), whether there are jobs whose own time is over, whether some came to their gates, and in how many seconds the
-    next schedule is due (None: there is none)."""
+    waits), whether there are jobs whose own time is over, whether some came to their gates, in how many seconds the
+    next schedule is due (None: there is none), and whether there are gates."""
 
     count: int
     next_in: float | None
     overdue: bool = False
     gated: bool = False
     schedule_in: float | None = None
+    gates: bool = False
 
 
 def promote(batch: int = 1000) -> Op[Promoted]:
     """Make due jobs ready, one page."""
 
     def steps(again: bool) -> Steps[Promoted]:
-        count, next_in, overdue, gated, schedule_in = (yield one("promote", batch))[0]
+        count, next_in, overdue, gated, schedule_in, gates = (yield one("promote", batch))[0]
         if gated:
             yield entered()
-        return Promoted(count, next_in, bool(overdue), bool(gated), schedule_in)
+        return Promoted(count, next_in, bool(overdue), bool(gated), schedule_in, bool(gates))
 
     return Op("promote", steps)
 

@@ -39,28 +39,34 @@ def store(jobs: Sequence[NewJob], plain: Sequence[Row], again: bool = False, len
 
 
 def _resize(passes: Iterable[tuple[NewJob, tuple[Pass, ...]]]) -> Steps[None]:
-    """The newest enqueue says how large a group is; limits go by what workers' code says when they start."""
-    groups = {
+    """The newest enqueue says how large a group is, and how far apart a throttle's starts are; limits go by what
+    workers' code says when they start."""
+    own = {
         (job.tenant, each.gate): (job.tenant, each.gate, each.size, each.spacing)
         for job, each_of in passes
         for each in each_of
-        if each.group
+        if each.base is None
     }
-    if groups:
-        yield Statement("gate_resize", [groups[key] for key in sorted(groups)])
+    if own:
+        yield Statement("gate_resize", [own[key] for key in sorted(own)])
 
 
 def before(endings: Sequence[Ending]) -> Steps[list[Ending]]:
     """Before jobs with gates end or are given back: note what their start keeps shut, and how they come back."""
-    notes: list[Row] = []
-    for ending in endings:
-        lease = ending.lease
-        for each in load_passes(lease.gates):
-            if each.spacing is not None:
-                notes.append((lease.tenant, lease.id, lease.token, each.gate, each.weight, ending.elapsed))
+    yield from noted((ending.lease, ending.elapsed) for ending in endings)
+    return [ending._replace(verdict=_verdict(ending)) for ending in endings]
+
+
+def noted(leases: Iterable[tuple[Lease, float | None]]) -> Steps[None]:
+    """Before running jobs leave, each with the running time of its body if known: note what their start keeps shut."""
+    notes: list[Row] = [
+        (lease.tenant, lease.id, lease.token, each.gate, each.weight, elapsed)
+        for lease, elapsed in leases
+        for each in load_passes(lease.gates)
+        if each.spacing is not None
+    ]
     if notes:
         yield Statement("gate_started", notes)
-    return [ending._replace(verdict=_verdict(ending)) for ending in endings]
 
 
 def _verdict(ending: Ending) -> Verdict:

@@ -78,7 +78,10 @@ class Look:
             key = keys[int(ordinal) - 1]
             found.append(key)
             self.locked[key] = Locked(size, spacing, bool(edited), bool(timed), bool(old))
-        self.again.update(key for key in keys if key not in self.locked)
+        missed = [key for key in keys if key not in self.locked]
+        if missed:
+            self.again.update(missed)
+            yield from _restore(missed)
         yield from self._see(found)
 
     def _see(self, keys: Sequence[Key]) -> Steps[None]:
@@ -124,7 +127,9 @@ class Look:
         """One round: decide and do. False when nothing is left to do."""
         made = plan(self.views, self._barred)
         unknown = [key for key in made.lacking if key not in self._asked]
-        self.again.update(made.lacking[key] for key in made.lacking if key in self._asked)
+        self.again.update(at for key, (at, _) in made.lacking.items() if key in self._asked)
+        if unknown:  # one that nobody used for long may have been pruned since the job was stored
+            yield opening((key[0], made.lacking[key][1]) for key in unknown)
         yield from self._shift(made)
         yield from self._offer(made)
         yield from self._take_back(made)
@@ -202,6 +207,14 @@ def _places(jobs: Sequence[tuple[str, str]]) -> Steps[dict[tuple[str, str], froz
         key = jobs[int(ordinal) - 1]
         found[key] = found.get(key, frozenset()) | {gate}
     return found
+
+
+def _restore(keys: Sequence[Key]) -> Steps[None]:
+    """Make gates anew that somebody pruned while a job came to stand in their line."""
+    lost = yield Statement("gate_lost", keys)
+    passes = [(keys[int(ordinal) - 1][0], each) for ordinal, gates in lost for each in load_passes(gates)]
+    if passes:
+        yield opening(passes)
 
 
 def opening(passes: Iterable[tuple[str, Pass]]) -> Statement:

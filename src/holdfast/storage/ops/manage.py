@@ -115,6 +115,7 @@ def delete(ids: Sequence[str], scope: Scope) -> Op[list[Answer]]:
         live = yield from _live(ids, scope)
         leases = [job.lease for job in live.values()]
         if leases:
+            yield from gated.noted((lease, None) for lease in leases)
             yield Statement("discard", [(lease.tenant, lease.id, lease.token) for lease in leases])
             yield from gated.freed(leases)
         others = yield from _not_live([id for id in ids if id not in live], scope)

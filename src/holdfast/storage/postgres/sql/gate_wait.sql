@@ -1,9 +1,12 @@
--- Puts blocked jobs at their place in a gate's line.
+-- Puts blocked jobs at their place in a gate's line, but for those that stand in one already.
 --: silent rows tenant, id, gate, weight
 insert into "holdfast".gate_jobs (tenant, id, gate, rank, due, seq, weight)
 select a.tenant, a.id, a.gate, (-j.priority::int8), j.due, j.seq, a.weight
 from unnest(:tenant::text[], :id::uuid[], :gate::text[], :weight::int4[]) as a (tenant, id, gate, weight)
 cross join lateral (
-    select priority, due, seq, state from "holdfast".jobs where tenant = a.tenant and id = a.id limit 1) as j
-where j.state = 'blocked'
+    select priority, due, seq, state, reason from "holdfast".jobs where tenant = a.tenant and id = a.id limit 1) as j
+left join lateral (
+    select gate from "holdfast".gate_jobs where tenant = a.tenant and id = a.id and not held
+    order by tenant, id, gate limit 1) as w on true
+where j.state = 'blocked' and j.reason = 'gate' and w.gate is null
 on conflict (tenant, id, gate) do nothing

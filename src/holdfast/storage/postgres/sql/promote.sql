@@ -1,11 +1,12 @@
--- Scheduled jobs whose time has come become ready, or stand before their gates. Answers how many, in how many seconds
--- the next one is due, whether there are jobs whose own time is over, whether some came to their gates, and in how many
--- seconds the next schedule is due.
+-- Scheduled jobs whose time has come become ready, or come to their gates. Answers how many, in how many seconds the
+-- next one is due, whether there are jobs whose own time is over, whether some came to their gates, in how many seconds
+-- the next schedule is due, and whether there are gates.
 --: one batch
 with moved as (
     update "holdfast".jobs
     set state = case when gates is null then 'ready' else 'blocked' end,
-        reason = case when gates is not null then 'gate_entry' end, updated_at = coalesce(:now::timestamptz, statement_timestamp())
+        reason = case when gates is not null then 'gate_entry' end,
+        updated_at = coalesce(:now::timestamptz, statement_timestamp())
     where ctid = any (array (
         select ctid from "holdfast".jobs
         where state = 'scheduled' and due <= coalesce(:now::timestamptz, statement_timestamp())
@@ -25,6 +26,9 @@ select (select count(*) from moved),
             and expires_at is not null and state in ('scheduled', 'blocked', 'ready'))
         or exists (select from "holdfast".jobs where deadline_at <= coalesce(:now::timestamptz, statement_timestamp())
             and deadline_at is not null and stop_reason is null),
-    exists (select from moved where gated),
+    exists (select from moved where gated)
+        or exists (select from "holdfast".jobs
+            where state = 'blocked' and reason <> 'gate' and reason = 'gate_entry'),
     (select extract(epoch from due_at - coalesce(:now::timestamptz, statement_timestamp()))::float8
-        from "holdfast".schedules where due_at is not null order by due_at limit 1)
+        from "holdfast".schedules where due_at is not null order by due_at limit 1),
+    exists (select from "holdfast".gates)

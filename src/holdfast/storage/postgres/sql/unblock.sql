@@ -3,7 +3,8 @@
 --: one tasks, batch
 update "holdfast".jobs
 set state = case when gates is null then 'ready' else 'blocked' end,
-    reason = case when gates is not null then 'gate_entry' end, updated_at = coalesce(:now::timestamptz, statement_timestamp())
+    reason = case when gates is not null then 'gate_entry' end,
+    updated_at = coalesce(:now::timestamptz, statement_timestamp())
 where ctid = any (array (
     select ctid from "holdfast".jobs
     where state = 'blocked' and reason <> 'gate' and reason = 'unknown_task' and task = any (:tasks::text[])
