@@ -1,5 +1,6 @@
 """The command, run in this process or as one of its own, in a folder of its own."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -90,7 +91,8 @@ class Running:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.communicate()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # what it started may live on and hold its streams
+                self.process.communicate(timeout=10)
         self._guard.cancel()
 
 

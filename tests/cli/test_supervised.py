@@ -137,7 +137,8 @@ def test_a_killed_one_is_replaced_and_its_jobs_run_again_at_once(
     (tmp_path / "gate").touch()
     assert job.result(timeout=SOON) != held_by
     assert job.record.crashes == 1
-    assert "was killed by SIGKILL" in job.record.errors[0].message
+    said = job.record.errors[0].message  # on SQLite another's sweep may have been quicker than the supervisor
+    assert "was killed by SIGKILL" in said or "its process ended" in said
     two.wait_for("was killed by SIGKILL; another starts now")
     code, rest = two.stop()
     assert (code, "stopped in order" in rest, "Traceback" in rest) == (0, True, False)
