@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from holdfast import Context, Holdfast, JobState, Retry
+from holdfast import Context, Holdfast, JobState, Limit, Retry
 from holdfast.errors import DatabaseUnavailable, InvalidArguments, JobFailed, OutcomeUnknown, WrongState
 from holdfast.ids import new_id
 from holdfast.model.job import ClaimedJob
@@ -638,3 +638,31 @@ def test_g23_each_instant_of_a_schedule_has_one_job(make_app: Callable[..., Hold
         datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
     ]
     assert leaders[0].jobs.count() == {"ready": 4}
+
+
+def test_g24_never_more_than_the_limit(make_app: Callable[..., Holdfast]) -> None:
+    apps = [make_app(), make_app()]
+    lock, now, most, ran = threading.Lock(), [0], [0], list[int]()
+    bodies: list[Any] = []
+    for app in apps:
+
+        @app.task(limit=Limit(concurrency=2, name="two"))
+        def counted(number: int) -> None:
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            time.sleep(0.01)
+            with lock:
+                now[0] -= 1
+
+        @app.task(group="one")
+        def ordered(number: int) -> None:
+            ran.append(number)
+
+        bodies.append((counted, ordered))
+    jobs = [body.enqueue(number) for number in range(10) for pair in bodies for body in pair]
+    with apps[0].worker(concurrency=5), apps[1].worker(concurrency=5):
+        for job in jobs:
+            job.result(timeout=20)
+    assert most == [2]
+    assert ran == [number for number in range(10) for _ in bodies]

@@ -9,7 +9,7 @@ those of the code that runs.
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Never, NoReturn, NotRequired, cast, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict
@@ -226,8 +226,16 @@ class Signature:
         return InvalidArguments(f"{self.name}: {describe(error)}")
 
 
-def _named(function: Callable[..., Any]) -> tuple[set[str] | None, bool]:
+def _named(function: Callable[..., Any]) -> tuple[frozenset[str] | None, bool]:
     """The parameters of a function where all can be given by name, and whether it takes any others by name, too."""
+    try:
+        return _named_once(function)
+    except TypeError:  # an object that is callable and has no hash
+        return _named_once.__wrapped__(function)
+
+
+@lru_cache(maxsize=256)
+def _named_once(function: Callable[..., Any]) -> tuple[frozenset[str] | None, bool]:
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -236,7 +244,7 @@ def _named(function: Callable[..., Any]) -> tuple[set[str] | None, bool]:
     if kinds & {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}:
         return None, False
     rest = inspect.Parameter.VAR_KEYWORD
-    return {each.name for each in parameters if each.kind is not rest}, rest in kinds
+    return frozenset(each.name for each in parameters if each.kind is not rest), rest in kinds
 
 
 def _annotated(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,9 @@
 """Who is next at some gates: pure decisions over what was read under their locks.
 
 The line of a gate is served strictly in order: who is first and does not fit holds up those behind. Who is first, fits,
-and is held up by another gate goes to that one's line, so that a job waits in one line at a time, holds nothing while
-it waits, and a full gate is never walked through.
+and is held up by another gate goes to that one's line, so that a job waits in one line at a time and a full gate is
+never walked through. While it waits it holds nothing, but for its place in its group, whose later jobs must not overtake
+it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -15,7 +16,10 @@ Key: TypeAlias = tuple[str, str]
 """Tenant and name of a gate."""
 
 UNCLAIMED = 1.0
-"""Seconds after which an offer that nobody has claimed passes on to a job of another queue or task."""
+"""Seconds after which an offer that nobody has claimed passes on to a job of another queue."""
+
+UNCLAIMED_HERE = 10.0
+"""The same for another task of the same queue: mostly its workers are just busy, and the order is worth the wait."""
 
 PASSED_FOR = 10.0
 """Seconds for which jobs of the queue and task that was passed over come after the others."""
@@ -37,6 +41,12 @@ class Seat:
     age: float = 0.0
     passed: float | None = None
     holds: frozenset[str] = frozenset()
+
+    def unclaimed_for(self, lane: tuple[str, str]) -> float:
+        """In how many seconds this offer, if nobody claims it, passes on to a job of `lane`; never to one like it."""
+        if lane == self.lane:
+            return float("inf")
+        return (UNCLAIMED_HERE if lane[0] == self.lane[0] else UNCLAIMED) - self.age
 
     @property
     def wanted(self) -> list[Pass]:
@@ -99,18 +109,20 @@ class View:
                 times.append(left if left > 0 else 0.25)
         lanes = {one.lane for one in self.waits}
         for offer in self.offers:
-            if lanes - {offer.lane}:
-                times.append(max(SOON, UNCLAIMED - offer.age) if offer.age < UNCLAIMED else UNCLAIMED)
+            soonest = min((offer.unclaimed_for(lane) for lane in lanes), default=float("inf"))
+            if soonest < float("inf"):
+                times.append(max(SOON, soonest) if soonest > 0 else UNCLAIMED)
         return min(times, default=None)
 
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be done: offers to make, lines to change (from a gate to that of the pass), offers to take back (to
-    the line of a gate, and whether they are passed over), gates to lock besides, and gates held up by such."""
+    """What is to be done: offers to make, lines to change (from a gate to that of the pass), places in groups to take
+    for who does so, offers to take back (to the line of a gate, and whether they are passed over)."""
 
     offers: list[Seat] = field(default_factory=list[Seat])
     shifts: list[tuple[Seat, Key, Pass]] = field(default_factory=list[tuple[Seat, Key, Pass]])
+    keeps: list[tuple[Seat, Pass]] = field(default_factory=list[tuple[Seat, Pass]])
     retracts: list[tuple[Seat, Key, bool]] = field(default_factory=list[tuple[Seat, Key, bool]])
     lacking: dict[Key, tuple[Key, Pass]] = field(default_factory=dict[Key, tuple[Key, Pass]])
     """Gates whose lock we have not: whose line is held up by that, and for what pass."""
@@ -138,10 +150,14 @@ def plan(views: Mapping[Key, View], barred: Collection[str] = ()) -> Plan:
         if any(seat.key(one) == at for one in full):
             shut.add(at)
             if len(full) == 1 and not lacking and not _take_back(made, views[at], at, seat, newer=order[0] == 0):
-                passable.add(at)
+                passable |= {at} if any(one.age >= UNCLAIMED for one in views[at].offers) else set()
         elif full:
             made.shifts.append((seat, at, full[0]))
             views[at].waits.remove(seat)
+            for one in seat.wanted:
+                if one.group and seat.key(one) == at:
+                    made.keeps.append((seat, one))
+                    views[at].used += one.weight
         elif lacking:
             made.lacking.update({seat.key(one): (at, one) for one in lacking})
             shut.add(at)
@@ -161,7 +177,7 @@ def _take_back(made: Plan, view: View, at: Key, seat: Seat, newer: bool) -> bool
 
 def _pass_on(made: Plan, view: View, at: Key, seat: Seat) -> set[Key]:
     """Offers that nobody has claimed for a while pass on to a job of another queue or task."""
-    stale = [one for one in view.offers if one.age >= UNCLAIMED and one.lane != seat.lane]
+    stale = [one for one in view.offers if one.unclaimed_for(seat.lane) <= 0]
     return {at} if _retract(made, view, at, seat, stale, True) else set()
 
 

@@ -8,11 +8,20 @@ from holdfast.clock import monotonic
 from holdfast.worker.holding import Holding
 
 
+SHY = 1.0
+"""Seconds for which nothing is taken ahead after jobs with gates had to be given back for it: each costs a look."""
+
+
 class Ahead:
     """In the order in which they are to begin; what is added is mostly worse than all before it."""
 
     def __init__(self) -> None:
         self._held: list[Holding] = []
+        self._shy_until = float("-inf")
+
+    @property
+    def shy(self) -> bool:
+        return monotonic() < self._shy_until
 
     def __len__(self) -> int:
         return len(self._held)
@@ -43,6 +52,7 @@ class Ahead:
         gated = [held for held in self._held if held.lease.gates]
         if gated:
             self._held = [held for held in self._held if not held.lease.gates]
+            self._shy_until = monotonic() + SHY
         return gated
 
     def take_stale(self, seconds: float) -> list[Holding]:

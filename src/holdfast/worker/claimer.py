@@ -255,9 +255,7 @@ class Claimer:
             self._give_back_gated()
 
     def _give_back_gated(self) -> None:
-        gated = self._ahead.take_gated()
-        self._stuck = self._stuck or bool(gated)
-        for held in gated:
+        for held in self._ahead.take_gated():
             self._runner.give_back(held, Released("look_ahead"))
 
     def _begin(self) -> None:
@@ -288,7 +286,7 @@ class Claimer:
         return self._woken or monotonic() - self._looked_back_at >= LOOK_BACK
 
     def _look_ahead(self) -> int:
-        if self._slots.split or self._stuck or self._runner.mean >= SHORT:
+        if self._slots.split or self._stuck or self._ahead.shy or self._runner.mean >= SHORT:
             return 0
         return self._pace.ahead
 

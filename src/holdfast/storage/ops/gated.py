@@ -83,13 +83,18 @@ def after(endings: Iterable[Ending], enters: bool = False) -> Steps[None]:
 
     enters: newer versions of some have come to their gates in the same moment.
     """
-    written = [ending for ending in endings if ending.lease.gates]
+    written = [ending for ending in endings if ending.lease.gates and not _stays(ending.verdict)]
     rows = [row for ending in written if (row := _leaving(ending)) is not None]
     if rows:
         yield Statement("gate_leave", rows)
     if written:
         enters = enters or any(ending.verdict.reason == ENTERS for ending in written)
         yield looked_at((key for ending in written for key in keys(ending.lease)), enters)
+
+
+def _stays(verdict: Verdict) -> bool:
+    """Whether the job was just given back: it has its places, and nothing is to be done."""
+    return isinstance(verdict, Requeue) and verdict.state is JobState.READY and not verdict.crashed
 
 
 def _leaving(ending: Ending) -> Row | None:

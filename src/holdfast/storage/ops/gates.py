@@ -6,7 +6,7 @@ locked is not waited for: a note is left, and the leader's pass looks within a q
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from holdfast.model.gate import Pass, load_passes
@@ -135,7 +135,7 @@ class Look:
         yield from self._take_back(made)
         yield from self.read(sorted(unknown))
         if made:
-            yield from self._read_on()
+            yield from self._read_on({seat.key(to) for seat, _, to in made.shifts})
         return bool(made) or bool(unknown)
 
     def _shift(self, made: Plan) -> Steps[None]:
@@ -144,6 +144,8 @@ class Look:
                 "gate_shift",
                 [(seat.tenant, seat.id, at[1], to.gate, to.weight) for seat, at, to in made.shifts],
             )
+        if made.keeps:
+            yield Statement("gate_seat", [(seat.tenant, seat.id, each.gate, each.weight) for seat, each in made.keeps])
 
     def _offer(self, made: Plan) -> Steps[None]:
         if not made.offers:
@@ -172,21 +174,22 @@ class Look:
                 view = self.views[at]
                 view.offers = [one for one in view.offers if one.id != seat.id]
                 continue
+            holds = frozenset(each.gate for each in seat.passes if each.group and each.gate != at[1] and not passed)
             for each in seat.passes:
                 key = seat.key(each)
                 if key in self.views:
-                    self.views[key].free(seat, each.weight)
-                else:
+                    self.views[key].free(seat, 0 if each.gate in holds else each.weight)
+                elif each.gate not in holds:
                     beside.add(key)
-            self.views[at].waits.append(replace(seat, age=0.0, passed=0.0 if passed else None))
+            self.views[at].waits.append(replace(seat, age=0.0, passed=0.0 if passed else None, holds=holds))
         yield from self.read(sorted(beside))
 
-    def _read_on(self) -> Steps[None]:
-        """Lines of which all that was read is gone, while there is more behind it."""
+    def _read_on(self, joined: Collection[Key]) -> Steps[None]:
+        """Lines of which all that was read is gone, while there is more behind it, and those that were joined."""
         further = [key for key, view in self.views.items() if view.more and not view.waits]
         for key in further:
             self.locked[key].heads = min(4 * self.locked[key].heads, MOST_HEADS)
-        yield from self._see(further)
+        yield from self._see([*further, *(key for key in joined if key in self.views and key not in further)])
 
     def leave(self) -> Steps[None]:
         """Set timers, and ask for another look at what could not be had."""

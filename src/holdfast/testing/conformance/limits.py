@@ -60,6 +60,16 @@ class Limits(Fixtures):
         (other,) = add(store, gated(Pass("group:b"), limited(size=5)))
         assert other in ids_of(take(store))
 
+    def test_who_is_held_up_elsewhere_is_not_overtaken_in_its_group(self, store: Store) -> None:
+        (busy,) = add(store, gated(limited(size=1)))
+        held = take_one(store)
+        assert held.id == busy
+        first, second = add(store, gated(Pass("group:a"), limited(size=1)), gated(Pass("group:a")))
+        assert take(store) == []
+        (urgent,) = add(store, gated(limited(size=1), priority=5))
+        end_one(store, finish(held))
+        assert drain(store) == [urgent, first, second]
+
     def test_nobody_holds_a_place_while_he_waits(self, store: Store) -> None:
         slow = limited("slow", size=1)
         ids = add(store, *(gated(limited("a", size=2), slow) for _ in range(5)))

@@ -1,4 +1,5 @@
--- Takes offers back that nobody has claimed: into the line of `gate`, with no place left anywhere.
+-- Takes offers back that nobody has claimed: into the line of `gate`. Only their places in groups stay theirs, and not
+-- those where they are passed over.
 --: rows tenant, id, gate, passed
 with found as materialized (
     select j.place, a.tenant, a.id, a.gate, a.passed, a.ord
@@ -16,7 +17,8 @@ with found as materialized (
         select ctid as place, gate from "holdfast".gate_jobs where tenant = f.tenant and id = f.id
         order by tenant, id, gate) as s
 ), left_others as (
-    delete from "holdfast".gate_jobs g using seats s where g.ctid = s.place and s.gate <> s.line
+    delete from "holdfast".gate_jobs g using seats s 
+    where g.ctid = s.place and s.gate <> s.line and (s.passed > 0 or s.gate not like 'group:%')
 ), lined as (
     update "holdfast".gate_jobs g
     set held = false, passed_at = case when s.passed > 0 then coalesce(:now::timestamptz, statement_timestamp()) end
