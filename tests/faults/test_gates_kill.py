@@ -110,8 +110,9 @@ def test_places_are_kept_through_kills(
     record_property(
         FIGURES,
         f"gates {database.kind}: {KILLS} kills in {took:.0f} s, {sum(states.values())} jobs, "
-        f"at most {most['limit:two']} of 2 at once, {max(most[gate] for gate in most if gate.startswith('group:'))} of a group, {len(wrong)} out of "
-        f"order, starts {closest * 1000:.0f} ms apart or more (40 asked for), seed {seed}",
+        f"at most {most['limit:two']} of 2 at once, "
+        f"{max(most[gate] for gate in most if gate.startswith('group:'))} of a group, {len(wrong)} out of order, "
+        f"starts {closest * 1000:.0f} ms apart or more (40 asked for), seed {seed}",
     )
     assert set(states) == {"succeeded"}
     assert most["limit:two"] == 2

@@ -2,8 +2,8 @@
 
 The line of a gate is served strictly in order: who is first and does not fit holds up those behind. Who is first, fits,
 and is held up by another gate goes to that one's line, so that a job waits in one line at a time and a full gate is
-never walked through. While it waits it holds nothing, but for its place in its group, whose later jobs must not overtake
-it.
+never walked through. While it waits it holds nothing, but for its place in its group, whose later jobs must not
+overtake it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
