@@ -7,7 +7,6 @@ from typing import Any
 from holdfast.clock import monotonic
 from holdfast.worker.holding import Holding
 
-
 SHY = 1.0
 """Seconds for which nothing is taken ahead after jobs with gates had to be given back for it: each costs a look."""
 
