@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import signal
@@ -61,9 +62,7 @@ def out_of_order(database: Database, moves: list[Move], gates: dict[str, list[st
     wrong: list[tuple[str, str]] = []
     for gate, claims in by_group.items():
         claims.sort()
-        wrong += [
-            (gate, later) for (_, one, _), (_, other, later) in zip(claims, claims[1:], strict=False) if other < one
-        ]
+        wrong += [(gate, later) for (_, one, _), (_, other, later) in itertools.pairwise(claims) if other < one]
     return wrong
 
 
@@ -106,7 +105,7 @@ def test_places_are_kept_through_kills(
         for move in moves
         if move.kind == "update" and move.became == "running" and "throttle:task spaced" in gates[move.job]
     )
-    closest = min((later - earlier for earlier, later in zip(starts, starts[1:], strict=False)), default=0) / 1e6
+    closest = min((later - earlier for earlier, later in itertools.pairwise(starts)), default=0) / 1e6
     record_property(
         FIGURES,
         f"gates {database.kind}: {KILLS} kills in {took:.0f} s, {sum(states.values())} jobs, "
