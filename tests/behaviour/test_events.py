@@ -190,8 +190,8 @@ def test_of_a_time_out_that_stalls(live: Holdfast) -> None:
     async def slow() -> None:
         await asyncio.sleep(20)
 
+    job = slow.enqueue()
     with live.worker():
-        job = slow.enqueue()
         until(lambda: "job.finished" in heard.of(job))
     assert heard.of(job) == [*ENDS, "job.attempt_failed", "job.stalled", "job.finished"]
     assert heard.one("job.attempt_failed").error.kind == "timeout"

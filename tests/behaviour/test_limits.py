@@ -559,6 +559,8 @@ def test_a_process_ends_in_spite_of_a_body_that_ignores_its_cancellation(
 
 
 def test_a_stop_leaves_no_thread_of_ours_behind(live: Holdfast) -> None:
+    before = set(threading.enumerate())  # bodies that other tests left asleep among them
+
     @live.task
     def work() -> None: ...
 
@@ -567,7 +569,8 @@ def test_a_stop_leaves_no_thread_of_ours_behind(live: Holdfast) -> None:
     lanes = {f"holdfast-{lane}" for lane in ("write", "read", "claim", "keys", "lease", "notify", "deadlines")}
 
     def left() -> list[str]:
-        return [one.name for one in threading.enumerate() if one.name.startswith("holdfast")]
+        new = set(threading.enumerate()) - before
+        return [one.name for one in new if one.name.startswith("holdfast")]
 
     until(lambda: len(left()) == len(set(left())))
     until(lambda: set(left()) <= lanes)

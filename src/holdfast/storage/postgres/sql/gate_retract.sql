@@ -17,7 +17,7 @@ with found as materialized (
         select ctid as place, gate from "holdfast".gate_jobs where tenant = f.tenant and id = f.id
         order by tenant, id, gate) as s
 ), left_others as (
-    delete from "holdfast".gate_jobs g using seats s 
+    delete from "holdfast".gate_jobs g using seats s
     where g.ctid = s.place and s.gate <> s.line and (s.passed > 0 or s.gate not like 'group:%')
 ), lined as (
     update "holdfast".gate_jobs g
