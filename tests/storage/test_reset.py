@@ -91,4 +91,4 @@ def test_migrate_false_leaves_a_database_as_it_is(database_url: str) -> None:
     with pytest.raises(SchemaMissing):
         app.jobs.list()
     app.close()
-    assert Holdfast(database_url).migrate() == ["0001_jobs"]
+    assert Holdfast(database_url).migrate() == ["0001_jobs", "0002_enqueue"]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from holdfast.cli import backup, check, dev, doctor, jobs, leader, migrate, schedules, worker
+from holdfast.cli import backup, check, dev, doctor, enqueue, jobs, leader, migrate, schedules, worker
 from holdfast.cli.commands import Command, Group
 from holdfast.cli.exits import CODES, Exit, report, say
 from holdfast.cli.options import Schema, Url, Verbose
@@ -85,6 +85,7 @@ program = typer.Typer(
 program.command("worker", cls=Command)(worker.run)
 program.command("dev", cls=Command)(dev.run)
 program.command("leader", cls=Command)(leader.run)
+program.command("enqueue", cls=Command)(enqueue.run)
 program.command("migrate", cls=Command)(migrate.run)
 program.command("check", cls=Command)(check.run)
 program.command("doctor", cls=Command)(doctor.run)

@@ -4,7 +4,8 @@
     {"$raw":"base64","body":"AAEC/w==","content_type":null,"target":{"tenant":7}}
 
 A body that is UTF-8 stands there as text, so that people and SQL can read it; any other, and one that JSON would have
-to escape a lot, as base64. No parameter of a function is called `$raw`, so no other job's arguments look like this.
+to escape a lot, as base64 (`hex` where SQLite's SQL wrote it). No parameter of a function is called `$raw`, so no other
+job's arguments look like this.
 """
 
 import base64
@@ -126,6 +127,8 @@ def _body(stored: Any) -> bytes | None:
         return body.encode()
     if encoding == "base64" and isinstance(body, str):
         return base64.b64decode(body, validate=True)
+    if encoding == "hex" and isinstance(body, str):
+        return bytes.fromhex(body)
     raise ValueError(f"its body is in no encoding known here: {shown(encoding)}")
 
 

@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from hashlib import blake2s
+from hashlib import sha256
 from typing import Any
 
 import psycopg
@@ -25,8 +25,8 @@ POLLED = "new work is polled for, unless listen_url= names a direct way to the s
 
 
 def channel_of(schema: str) -> str:
-    """Short and fixed: a longer name would be cut silently by LISTEN."""
-    return "holdfast_" + blake2s(schema.encode(), digest_size=8).hexdigest()
+    """Short and fixed: a longer name would be cut silently by LISTEN. The SQL function `enqueue` computes it, too."""
+    return "holdfast_" + sha256(schema.encode()).hexdigest()[:16]
 
 
 class Notifier:

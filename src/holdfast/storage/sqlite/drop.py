@@ -4,9 +4,10 @@ import sqlite3
 
 
 def drop(connection: sqlite3.Connection) -> None:
-    """Drop every table whose name begins with `holdfast_`, inside the caller's transaction."""
+    """Drop every table and view whose name begins with `holdfast_`, inside the caller's transaction."""
     named = connection.execute(
-        "select name from sqlite_master where type = 'table' and name like 'holdfast\\_%' escape '\\'"
+        "select type, name from sqlite_master where type in ('table', 'view') and name like 'holdfast\\_%' escape '\\' "
+        "order by type desc"
     ).fetchall()
-    for (name,) in named:
-        connection.execute('drop table "' + name.replace('"', '""') + '"')
+    for kind, name in named:
+        connection.execute(f'drop {kind} "' + name.replace('"', '""') + '"')
