@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from holdfast.app import Holdfast
     from holdfast.consumer import handles, on
     from holdfast.context import Context, RawJob
+    from holdfast.durable.step import step
     from holdfast.handle import Job
     from holdfast.model.event import Event
     from holdfast.model.inputs import Cache
@@ -63,6 +64,7 @@ __all__ = [
     "handles",
     "migration_sql",
     "on",
+    "step",
 ]
 
 # Each name is imported when it is first asked for, so that a program pays for what it uses.
@@ -91,6 +93,7 @@ _HOMES = {
     "handles": "holdfast.consumer",
     "migration_sql": "holdfast.storage.open",
     "on": "holdfast.consumer",
+    "step": "holdfast.durable.step",
 }
 _ROOMS = ("errors", "events", "testing")
 

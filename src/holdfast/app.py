@@ -191,6 +191,7 @@ class Holdfast(Surface, DeclaresSchedules, Hooks, TaskMaker):
 
         Raises ConfigError.
         """
+        from holdfast.durable.run import Run
         from holdfast.worker.plan import Plan, Tasks
         from holdfast.worker.worker import Worker
 
@@ -213,6 +214,7 @@ class Holdfast(Surface, DeclaresSchedules, Hooks, TaskMaker):
             deps=self._deps,
             wraps=self._wraps,
             providers=self._providers,
+            durable=Run,
         )
         known = Tasks(self._tasks, plan)
         duties = self._caretaker_for if leader else None

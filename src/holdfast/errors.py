@@ -31,11 +31,14 @@ HoldfastError                      code
 │       ├── ResultTimeout (TimeoutError)  result_timeout
 │       └── ResultGone             result_gone       the row was removed, as its retention asked
 ├── BodyFailed                     body_failed       what a wrapper sees of a body that failed in a process
+├── StepFailed                     step_failed       a step of a job failed for good; carries its error's kind
+│   └── StepTimeout (TimeoutError) step_timeout      … because it took longer than its timeout
 ├── ScheduleNotFound               schedule_not_found
 └── MisuseError                    misuse            a call made where it cannot work
 
 JobStopped (BaseException)         the job was cancelled or is over its time; passes `except Exception` untouched
 LeaseLost (BaseException)          another worker holds the job now; passes `except Exception` untouched
+NonDeterminism (BaseException)     a body asks for other steps than it recorded; passes `except Exception` untouched
 """
 
 from typing import TYPE_CHECKING, ClassVar
@@ -266,6 +269,29 @@ class BodyFailed(HoldfastError):
         self.traceback = traceback
 
 
+class StepFailed(HoldfastError):
+    """A step failed and is not tried again in this attempt.
+
+    It is raised the same way when the step has just failed and when that is known from its record: `step` is its name,
+    `kind`, `message` and `traceback` are those of its function's error.
+    """
+
+    code = "step_failed"
+
+    def __init__(self, step: str, kind: str, message: str, traceback: str = "") -> None:
+        super().__init__(f"step {step} failed: {kind}: {message}")
+        self.step = step
+        self.kind = kind
+        self.message = message
+        self.traceback = traceback
+
+
+class StepTimeout(StepFailed, TimeoutError):
+    """A step took longer than its `timeout`, each time that it was tried."""
+
+    code = "step_timeout"
+
+
 class ScheduleNotFound(HoldfastError):
     """No such schedule, or not yours to see; `name` is what it was called."""
 
@@ -288,3 +314,10 @@ class JobStopped(BaseException):
 
 class LeaseLost(BaseException):
     """Another worker holds the job now; what this body does from here on is not recorded."""
+
+
+class NonDeterminism(BaseException):
+    """A job's body asked for another step than the one it had recorded at this place: its code has changed.
+
+    Nothing is done, and the job is parked until code that fits runs it; the message shows both.
+    """

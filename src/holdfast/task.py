@@ -79,6 +79,7 @@ class Task(Generic[P, R, C]):
     is_async: whether the body runs on the worker's loop; `cpu`: in a process of its own.
     options: what its jobs are stored with; `connection`: in whose transaction, None for one of their own.
     transaction: what opens the connection on which its body's effects and its end are one commit.
+    version: which version of its code this is, None where nobody says; jobs go on under the one they began with.
     timetable: when it runs by itself, and with which arguments; None: only when it is enqueued.
     retry: what the decorator said, code included; UNSET where it said nothing.
 
@@ -111,6 +112,7 @@ class Task(Generic[P, R, C]):
         self.retry = options.retry
         self.transaction = transaction
         self.timetable: Timetable | None = None
+        self.version: str | None = None
         self.connection: Any = None
         self._home = _Home()
 

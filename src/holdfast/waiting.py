@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from holdfast.clock import monotonic
 from holdfast.errors import DatabaseUnavailable, MisuseError
+from holdfast.model.branch import Branch
 from holdfast.model.job import JobRecord
 from holdfast.model.tenant import Scope
 from holdfast.storage.ops.inspect import Gone
@@ -29,16 +30,16 @@ LAST_LOOK = 0.5
 """Seconds that the look at the end of a wait may take: a job that ended just before is no late one."""
 
 
-running_job: ContextVar[str | None] = ContextVar("holdfast_running_job", default=None)
-"""The id of the job whose body runs in this context."""
+running_job: ContextVar[Branch | None] = ContextVar("holdfast_running_job", default=None)
+"""The line of the body that runs in this context."""
 
 
 def refuse_inside_body() -> None:
     inside = running_job.get()
     if inside is not None:
         raise MisuseError(
-            f"job {inside} waits for another job's result inside its body, which would hold its slot for as long: "
-            "enqueue the next step from here, or wait outside"
+            f"job {inside.id} waits for another job's result inside its body, which would hold its slot for as long: "
+            "await task.invoke(…) in an async body, or wait outside"
         )
 
 

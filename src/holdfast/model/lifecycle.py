@@ -11,6 +11,7 @@ from holdfast.model.job import JobState
 from holdfast.model.outcome import (
     Crashed,
     Outcome,
+    Parked,
     Raised,
     Released,
     Snoozed,
@@ -52,7 +53,7 @@ MOVES: dict[JobState, dict[JobState, str]] = {
         S.STALLED: "timed out, on_timeout=stall",
         S.SCHEDULED: "retry, snooze or suspect",
         S.READY: "release, rescue",
-        S.BLOCKED: "unknown task, or a rate to pass again",
+        S.BLOCKED: "unknown task, changed code, or a rate to pass again",
         S.SUSPENDED: "waits",
     },
     S.SUSPENDED: {
@@ -157,6 +158,8 @@ def decide(job: Attempted, outcome: Outcome, rules: Rules) -> Verdict:
             return Requeue(S.READY, uncounted=True)
         case UnknownTask():
             return Requeue(S.BLOCKED, "unknown_task", uncounted=True)
+        case Parked(error):
+            return Requeue(S.BLOCKED, "nondeterminism", error=error, uncounted=True)
         case Crashed(error):
             return _after_crash(job, error, rules)
 

@@ -55,10 +55,17 @@ class UnknownTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Parked:
+    """The body asks for other steps than it recorded: set aside, uncounted, until code that fits is there."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Crashed:
     """The worker vanished: the lease ran out with nobody to renew it."""
 
     error: str
 
 
-Outcome: TypeAlias = Succeeded | Raised | TimedOut | Snoozed | Stopped | Released | UnknownTask | Crashed
+Outcome: TypeAlias = Succeeded | Raised | TimedOut | Snoozed | Stopped | Released | UnknownTask | Parked | Crashed

@@ -32,6 +32,7 @@ _encode = json.JSONEncoder().encode  # bound here: a body may replace functions 
 async def run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | None:
     """Run an async body on this loop. None: the lease was lost, and there is nothing to write."""
     outcome = await _run_async(held, task, context)
+    outcome = outcome if held.run is None else await held.run.judged(outcome)
     return outcome if held.effects is None else await held.effects.aend(outcome)
 
 
@@ -48,7 +49,7 @@ async def _run_async(held: Holding, task: AnyTask, context: Context[Any]) -> Out
         return Raised(error_text(held, error), None, "invalid_arguments")
     except BaseException as error:
         return judge(held, task, error)
-    running_job.set(held.job.id)
+    running_job.set(held)
     forks = _forks
     value: Any = UNSET
     try:
@@ -73,7 +74,7 @@ def _run_sync(held: Holding, task: AnyTask, context: Context[Any]) -> Outcome | 
         return Raised(error_text(held, error), None, "invalid_arguments")
     except BaseException as error:
         return judge(held, task, error)
-    running_job.set(held.job.id)
+    running_job.set(held)
     forks = _forks
     value: Any = UNSET
     try:

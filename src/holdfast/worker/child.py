@@ -200,6 +200,7 @@ def _task_in(module: ModuleType, qualname: str, task: str) -> AnyTask:
     for each in (found, getattr(found, SERVES, None), *vars(module).values()):
         if _is_task(each) and task in (each.name, *each.aliases):
             return each
+    found = getattr(found, "plain", found)  # a function that `step.define` decorates
     if not callable(found):
         raise ImportFailed(f"module {module.__name__} has no function {qualname}, the body of task {task}")
     return Task[Any, Any, Any](found, task, (), True, NO_OPTIONS)

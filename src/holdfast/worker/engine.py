@@ -23,6 +23,7 @@ from holdfast.storage.ops import workers
 from holdfast.storage.ops.gates import reconcile
 from holdfast.storage.ops.workers import unblock
 from holdfast.worker.attempt import AnyTask, judge
+from holdfast.worker.branches import number_tasks
 from holdfast.worker.claimer import Claimer
 from holdfast.worker.crew import Crew
 from holdfast.worker.deps import Deps
@@ -32,6 +33,7 @@ from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Holdings, Stop
 from holdfast.worker.lease import Renewer
 from holdfast.worker.narrator import Narrator
+from holdfast.worker.office import Office
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.port import BodyPort
 from holdfast.worker.process_deps import frame_for
@@ -84,6 +86,7 @@ class Engine:
         self.narrator = Narrator(store, bus, self.holdings.holds_earlier)
         self.teller = Teller(store, bus, self.narrator)
         self.finisher = Finisher(store, self.holdings, bus, self.teller, self.narrator, self._written)
+        self._office = Office(store, bus, self.teller, self._deps, plan, tasks.find)
         limits = Limits(plan.cpu_slots or os.cpu_count() or 1, plan.cpu_jobs, plan.cpu_memory)
         self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally, limits, plan.retry)
         self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._stop)
@@ -101,6 +104,7 @@ class Engine:
         self._listener: Listener | None = None
         self._life: Listener | None = None
         self._jobs: list[asyncio.Task[None]] = []
+        self._unnumber: Callable[[], None] = nothing
 
     async def start(self, ready: Callable[[], None] | None) -> None:
         """Begin; returns once the database has been reached and the first claim was made, before which `ready` is
@@ -110,6 +114,7 @@ class Engine:
         await asyncio.to_thread(self._store.run, workers.seen(self._sign()), "lease")
         if limits:
             await self._store.arun(reconcile(limits))
+        self._unnumber = number_tasks(self._loop)
         self._life = await asyncio.to_thread(self._store.live, self._plan.boot)
         await self._deps.open()
         await self._crew.open()
@@ -147,6 +152,8 @@ class Engine:
     async def _leave(self) -> None:
         self.renewer.stop()
         self.runner.close()
+        self._office.close()
+        self._unnumber()
         await _cancel(self._jobs)
         await self.narrator.flush(last=True)
         for part in (self._crew, self._deps):
@@ -246,6 +253,7 @@ class Engine:
             await asyncio.sleep(min(self._plan.lease / 3, 1.0 if self._tasks.others_exist else 5.0))
 
     def _context(self, held: Holding, task: AnyTask) -> Context[Any]:
+        held.office = self._office
         maker, wraps = self._deps.maker_for(task.name), self._plan.wraps
         if not (task.takes_context or task.transaction or task.cpu or maker or wraps):
             return NOBODYS
@@ -281,6 +289,9 @@ class Engine:
             running=self.runner.active,
             version=VERSION,
         )
+
+
+def nothing() -> None: ...
 
 
 def mapping(text: str | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from holdfast.clock import monotonic
+from holdfast.model.branch import Branch
 from holdfast.model.job import ClaimedJob
 from holdfast.model.lifecycle import SUSPECT_CRASHES
 from holdfast.model.policy import Policy
@@ -12,15 +13,17 @@ from holdfast.model.retry import NO_RETRY
 from holdfast.storage.ops.jobs import Lease
 
 if TYPE_CHECKING:
+    from holdfast.running import Recorded
     from holdfast.worker.effects import Effects
+    from holdfast.worker.office import Office
 
 Stop: TypeAlias = Literal["timeout", "lost", "shutdown", "cancel", "deadline"]
 
 NEVER = float("inf")
 
 
-class Holding:
-    """What is known of it here. Times are monotonic seconds of this machine."""
+class Holding(Branch):
+    """What is known of it here, and the root of its body's lines. Times are monotonic seconds of this machine."""
 
     # Most jobs leave these as they are, and are spared writing them.
     started_at: float | None = None
@@ -37,6 +40,9 @@ class Holding:
     effects: "Effects | None" = None
     body: asyncio.Task[None] | None = None
     suspect = False
+    run: "Recorded | None" = None
+    """Its steps, once its body has asked for one."""
+    office: "Office"
 
     def __init__(self, job: ClaimedJob) -> None:
         self.job = job

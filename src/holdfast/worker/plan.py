@@ -17,10 +17,16 @@ from holdfast.model.limit import Limit
 from holdfast.model.options import Unset
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.text import shown
+from holdfast.running import Body, Recorded
 from holdfast.taskset import TaskSet
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.deps import DepsBook
 from holdfast.worker.providers import Providers
+
+
+def refused(body: Body) -> Recorded:
+    """Of a worker that was made without them."""
+    raise ConfigError("this worker records no steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Plan:
     batch: the most jobs in one claim.
     retry: the app's own rule, whose code counts for tasks that have none.
     cpu_slots: `cpu=True` bodies at once, None: as many as there are processors; cpu_jobs: one process runs so many;
-        cpu_memory: bytes it may take.
+        cpu_memory: bytes it may take. durable: what records the steps of a body.
     """
 
     queues: Mapping[str, int | None] | None = None
@@ -50,6 +56,7 @@ class Plan:
     deps: DepsBook = field(default_factory=lambda: DepsBook(None, False))
     wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
     providers: Providers = field(default_factory=lambda: Providers(None))
+    durable: Callable[[Body], Recorded] = refused
 
     @classmethod
     def of(
@@ -62,6 +69,7 @@ class Plan:
         deps: DepsBook,
         wraps: tuple[Callable[[Context[Any]], Any], ...],
         providers: Providers,
+        durable: Callable[[Body], Recorded],
     ) -> "Plan":
         """The plan that settings and an app make."""
         return cls(
@@ -79,6 +87,7 @@ class Plan:
             deps=deps,
             wraps=wraps,
             providers=providers,
+            durable=durable,
         )
 
     @property

@@ -96,7 +96,7 @@ class Runner:
             held.started_at = monotonic()
             if task.is_async:
                 # A fresh set of context variables: nothing leaks in from the job whose end made this one begin.
-                held.body = self._loop.create_task(self._run(held, task, context), context=ContextVars())
+                held.body = asyncio.Task(self._run(held, task, context), loop=self._loop, context=ContextVars())
             else:
                 self._threads.start(held, task, context)
             self.started(held)

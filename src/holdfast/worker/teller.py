@@ -39,6 +39,7 @@ class Said:
     at: float
     level: str
     message: str
+    step: str | None = None
 
 
 class Teller:
@@ -65,14 +66,14 @@ class Teller:
         with self._mutex:
             self._progress[held] = text
 
-    def line(self, held: Holding, level: str, message: str) -> None:
+    def line(self, held: Holding, level: str, message: str, step: str | None = None) -> None:
         with self._mutex:  # a body may speak from several threads
             held.lines = number = held.lines + 1
         if number > MOST_LINES:
             return
         if number == MOST_LINES:
             level, message = "WARNING", f"further lines of this attempt are not kept: {MOST_LINES} is the most"
-        said = Said(held, number, monotonic(), level, clean_text(message, MOST_LINE))
+        said = Said(held, number, monotonic(), level, clean_text(message, MOST_LINE), step)
         with self._mutex:
             self._lines.append(said)
 
@@ -123,7 +124,7 @@ def _lines(lines: Sequence[Said]) -> list[Line]:
     now = monotonic()
     return [
         Line(
-            said.held.lease, said.number, said.held.job.attempt, now - said.at, said.level, said.message, None,
+            said.held.lease, said.number, said.held.job.attempt, now - said.at, said.level, said.message, said.step,
             _keep(said.held),
         )
         for said in lines

@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops import duties
+from holdfast.storage.ops import duties, steps
 
 PAGE = 1000
 MOST_PAGES = 20
 
 
 def run_once(store: Store, pages: int = MOST_PAGES) -> int:
-    """Remove what is past its time, `pages` x 1,000 jobs and as many marks at most; answers how many jobs."""
+    """Remove what is past its time, `pages` x 1,000 jobs, marks and journals of steps at most; answers how many jobs."""
     _while_full(store, duties.prune_marks, pages)
+    _while_full(store, steps.prune, pages)
     return _while_full(store, duties.prune, pages)
 
 

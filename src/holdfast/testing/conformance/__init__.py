@@ -23,7 +23,7 @@ import pytest
 
 ROOMS = (
     "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "keys", "leadership", "leases", "limits",
-    "promotion", "repeats", "rescue", "retention", "schedules", "versions", "waking", "workers",
+    "promotion", "repeats", "rescue", "retention", "schedules", "steps", "versions", "waking", "workers",
 )  # fmt: skip
 
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
@@ -43,6 +43,7 @@ from holdfast.testing.conformance.repeats import Repeats  # noqa: E402
 from holdfast.testing.conformance.rescue import Rescue  # noqa: E402
 from holdfast.testing.conformance.retention import Retention  # noqa: E402
 from holdfast.testing.conformance.schedules import Schedules  # noqa: E402
+from holdfast.testing.conformance.steps import StepRecords  # noqa: E402
 from holdfast.testing.conformance.versions import Versions  # noqa: E402
 from holdfast.testing.conformance.waking import Waking  # noqa: E402
 from holdfast.testing.conformance.workers import Workers  # noqa: E402
@@ -57,6 +58,7 @@ class StoreConformance(
     Promotion,
     Retention,
     Schedules,
+    StepRecords,
     Leadership,
     Workers,
     Inspection,
@@ -73,5 +75,5 @@ class StoreConformance(
 
 __all__ = [
     "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits",
-    "Promotion", "Repeats", "Rescue", "Retention", "Schedules", "StoreConformance", "Versions", "Waking", "Workers",
+    "Promotion", "Repeats", "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance", "Versions", "Waking", "Workers",
 ]  # fmt: skip

@@ -332,6 +332,45 @@ create table "holdfast".workers (
     expires_at timestamptz not null
 );
 
+-- Pieces of jobs that are recorded: steps, sleeps, waits, children. A piece is known by its line within the body, its name,
+-- and its number among those of this name there; `place` is its number among all of that line.
+create table "holdfast".steps (
+    tenant text not null,
+    id uuid not null,
+    version int not null,
+    branch text collate "C" not null,
+    name text not null,
+    nth int not null,
+    place int not null,
+    kind text not null,
+    state text not null check (state in ('done', 'failed', 'waiting')),
+    mark text,
+    result text,
+    error text,
+    attempt int not null,
+    tries int not null,
+    token bigint not null,
+    began_at timestamptz not null,
+    ended_at timestamptz,
+    due timestamptz,
+    topic text,
+    primary key (tenant, id, version, branch, name, nth)
+);
+
+create index steps_topic on "holdfast".steps (tenant, topic) where state = 'waiting' and topic is not null;
+
+-- One for each version of a job that has recorded anything. At `look_at` somebody looks whether the job is still there.
+create table "holdfast".journals (
+    tenant text not null,
+    id uuid not null,
+    version int not null,
+    code text,
+    look_at timestamptz not null,
+    primary key (tenant, id, version)
+);
+
+create index journals_look on "holdfast".journals (look_at);
+
 create table "holdfast".leaders (
     role text primary key,
     boot text not null,

@@ -241,6 +241,45 @@ create table holdfast_workers (
     expires_at integer not null
 );
 
+-- Pieces of jobs that are recorded: steps, sleeps, waits, children. A piece is known by its line within the body, its name,
+-- and its number among those of this name there; `place` is its number among all of that line.
+create table holdfast_steps (
+    tenant text not null,
+    id text not null,
+    version integer not null,
+    branch text not null,
+    name text not null,
+    nth integer not null,
+    place integer not null,
+    kind text not null,
+    state text not null check (state = 'done' or state = 'failed' or state = 'waiting'),
+    mark text,
+    result text,
+    error text,
+    attempt integer not null,
+    tries integer not null,
+    token integer not null,
+    began_at integer not null,
+    ended_at integer,
+    due integer,
+    topic text,
+    primary key (tenant, id, version, branch, name, nth)
+) without rowid;
+
+create index holdfast_steps_topic on holdfast_steps (tenant, topic) where state = 'waiting' and topic is not null;
+
+-- One for each version of a job that has recorded anything. At `look_at` somebody looks whether the job is still there.
+create table holdfast_journals (
+    tenant text not null,
+    id text not null,
+    version integer not null,
+    code text,
+    look_at integer not null,
+    primary key (tenant, id, version)
+) without rowid;
+
+create index holdfast_journals_look on holdfast_journals (look_at);
+
 create table holdfast_leaders (
     role text primary key,
     boot text not null,

@@ -1,0 +1,105 @@
+"""What durable verbs and the worker that runs a body know of each other."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from holdfast.context import Context, JobView, Port
+from holdfast.errors import JobStopped, LeaseLost, MisuseError
+from holdfast.model.branch import Branch
+from holdfast.model.job import ClaimedJob
+from holdfast.model.outcome import Outcome
+from holdfast.storage.base import Store
+from holdfast.storage.ops.jobs import Held, Lease
+from holdfast.storage.ops.steps import Begun, StepRow
+from holdfast.waiting import running_job
+
+
+class Office(Protocol):
+    """The worker's side."""
+
+    @property
+    def store(self) -> Store: ...
+    def record(self, body: "Body", row: StepRow, begun: Begun | None = None) -> "asyncio.Future[Held]":
+        """Make one piece of the job durable, together with what other bodies record just then."""
+        ...
+
+    def context(self, body: "Body", view: JobView, port: Port) -> Context[Any]:
+        """What a step's function is given."""
+        ...
+
+    async def process(
+        self, context: Context[Any], body: "Body", step: str, function: Any, args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:  # fmt: skip
+        """Call a step's function in a process, which is killed when nobody waits any more. Raises BodyFailed."""
+        ...
+
+    def progress(self, body: "Body", state: dict[str, object]) -> None: ...
+    def line(self, body: "Body", level: str, message: str, step: str) -> None: ...
+    def open(self, body: "Body") -> "Recorded": ...
+    def version(self, body: "Body") -> str | None:
+        """The version of the task's code."""
+        ...
+
+
+class Body(Protocol):
+    """A running attempt: the worker's `Holding`."""
+
+    run: "Recorded | None"
+    extension: float
+    others: list[Branch] | None
+
+    @property
+    def job(self) -> ClaimedJob: ...
+    @property
+    def lease(self) -> Lease: ...
+    @property
+    def office(self) -> Office: ...
+    @property
+    def stop(self) -> str | None: ...
+    @property
+    def stop_reason(self) -> str | None: ...
+    @property
+    def body(self) -> Any:
+        """The asyncio task of an async body."""
+        ...
+
+
+class Recorded(Protocol):
+    """The steps of a body, replayed and recorded: `holdfast.durable.run.Run`."""
+
+    async def judged(self, outcome: Outcome | None) -> Outcome | None:
+        """What an attempt comes to that ended so; nothing of it goes on when this returns."""
+        ...
+
+
+def line_here(verb: str) -> Branch:
+    """The line that calls. Raises MisuseError where no async body of a job runs, or a step's own body does."""
+    line = running_job.get()
+    if line is None:
+        raise MisuseError(f"{verb} is for the body of a job, and none runs here")
+    if getattr(line.root, "office", None) is None or line.root.body is None:
+        raise MisuseError(f"{verb} needs an async body: job {line.id} runs as a plain function")
+    if line.within is not None:
+        raise MisuseError(
+            f"{verb} within step {line.within} of job {line.id}: a step is one piece. Call it from the task's own "
+            "body, or make the step's function plain code"
+        )
+    return line
+
+
+def run_of(line: Branch) -> Any:
+    """The steps of a line's body."""
+    body: Body = line.root
+    if body.run is None:
+        body.run = body.office.open(body)
+    return body.run
+
+
+def check_stop(body: Body) -> None:
+    """Raise where the body is to end."""
+    if body.stop == "lost":
+        raise LeaseLost(f"another worker holds job {body.job.id} now")
+    if body.stop is not None:
+        raise JobStopped(f"job {body.job.id} is to stop: {body.stop_reason or body.stop}")

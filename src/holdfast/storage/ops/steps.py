@@ -1,0 +1,162 @@
+"""Recorded pieces of jobs: steps, waits, children. Every write carries the token of the claim that it belongs to."""
+
+from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from holdfast.model.tenant import Scope
+from holdfast.storage.op import Op, Row, Statement, Steps, one
+from holdfast.storage.ops.jobs import Held, Lease
+from holdfast.storage.rows import moment, moment_or_none
+
+
+class StepKey(NamedTuple):
+    """Which piece of a job: its line, its name, and its number among those of this name there (from 0)."""
+
+    branch: str
+    name: str
+    nth: int
+
+
+class StepRow(NamedTuple):
+    """A piece as it is written.
+
+    place: its number among all pieces of its line. mark: a digest of what it was given. result, error: JSON texts.
+    tries: how often its function ran. elapsed: seconds since it began. delay: of one that waits, seconds until it is
+    over, None for ever. topic: what it waits for.
+    """
+
+    key: StepKey
+    place: int
+    kind: str
+    state: str
+    mark: str | None = None
+    result: str | None = None
+    error: str | None = None
+    tries: int = 1
+    elapsed: float = 0.0
+    delay: float | None = None
+    topic: str | None = None
+
+
+class StepRecord(NamedTuple):
+    """A piece as it was read. `over`: of one that waits, whether its time has passed; `left`: seconds until then."""
+
+    key: StepKey
+    place: int
+    kind: str
+    state: str
+    mark: str | None
+    result: str | None
+    error: str | None
+    attempt: int
+    tries: int
+    began_at: datetime
+    ended_at: datetime | None
+    due: datetime | None
+    topic: str | None
+    left: float | None
+
+
+class Begun(NamedTuple):
+    """The first piece of a version makes its journal: `code` is the version of the code that made it."""
+
+    code: str | None
+
+
+class Entry(NamedTuple):
+    """A piece on its way, under a lease."""
+
+    lease: Lease
+    version: int
+    attempt: int
+    row: StepRow
+    begun: Begun | None = None
+
+
+def entry_row(entry: Entry) -> Row:
+    lease, row = entry.lease, entry.row
+    return (
+        lease.tenant, lease.id, lease.token, entry.version, *row.key, row.place, row.kind, row.state, row.mark,
+        row.result, row.error, entry.attempt, row.tries, row.elapsed, row.delay, row.topic,
+    )  # fmt: skip
+
+
+def record(entries: Sequence[Entry]) -> Op[list[Held]]:
+    """Write pieces of running jobs, each under its token; a newer word about a piece takes the older's place.
+
+    Repeated, it writes the same again.
+    """
+
+    def steps(again: bool) -> Steps[list[Held]]:
+        return (yield from write(entries))
+
+    return Op("step", steps, single=all(entry.begun is None for entry in entries))
+
+
+def write(entries: Sequence[Entry]) -> Steps[list[Held]]:
+    """`record` within another op."""
+    new = [entry for entry in entries if entry.begun is not None]
+    done = {int(row[0]) for row in (yield Statement("step", [entry_row(entry) for entry in entries]))}
+    if new:
+        yield Statement("journal", [_journal_row(entry) for entry in new])
+    missed = [entry for ordinal, entry in enumerate(entries, 1) if ordinal not in done]
+    answers = {id(entry): Held.DONE for entry in entries}
+    if missed:
+        answers |= {id(entry): Held.LOST for entry in missed}
+        keys = [(entry.lease.tenant, entry.lease.id, entry.lease.token) for entry in missed]
+        for ordinal, place, *_ in (yield Statement("held", keys)):
+            if place not in (2, 3):
+                answers[id(missed[int(ordinal) - 1])] = Held.LOCKED
+    return [answers[id(entry)] for entry in entries]
+
+
+def _journal_row(entry: Entry) -> Row:
+    assert entry.begun is not None
+    return (entry.lease.tenant, entry.lease.id, entry.lease.token, entry.version, entry.begun.code)
+
+
+class Kept(NamedTuple):
+    """A version's journal: the version of the code that began it (None: said none), and all its pieces."""
+
+    code: str | None
+    steps: list[StepRecord]
+
+
+def read(id: str, version: int, scope: Scope) -> Op[Kept | None]:
+    """What a version of a job has recorded, in the order of its lines and places; None: nothing."""
+
+    def steps(again: bool) -> Steps[Kept | None]:
+        found = yield one("journal_get", scope.tenant, id, version)
+        if not found:
+            return None
+        rows = yield one("steps", scope.tenant, id, version)
+        return Kept(found[0][0], [decoded(row) for row in rows])
+
+    return Op("steps", steps, scope)
+
+
+def decoded(row: Row) -> StepRecord:
+    (
+        branch, name, nth, place, kind, state, mark, result, error, attempt, tries, began_at, ended_at, due, topic,
+        left,
+    ) = row  # fmt: skip
+    return StepRecord(
+        StepKey(branch, name, nth), place, kind, state, mark, result, error, attempt, tries, moment(began_at),
+        moment_or_none(ended_at), moment_or_none(due), topic, left,
+    )  # fmt: skip
+
+
+def prune(batch: int = 1000) -> Op[int]:
+    """Forget the journals of jobs that are gone, one page of those to be looked at; answers how many were looked at."""
+
+    def steps(again: bool) -> Steps[int]:
+        looked = yield one("journals_due", batch)
+        gone = [(tenant, id, version) for tenant, id, version, there in looked if not there]
+        if gone:
+            yield Statement("journal_drop", gone)
+        return len(looked)
+
+    return Op("journals_due", steps)
