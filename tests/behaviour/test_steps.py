@@ -262,9 +262,8 @@ def test_a_step_that_takes_too_long_is_stopped(app: Holdfast, kind: str) -> None
     async def work() -> str:
         try:
             await step.using(timeout="50ms", retry=1)("slow", slow if kind == "async" else slow_thread)
-        except StepTimeout as error:
-            assert isinstance(error, TimeoutError)
-            return error.message
+        except TimeoutError as error:
+            return error.message if isinstance(error, StepTimeout) else "?"
         return "?"
 
     job = work.enqueue()

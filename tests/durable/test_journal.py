@@ -37,7 +37,7 @@ def test_pieces_are_known_by_line_name_and_number() -> None:
 def test_another_name_at_a_place_is_found_before_anything_is_done() -> None:
     journal = Journal([record("a", 0), record("b", 1)], 1)
     journal.ask("", "a", "step", None)
-    with pytest.raises(NonDeterminism, match="(?s)  a\n- step b\n\\+ step c"):
+    with pytest.raises(NonDeterminism, match=r"(?s)  a\n- step b\n\+ step c"):
         journal.ask("", "c", "step", None)
 
 

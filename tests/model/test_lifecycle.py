@@ -26,6 +26,7 @@ from holdfast.model.lifecycle import (
 from holdfast.model.outcome import (
     Crashed,
     Outcome,
+    Parked,
     Raised,
     Released,
     Snoozed,
@@ -110,6 +111,7 @@ OUTCOMES: list[Outcome] = [
     Released(),
     Released("look_ahead"),
     UnknownTask(),
+    Parked("{}"),
     Crashed("{}"),
     Snoozed(0.0),
     Snoozed(9.0),

@@ -11,7 +11,7 @@ MOST_PAGES = 20
 
 
 def run_once(store: Store, pages: int = MOST_PAGES) -> int:
-    """Remove what is past its time, `pages` x 1,000 jobs, marks and journals of steps at most; answers how many jobs."""
+    """Remove what is past its time, `pages` x 1,000 jobs, marks and journals at most; answers how many jobs."""
     _while_full(store, duties.prune_marks, pages)
     _while_full(store, steps.prune, pages)
     return _while_full(store, duties.prune, pages)

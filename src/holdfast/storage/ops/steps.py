@@ -156,6 +156,7 @@ def prune(batch: int = 1000) -> Op[int]:
         looked = yield one("journals_due", batch)
         gone = [(tenant, id, version) for tenant, id, version, there in looked if not there]
         if gone:
+            yield Statement("steps_drop", gone)
             yield Statement("journal_drop", gone)
         return len(looked)
 

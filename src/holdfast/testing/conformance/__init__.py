@@ -23,7 +23,8 @@ import pytest
 
 ROOMS = (
     "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "keys", "leadership", "leases", "limits",
-    "promotion", "repeats", "rescue", "retention", "schedules", "steps", "versions", "waking", "workers",
+    "promotion", "repeats", "rescue", "retention", "schedules", "steps", "versions", "waking",
+    "workers",
 )  # fmt: skip
 
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
@@ -75,5 +76,6 @@ class StoreConformance(
 
 __all__ = [
     "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits",
-    "Promotion", "Repeats", "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance", "Versions", "Waking", "Workers",
+    "Promotion", "Repeats", "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance", "Versions", "Waking",
+    "Workers",
 ]  # fmt: skip

@@ -343,7 +343,7 @@ create table "holdfast".steps (
     nth int not null,
     place int not null,
     kind text not null,
-    state text not null check (state in ('done', 'failed', 'waiting')),
+    state text check (state in ('done', 'failed', 'waiting')) not null,
     mark text,
     result text,
     error text,

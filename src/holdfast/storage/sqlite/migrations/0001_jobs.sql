@@ -252,7 +252,7 @@ create table holdfast_steps (
     nth integer not null,
     place integer not null,
     kind text not null,
-    state text not null check (state = 'done' or state = 'failed' or state = 'waiting'),
+    state text check (state = 'done' or state = 'failed' or state = 'waiting') not null,
     mark text,
     result text,
     error text,

@@ -1,4 +1,3 @@
--- Forgets journals with all their pieces.
+-- Forgets journals.
 --: silent rows tenant, id, version
-delete from holdfast_steps where (tenant, id, version) in (with given as (:rows tenant, id, version) select * from given);
-delete from holdfast_journals where (tenant, id, version) in (with given as (:rows tenant, id, version) select * from given)
+delete from holdfast_journals where tenant = :tenant and id = :id and version = :version

@@ -1,0 +1,5 @@
+-- Forgets all pieces of versions of jobs.
+--: silent rows tenant, id, version
+delete from "holdfast".steps s
+using unnest(:tenant::text[], :id::uuid[], :version::int4[]) as g (tenant, id, version)
+where s.tenant = g.tenant and s.id = g.id and s.version = g.version
