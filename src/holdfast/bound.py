@@ -1,6 +1,7 @@
 """What an app does with jobs, in transactions of its own or in the caller's: the same surface over an executor."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from typing_extensions import Unpack
@@ -12,17 +13,20 @@ from holdfast.executor import CallersTransaction, Executor
 from holdfast.handle import Job
 from holdfast.limits import Groups, Limits
 from holdfast.management import Jobs
+from holdfast.metadata import Metadata
 from holdfast.model.duration import format_duration
 from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
-from holdfast.model.tenant import Scope
+from holdfast.model.tenant import ALL, Scope
 from holdfast.model.text import check_name, shown
 from holdfast.raw import outgoing
 from holdfast.schedules import Schedules
-from holdfast.storage.op import Op
+from holdfast.storage.borrow import Borrowed, atransaction, transaction
+from holdfast.storage.op import Op, no_statements
 from holdfast.storage.ops.admit import join
 from holdfast.storage.ops.admitted import Admitted, Answer
 from holdfast.task import Call, Task, to_new_job
+from holdfast.waiting import acting_for, present_scope
 
 R = TypeVar("R")
 
@@ -44,6 +48,23 @@ class Surface:
     """Finds the app's task of a name."""
     _connection: Any = None
     """The caller's, where all is done in its transaction."""
+    _tenant: str | None = None
+    """The only one whose rows are reached; None: that of the job whose body this is, else the default one."""
+
+    @property
+    def _scope(self) -> Scope:
+        return present_scope() if self._tenant is None else Scope(self._tenant)
+
+    def tenant(self, name: str) -> "Tenant":
+        """The same surface for the rows of one tenant; those of others are to it as if absent.
+
+        A tenant comes into being by its first job. Raises InvalidOption for what is no name.
+
+        >>> acme = app.tenant("acme")
+        >>> acme.enqueue_many([send_mail.call("a@b.c", subject="hi")])
+        >>> acme.jobs.list(state="failed")
+        """
+        return Tenant(self, check_name(name, "a tenant's name"))
 
     def bind(self, connection: Any) -> "Bound":
         """This app within the transaction that is open on `connection`, which stays the caller's to commit: it
@@ -54,7 +75,7 @@ class Surface:
 
         >>> app.bind(session).enqueue_many([send_mail.call(to, subject="news") for to in addresses])
         """
-        return Bound(self._executor.client, connection, self._defaults, self._enqueue_wraps, self._find)
+        return Bound(self._executor.client, connection, self._defaults, self._enqueue_wraps, self._find, self._tenant)
 
     # Enqueueing
 
@@ -73,16 +94,16 @@ class Surface:
         """What `task.enqueue` comes to: store these calls, all or none."""
         new = self._new(calls)
         if any(job.conditional for job in new):
-            return self._admitted(admissions(self._executor, new, Scope()), new, calls)
-        self._executor.enqueue(new, Scope())
+            return self._admitted(admissions(self._executor, new, self._scope_of(new)), new, calls)
+        self._executor.enqueue(new, self._scope_of(new))
         return self._handles(new, calls)
 
     async def aenqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.aenqueue` comes to."""
         new = self._new(calls)
         if any(job.conditional for job in new):
-            return self._admitted(await aadmissions(self._executor, new, Scope()), new, calls)
-        await self._executor.aenqueue(new, Scope())
+            return self._admitted(await aadmissions(self._executor, new, self._scope_of(new)), new, calls)
+        await self._executor.aenqueue(new, self._scope_of(new))
         return self._handles(new, calls)
 
     def enqueue_raw(
@@ -149,22 +170,27 @@ class Surface:
     @property
     def jobs(self) -> Jobs:
         """Jobs one by one and in pages: `app.jobs.get(id)`, `app.jobs.list(state="failed")`, `app.jobs.cancel(id)`."""
-        return Jobs(self._executor, Scope())
+        return Jobs(self._executor, self._scope)
 
     @property
     def groups(self) -> Groups:
         """Groups of jobs: `app.groups.get("customer:42")`, `app.groups.resume("customer:42")`."""
-        return Groups(self._executor, Scope())
+        return Groups(self._executor, self._scope)
 
     @property
     def limits(self) -> Limits:
         """Limits by name: `app.limits.get("api")`, `app.limits.set("api", concurrency=2)`."""
-        return Limits(self._executor, Scope())
+        return Limits(self._executor, self._scope)
+
+    @property
+    def metadata(self) -> Metadata:
+        """Small facts of a tenant: `app.tenant("acme").metadata.put("plan", {"seats": 5})`."""
+        return Metadata(self._executor, self._scope)
 
     @property
     def schedules(self) -> Schedules:
         """Rules by which jobs come into being: `app.schedules.put("nightly", report.call(), cron="0 3 * * *")`."""
-        return Schedules(self._executor, Scope(), self._defaults)
+        return Schedules(self._executor, self._scope, self._defaults)
 
     # How
 
@@ -178,7 +204,19 @@ class Surface:
         new = [to_new_job(call, self._defaults) for call in calls]
         for wrap in self._enqueue_wraps:
             new = [_kept(wrap(one), wrap) for one in new]
+        if self._tenant is not None:
+            for one in new:
+                refuse_others(one, self._tenant)
         return new
+
+    def _scope_of(self, new: Sequence[NewJob]) -> Scope:
+        """The tenant of these jobs, if they have but one."""
+        tenants = {job.tenant for job in new}
+        if len(tenants) != 1:
+            return ALL
+        (tenant,) = tenants
+        scope = self._scope
+        return scope if tenant == scope.tenant else Scope(tenant)
 
     def _handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         client = self._executor.client
@@ -234,7 +272,9 @@ class Bound(Surface):
         defaults: JobOptions = NO_OPTIONS,
         wraps: tuple[Callable[[NewJob], NewJob], ...] = (),
         find: Callable[[str], Task[Any, Any, Any] | None] = _nothing_known,
+        tenant: str | None = None,
     ) -> None:
+        self._tenant = tenant
         self._find = find
         self._executor = CallersTransaction(client, connection)
         self._connection = connection
@@ -242,10 +282,57 @@ class Bound(Surface):
         self._enqueue_wraps = wraps
 
 
+class Tenant(Surface):
+    """An app for one tenant: what `app.tenant(name)` answers."""
+
+    def __init__(self, app: Surface, name: str) -> None:
+        if app._tenant not in (None, name):
+            raise MisuseError(f"this is the surface of tenant {shown(app._tenant)}, from which no other is reached")
+        self._tenant = name
+        self._executor = app._executor
+        self._connection = app._connection
+        self._defaults = JobOptions(tenant=name).over(app._defaults)
+        self._enqueue_wraps = app._enqueue_wraps
+        self._find = app._find
+
+    def __repr__(self) -> str:
+        return f"<tenant {shown(self._tenant)}>"
+
+    @contextmanager
+    def transaction(self) -> Generator[Any]:
+        """`app.transaction` in this tenant's scope: jobs enqueued on its connection are the tenant's.
+
+        >>> with app.tenant("acme").transaction() as connection:
+        ...     send_mail.using(connection=connection).enqueue("a@b.c", subject="hi")
+        """
+        desk = self._executor.client.store.desk
+        with transaction(desk) as connection, acting_for(self._scope):
+            Borrowed(desk, connection).run(Op("enter", lambda again: no_statements(), self._scope))
+            yield connection
+
+    @asynccontextmanager
+    async def atransaction(self) -> AsyncGenerator[Any]:
+        """`transaction` for event loops."""
+        desk = self._executor.client.store.desk
+        async with atransaction(desk) as connection:
+            with acting_for(self._scope):
+                await Borrowed(desk, connection).arun(Op("enter", lambda again: no_statements(), self._scope))
+                yield connection
+
+
+def refuse_others(job: NewJob, tenant: str) -> None:
+    """Raise InvalidOption for a job of another tenant than this."""
+    if job.tenant != tenant:
+        raise InvalidOption(
+            f"a job of {job.task} is for tenant {shown(job.tenant)}, and this is the surface of tenant "
+            f"{shown(tenant)}; nothing was stored"
+        )
+
+
 def _join(job: NewJob) -> Op[list[Answer | None]]:
     if job.cache is None:
         raise InvalidOption(f"{job.task} has no cache, so that its jobs are not known by their input: give it cache=…")
-    return join([job], Scope())
+    return join([job], Scope(job.tenant))
 
 
 def _kept(new: object, wrap: Callable[[NewJob], NewJob]) -> NewJob:

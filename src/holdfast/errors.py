@@ -35,6 +35,7 @@ HoldfastError                      code
 │   └── StepTimeout (TimeoutError) step_timeout      … because it took longer than its timeout
 ├── ScheduleNotFound               schedule_not_found
 └── MisuseError                    misuse            a call made where it cannot work
+    └── TenantRequired             tenant_required   the connection reaches one tenant at a time, and none was named
 
 JobStopped (BaseException)         the job was cancelled or is over its time; passes `except Exception` untouched
 LeaseLost (BaseException)          another worker holds the job now; passes `except Exception` untouched
@@ -306,6 +307,12 @@ class MisuseError(HoldfastError):
     """A call made where it cannot work."""
 
     code = "misuse"
+
+
+class TenantRequired(MisuseError):
+    """The connection reaches one tenant's rows at a time, and the call named none."""
+
+    code = "tenant_required"
 
 
 class JobStopped(BaseException):

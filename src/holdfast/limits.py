@@ -17,6 +17,7 @@ class Groups:
     def __init__(self, executor: Executor, scope: Scope) -> None:
         self._executor = executor
         self._tenant = scope.tenant or "default"
+        self._scope = scope
 
     def get(self, name: str) -> Gate | None:
         """What is in a group: `size` (its places), `used` (places taken by jobs that run or are about to), `stopped`.
@@ -25,11 +26,12 @@ class Groups:
         >>> app.groups.get("customer:42").used
         1
         """
-        return self._executor.run(gates.get([(self._tenant, group_gate(name))]), "read")[0]
+        return self._executor.run(gates.get([(self._tenant, group_gate(name))]).within(self._scope), "read")[0]
 
     async def aget(self, name: str) -> Gate | None:
         """`get` for event loops."""
-        return (await self._executor.arun(gates.get([(self._tenant, group_gate(name))]), "read"))[0]
+        op = gates.get([(self._tenant, group_gate(name))]).within(self._scope)
+        return (await self._executor.arun(op, "read"))[0]
 
     def resume(self, name: str) -> bool:
         """Let a group go on that a failure has stopped (`on_failure="stop"`), without the job that failed; whether it
@@ -38,11 +40,11 @@ class Groups:
         >>> app.groups.resume("customer:42")
         True
         """
-        return self._executor.run(gates.resume((self._tenant, group_gate(name))))
+        return self._executor.run(gates.resume((self._tenant, group_gate(name))).within(self._scope))
 
     async def aresume(self, name: str) -> bool:
         """`resume` for event loops."""
-        return await self._executor.arun(gates.resume((self._tenant, group_gate(name))))
+        return await self._executor.arun(gates.resume((self._tenant, group_gate(name))).within(self._scope))
 
 
 class Limits:
@@ -51,6 +53,7 @@ class Limits:
     def __init__(self, executor: Executor, scope: Scope) -> None:
         self._executor = executor
         self._tenant = scope.tenant or "default"
+        self._scope = scope
 
     def get(self, name: str, part: str | None = None) -> Gate | None:
         """What is in a limit, or in its part for one value of `by`: `size` (its places, None for any number), `spacing`
@@ -59,11 +62,12 @@ class Limits:
         >>> app.limits.get("api", part="acme").used
         2
         """
-        return self._executor.run(gates.get([self._key(name, part)]), "read")[0]
+        return self._executor.run(gates.get([self._key(name, part)]).within(self._scope), "read")[0]
 
     async def aget(self, name: str, part: str | None = None) -> Gate | None:
         """`get` for event loops."""
-        return (await self._executor.arun(gates.get([self._key(name, part)]), "read"))[0]
+        op = gates.get([self._key(name, part)]).within(self._scope)
+        return (await self._executor.arun(op, "read"))[0]
 
     def set(self, name: str, *, concurrency: int | None = None, throttle: Rate | None = None) -> None:
         """Give a limit and all its parts other numbers, now and for good: what the code says no longer counts for it.
@@ -73,22 +77,26 @@ class Limits:
 
         >>> app.limits.set("api", concurrency=2, throttle="10/s")
         """
-        self._executor.run(gates.edit(LIMIT + _limit(name), self._tenant, *_numbers(concurrency, throttle)))
+        self._executor.run(
+            gates.edit(LIMIT + _limit(name), self._tenant, *_numbers(concurrency, throttle)).within(self._scope)
+        )
 
     async def aset(self, name: str, *, concurrency: int | None = None, throttle: Rate | None = None) -> None:
         """`set` for event loops."""
-        await self._executor.arun(gates.edit(LIMIT + _limit(name), self._tenant, *_numbers(concurrency, throttle)))
+        await self._executor.arun(
+            gates.edit(LIMIT + _limit(name), self._tenant, *_numbers(concurrency, throttle)).within(self._scope)
+        )
 
     def reset(self, name: str) -> None:
         """Leave a limit to the code again, whose numbers count from the next start of a worker on.
 
         >>> app.limits.reset("api")
         """
-        self._executor.run(gates.release(LIMIT + _limit(name), self._tenant))
+        self._executor.run(gates.release(LIMIT + _limit(name), self._tenant).within(self._scope))
 
     async def areset(self, name: str) -> None:
         """`reset` for event loops."""
-        await self._executor.arun(gates.release(LIMIT + _limit(name), self._tenant))
+        await self._executor.arun(gates.release(LIMIT + _limit(name), self._tenant).within(self._scope))
 
     def _key(self, name: str, part: str | None) -> tuple[str, str]:
         gate = LIMIT + _limit(name)

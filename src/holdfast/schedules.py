@@ -264,7 +264,13 @@ class Schedules:
         if paused is not None and type(paused) is not bool:
             raise InvalidOption(f"paused must be True, False or None, not {shown(paused)}")
         spec = Spec.of(cron, every, **when)
-        return scheduled(name, as_new_job(call, self._defaults), spec)._replace(paused=paused)
+        new = as_new_job(call, self._defaults)
+        if not self._scope.implied and new.tenant != self._scope.tenant:
+            raise InvalidOption(
+                f"the jobs would be tenant {shown(new.tenant)}'s, and these are the schedules of tenant "
+                f"{shown(self._scope.tenant)}; nothing was stored"
+            )
+        return scheduled(name, new, spec)._replace(paused=paused)
 
     def _job(self, name: str, fired: Fired | None) -> Job[Any]:
         made = self._known(name, fired)

@@ -20,12 +20,14 @@ from holdfast.ids import new_id
 from holdfast.model.codec import Signature
 from holdfast.model.conflict import Merge, merged, newest_wins
 from holdfast.model.job import NewJob
-from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments, Unset
+from holdfast.model.options import NO_OPTIONS, UNSET, JobOptions, OptionArguments, Unset
 from holdfast.model.policy import Policy, raw_policy
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.schedule import Timetable
+from holdfast.model.tenant import IMPLIED
 from holdfast.model.text import check_name, shown
 from holdfast.storage.lenders import recognise
+from holdfast.waiting import present_scope
 
 if TYPE_CHECKING:
     from holdfast.handle import Job
@@ -290,6 +292,8 @@ def to_new_job(call: Call[Any], defaults: JobOptions = NO_OPTIONS) -> NewJob:
     if defaults is not NO_OPTIONS:
         options = options.over(defaults)
     new = NewJob(new_id(), call.task.name, call.args, **options.columns())
+    if options.tenant is UNSET and (here := present_scope()) is not IMPLIED:
+        new = new._replace(tenant=here.tenant or new.tenant)
     if call.task.raw:
         new = new._replace(policy=raw_policy(new.policy))
     return _merging(new, call, options.on_conflict) if new.key is not None else new

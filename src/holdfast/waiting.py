@@ -8,7 +8,8 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias
 
@@ -16,7 +17,7 @@ from holdfast.clock import monotonic
 from holdfast.errors import DatabaseUnavailable, MisuseError
 from holdfast.model.branch import Branch
 from holdfast.model.job import JobRecord
-from holdfast.model.tenant import Scope
+from holdfast.model.tenant import IMPLIED, Scope
 from holdfast.storage.ops.inspect import Gone
 
 Found: TypeAlias = JobRecord | Gone | None
@@ -32,6 +33,29 @@ LAST_LOOK = 0.5
 
 running_job: ContextVar[Branch | None] = ContextVar("holdfast_running_job", default=None)
 """The line of the body that runs in this context."""
+
+
+_acting: ContextVar[Scope | None] = ContextVar("holdfast_acting", default=None)
+
+
+@contextmanager
+def acting_for(scope: Scope) -> Generator[None]:
+    """What names no tenant meanwhile is for this scope."""
+    before = _acting.set(scope)
+    try:
+        yield
+    finally:
+        _acting.reset(before)
+
+
+def present_scope() -> Scope:
+    """The scope of what names no tenant: that of the transaction or the job whose block or body this is, else the
+    default one."""
+    acting = _acting.get()
+    if acting is not None:
+        return acting
+    inside = running_job.get()
+    return IMPLIED if inside is None else Scope(inside.tenant)
 
 
 def refuse_inside_body() -> None:

@@ -183,10 +183,10 @@ def test_it_is_part_of_the_callers_transaction(app: Holdfast, connection: Any, e
 
 
 def test_a_trigger_enqueues(app: Holdfast, connection: Any) -> None:
-    connection.execute("create table orders (id integer primary key, total integer)")
+    connection.execute("create table sales (id integer primary key, total integer)")
     if isinstance(connection, sqlite3.Connection):
         connection.execute(
-            "create trigger added after insert on orders begin insert into holdfast_enqueue (task, args, key) "
+            "create trigger added after insert on sales begin insert into holdfast_enqueue (task, args, key) "
             "values ('add', json_object('a', new.id, 'b', new.total), 'order:' || new.id); end"
         )
     else:
@@ -194,8 +194,8 @@ def test_a_trigger_enqueues(app: Holdfast, connection: Any) -> None:
             "create function added() returns trigger language plpgsql as $$ begin perform holdfast.enqueue('add', "
             "jsonb_build_object('a', new.id, 'b', new.total), key => 'order:' || new.id); return null; end $$"
         )
-        connection.execute("create trigger added after insert on orders for each row execute function added()")
-    connection.execute("insert into orders values (1, 10), (2, 20)")
+        connection.execute("create trigger added after insert on sales for each row execute function added()")
+    connection.execute("insert into sales values (1, 10), (2, 20)")
     assert sorted((job.key, job.args["b"]) for job in stored(app)) == [("order:1", 10), ("order:2", 20)]
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from holdfast import Context, Holdfast, JobState, Limit, Retry
-from holdfast.errors import DatabaseUnavailable, InvalidArguments, JobFailed, OutcomeUnknown, WrongState
+from holdfast.errors import DatabaseUnavailable, InvalidArguments, JobFailed, JobNotFound, OutcomeUnknown, WrongState
 from holdfast.ids import new_id
 from holdfast.model.job import ClaimedJob
 from holdfast.model.lifecycle import Finish
@@ -666,3 +666,22 @@ def test_g24_never_more_than_the_limit(make_app: Callable[..., Holdfast]) -> Non
             job.result(timeout=20)
     assert most == [2]
     assert ran == [number for number in range(10) for _ in bodies]
+
+
+def test_g25_a_tenant_sees_its_own(make_app: Callable[..., Holdfast]) -> None:
+    app = make_app()
+
+    @app.task
+    def work() -> None: ...
+
+    acme, beta = app.tenant("acme"), app.tenant("beta")
+    (job,) = acme.enqueue_many([work.using(key="k").call()])
+    assert beta.jobs.get(job.id) is None
+    assert beta.jobs.get(key="k") is None
+    with pytest.raises(JobNotFound, match=f"there is no job {job.id}"):
+        beta.jobs.cancel(job.id)
+    assert beta.jobs.count() == {}
+    (other,) = beta.enqueue_many([work.using(key="k").call()])
+    assert other.created
+    assert other.id != job.id
+    assert [one.tenant for one in acme.jobs.list()] == ["acme"]

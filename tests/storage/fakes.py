@@ -44,6 +44,11 @@ class FakeSession:
     def merges(self, name: str) -> bool:
         return "rows" in name
 
+    one_tenant = False
+
+    def enter(self, scope: object) -> None:
+        """Tenants are nothing to it."""
+
     def reads(self, name: str) -> bool:
         return "read" in name
 

@@ -33,6 +33,12 @@ class Branch:
         found: str = self.root.job.id
         return found
 
+    @property
+    def tenant(self) -> str:
+        """Whose job it is."""
+        found: str = self.root.job.tenant
+        return found
+
     def fork(self) -> "Branch":
         """The line of a task that this one starts."""
         number, self._forks = self._forks, self._forks + 1

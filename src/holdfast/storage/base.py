@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from holdfast.model.tenant import Scope
 from holdfast.storage.op import Op, Row, Shared, Statement
 
 if TYPE_CHECKING:
@@ -56,6 +57,15 @@ class Session(Speaker, Protocol):
 
     def reads(self, name: str) -> bool:
         """True for a statement that changes nothing."""
+        ...
+
+    @property
+    def one_tenant(self) -> bool:
+        """Whether each transaction is for one tenant, and for none before `enter`."""
+        ...
+
+    def enter(self, scope: Scope) -> None:
+        """The transactions that follow are for this tenant. Raises TenantRequired where there is none."""
         ...
 
 
@@ -123,6 +133,13 @@ class Store(Protocol):
 
     def reset(self) -> list[str]:
         """For development: drop all of Holdfast's tables, with every job, and make them anew, or change nothing."""
+        ...
+
+    def keep_apart(self, roles: str) -> list[str]:
+        """Let the database itself keep tenants apart, by three roles whose names begin so; answers those it made.
+
+        Raises MisuseError where it has no roles.
+        """
         ...
 
     def check(self) -> None:

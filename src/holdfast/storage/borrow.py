@@ -16,6 +16,7 @@ from contextlib import (
 from typing import Any, Protocol, TypeVar
 
 from holdfast.errors import ConfigError, MisuseError
+from holdfast.model.tenant import Scope
 from holdfast.storage.announce import announced, announcing
 from holdfast.storage.base import drive, wake_all
 from holdfast.storage.lender import AWAIT, Lender, Lent
@@ -31,6 +32,16 @@ class Account(Protocol):
 
     def check(self) -> None:
         """Refuse a connection that is closed, or to another database than the app's."""
+        ...
+
+    @property
+    def enters(self) -> bool:
+        """Whether a transaction names its tenant, here, within `whole`."""
+        ...
+
+    def enter(self, scope: Scope) -> None:
+        """What follows in this transaction is for one tenant. Raises TenantRequired, and MisuseError where the
+        transaction is another tenant's already."""
         ...
 
     def whole(self) -> AbstractContextManager[object]:
@@ -53,6 +64,9 @@ class AsyncAccount(Protocol):
     """The same for a connection that is awaited."""
 
     async def check(self) -> None: ...
+    @property
+    def enters(self) -> bool: ...
+    async def enter(self, scope: Scope) -> None: ...
     def whole(self) -> AbstractAsyncContextManager[object]: ...
     async def reserve(self) -> None: ...
     async def execute(self, name: str, rows: Sequence[Row]) -> list[Row]: ...
@@ -118,7 +132,10 @@ class Borrowed:
         account.check()
         if changes_follow:
             account.reserve()
-        with nullcontext() if op.single else account.whole():
+        enters = account.enters
+        with nullcontext() if op.single and not enters else account.whole():
+            if enters:
+                account.enter(op.scope)
             answer = drive(account, op.lent() if op.lent else op.steps(False), lent=True)
         if op.wakes:
             self._announce(lender, account.inside())
@@ -137,7 +154,10 @@ class Borrowed:
         await account.check()
         if changes_follow:
             await account.reserve()
-        async with nullcontext() if op.single else account.whole():
+        enters = account.enters
+        async with nullcontext() if op.single and not enters else account.whole():
+            if enters:
+                await account.enter(op.scope)
             answer = await adrive(account, op.lent() if op.lent else op.steps(False))
         if op.wakes:
             self._announce(lender, await account.inside())

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from holdfast.errors import DatabaseUnavailable, OutcomeUnknown
@@ -238,6 +239,8 @@ class Lane:
 
     def _serve(self, batch: list[Ticket]) -> None:
         """Run a batch, answer everybody in it, then wake others if it made work for them."""
+        if self._session is not None and self._session.one_tenant:
+            batch.sort(key=lambda ticket: ticket.op.scope.tenant or "")
         ops = [ticket.op for ticket in batch]
         try:
             answers: list[Answer] = self._persist(ops)
@@ -269,9 +272,16 @@ class Lane:
             try:
                 if self._session is None:
                     self._session = self._connect()
+                if self._session.one_tenant:
+                    rest = _of_one_tenant(rest)
+                    self._session.enter(rest[0].scope)
                 answers = run_batch(self._session, rest, again=in_doubt)
+                settled += _doubted(answers) if in_doubt else answers
+                if len(settled) < len(ops):
+                    in_doubt = False  # what comes next was not sent before
+                    continue
                 self._rest(self._session)
-                return settled + (_doubted(answers) if in_doubt else answers)
+                return settled
             except ConnectionLost as lost:
                 settled += _doubted(lost.answered) if in_doubt else lost.answered
                 in_doubt = in_doubt or lost.in_doubt
@@ -280,7 +290,11 @@ class Lane:
             except DatabaseUnavailable as error:
                 reason = error
             except Exception as error:
-                return settled + (_doubted if in_doubt else list)([(None, error)] * len(rest))
+                settled += (_doubted if in_doubt else list)([(None, error)] * len(rest))
+                if len(settled) == len(ops):
+                    return settled
+                in_doubt = False
+                continue
             self.trouble_at = time.monotonic()
             if self._shared.closed or time.monotonic() >= give_up:
                 return settled + [(None, _gave_up(in_doubt, reason, patience))] * (len(ops) - len(settled))
@@ -303,6 +317,11 @@ class Lane:
                 session.close()
             except Exception as error:
                 log.debug("lane %s: closing a broken connection: %s", self.name, error)
+
+
+def _of_one_tenant(ops: Sequence[Op[Any]]) -> list[Op[Any]]:
+    """Those at the beginning that can share a transaction where each is for one tenant."""
+    return list(takewhile(lambda op: op.scope == ops[0].scope, ops))
 
 
 def _closed() -> DatabaseUnavailable:

@@ -6,7 +6,7 @@ body serves a batch of hundreds, a single call, and a borrowed connection.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from holdfast.model.tenant import ALL, Scope
@@ -59,6 +59,10 @@ class Op(Generic[R]):
     wakes: bool = False
     lent: Callable[[], Steps[R]] | None = None
     apart: bool = False
+
+    def within(self, scope: Scope) -> "Op[R]":
+        """The same for this scope, which its statements are about anyway."""
+        return replace(self, scope=scope)
 
 
 def no_statements() -> Steps[None]:

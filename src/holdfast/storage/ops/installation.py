@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
+from holdfast.model.tenant import NONE
 from holdfast.storage.op import Op, Steps, one
 
 
@@ -12,4 +13,4 @@ def installation() -> Op[str]:
         found = yield one("installation")
         return str(found[0][0])
 
-    return Op("installation", steps, single=True)
+    return Op("installation", steps, NONE, single=True)

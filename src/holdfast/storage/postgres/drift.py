@@ -1,5 +1,6 @@
 """The tables as they are, held against what the migrations make: in a schema that is made for it and rolled back."""
 
+import re
 import secrets
 from collections.abc import Iterable
 from typing import Any
@@ -59,6 +60,7 @@ def _shape(connection: "psycopg.Connection[Any]", schema: str) -> dict[str, str]
     quoted = '"' + schema.replace('"', '""') + '"'
 
     def plain(text: str) -> str:
-        return text.replace(f"{quoted}.", "").replace(f"{schema}.", "").replace(quoted, "")
+        text = text.replace(f"{quoted}.", "").replace(quoted, "")
+        return re.sub(rf"(?<!'){re.escape(schema)}\.", "", text)  # 'holdfast.tenant' is a setting
 
     return {plain(name): plain(made) for name, made in rows(connection, _SHAPE, schema)}

@@ -11,6 +11,7 @@ from psycopg.rows import tuple_row
 
 from holdfast import errors
 from holdfast.clock import Clock, from_micros
+from holdfast.model.tenant import Scope
 from holdfast.storage.base import ConnectionLost
 from holdfast.storage.borrow import Account, AsyncAccount
 from holdfast.storage.lender import Lender, Lent
@@ -21,6 +22,7 @@ from holdfast.storage.postgres.arrays import CHUNK, chunks, literal
 from holdfast.storage.postgres.own import AsyncOwn, Own, Spares
 from holdfast.storage.postgres.session import FAILED, PACKAGE, PostgresSession, translated
 from holdfast.storage.postgres.source import Source
+from holdfast.storage.postgres.tenancy import Reach, entry, mixture
 
 
 class PostgresDesk:
@@ -36,7 +38,9 @@ class PostgresDesk:
         ring: Callable[[], None],
         installation: Callable[[], str],
         ainstallation: Callable[[], Awaitable[str]],
+        reach: Callable[[], Reach] = lambda: Reach.FREE,
     ) -> None:
+        self.reach = reach
         self.clock = clock
         self.schema = schema
         self.statements = load(PACKAGE, schema, "$")
@@ -115,6 +119,21 @@ class PsycopgAccount:
         self._raw = raw
         self._session = PostgresSession(_Given(raw), desk.clock, desk.schema, owned=False)
 
+    @property
+    def enters(self) -> bool:
+        return self._desk.reach() is not Reach.FREE
+
+    def enter(self, scope: Scope) -> None:
+        text, values = entry(self._desk.reach(), scope)
+        if text and not self._fetch(text, values):
+            raise mixture(scope)
+
+    def _fetch(self, text: str, values: list[Any]) -> list[Row]:
+        try:
+            return psycopg.RawCursor(self._raw, row_factory=tuple_row).execute(text.encode(), values).fetchall()
+        except psycopg.Error as error:
+            raise _plain(error) from error
+
     def check(self) -> None:
         _check_state(self._raw)
         if not self._desk.knows(self._raw):
@@ -157,6 +176,15 @@ class AsyncPsycopgAccount:
     def __init__(self, desk: PostgresDesk, raw: "psycopg.AsyncConnection[Any]") -> None:
         self._desk = desk
         self._raw = raw
+
+    @property
+    def enters(self) -> bool:
+        return self._desk.reach() is not Reach.FREE
+
+    async def enter(self, scope: Scope) -> None:
+        text, values = entry(self._desk.reach(), scope)
+        if text and not await self._fetch(text, values):
+            raise mixture(scope)
 
     async def check(self) -> None:
         _check_state(self._raw)
@@ -206,6 +234,15 @@ class AsyncpgAccount:
         self._desk = desk
         self._raw = raw
         self._key = getattr(raw, "_con", raw)  # a pool hands out a new proxy each time
+
+    @property
+    def enters(self) -> bool:
+        return self._desk.reach() is not Reach.FREE
+
+    async def enter(self, scope: Scope) -> None:
+        text, values = entry(self._desk.reach(), scope)
+        if text and not await self._fetch(text, values):
+            raise mixture(scope)
 
     async def check(self) -> None:
         if self._raw.is_closed():

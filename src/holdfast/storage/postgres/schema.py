@@ -8,10 +8,12 @@ from typing import Any, LiteralString, cast
 
 import psycopg
 from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Identifier
 
 from holdfast.errors import ConfigError
 from holdfast.storage.migrate import migrations, tables_of
 from holdfast.storage.postgres.session import PACKAGE
+from holdfast.storage.postgres.tenancy import roles_of
 
 
 def applied_to(connection: "psycopg.Connection[Any]", schema: str) -> int | None:
@@ -67,8 +69,13 @@ def migrate(connection: "psycopg.Connection[Any]", schema: str) -> list[str]:
                 _refuse_others(connection, schema)
             for line in preparation(schema) if step.number == 1 else ():
                 connection.execute(_ours(line))
+            roles = None if applied is None else roles_of(connection, schema)
+            if roles is not None:  # what the step makes is that role's, and protected like the rest
+                connection.execute(SQL("set local role {}").format(Identifier(roles.admin)))
             connection.execute(_ours(step.sql))
             connection.execute(_ours(_recorded(schema, step.number, step.name)))
+            if roles is not None:
+                connection.execute(_ours(f'select "{schema}".protect()'))
             made.append(step.name)
     return made
 

@@ -9,12 +9,14 @@ from psycopg.rows import tuple_row
 
 from holdfast import errors
 from holdfast.clock import Clock, from_micros, monotonic
+from holdfast.model.tenant import Scope
 from holdfast.storage.base import ConnectionLost, guard
 from holdfast.storage.load import load
 from holdfast.storage.op import Row
 from holdfast.storage.postgres.arrays import CHUNK, chunks
 from holdfast.storage.postgres.deadline import CALL, SERVER, Deadline
 from holdfast.storage.postgres.source import Source
+from holdfast.storage.postgres.tenancy import ENTER, tenant_of
 
 PACKAGE = "holdfast.storage.postgres"
 
@@ -55,7 +57,7 @@ class PostgresSession:
     """Outside `begin` each statement is its own transaction: on a connection of our own a batch of one statement
     costs one trip. `owned` is false for a connection on which the caller has a transaction open; on our own no call
     takes longer than `limit` seconds. `lock_timeout`: how long a statement waits for somebody's lock; None: as long as
-    it takes."""
+    it takes. `one_tenant`: the role reaches one tenant at a time, which each transaction names."""
 
     def __init__(
         self,
@@ -65,7 +67,10 @@ class PostgresSession:
         owned: bool = True,
         lock_timeout: str | None = None,
         limit: float = CALL,
+        one_tenant: bool = False,
     ) -> None:
+        self.one_tenant = one_tenant
+        self._tenant = ""
         self._source = source
         self._lock_timeout = lock_timeout
         self._deadline = Deadline(limit) if owned else None
@@ -83,6 +88,10 @@ class PostgresSession:
     def reads(self, name: str) -> bool:
         return self._statements[name].kind == "read"
 
+    def enter(self, scope: Scope) -> None:
+        if self.one_tenant:
+            self._tenant = tenant_of(scope)
+
     def begin(self) -> None:
         self._connect()
         begin = BEGIN if self._pinned else BEGIN_PINNED
@@ -90,6 +99,8 @@ class PostgresSession:
             begin += f"; set local lock_timeout = '{self._lock_timeout}'"
         self._command(begin)
         self._inside = True
+        if self.one_tenant:
+            self._send(ENTER, [self._tenant])
 
     def commit(self) -> None:
         self._inside = False
@@ -123,7 +134,7 @@ class PostgresSession:
     def _execute(self, text: str, runs: Sequence[list[Any]], reads: bool) -> list[Row]:
         """Run a statement once for each chunk of its rows, all in one transaction."""
         self._connect()
-        if self._inside or (self._pinned and len(runs) <= 1):
+        if self._inside or (self._pinned and len(runs) <= 1 and not self.one_tenant):
             answer: list[Row] = []
             for number, values in enumerate(runs):
                 found = self._send(text, values, in_doubt=not self._inside and not reads)
@@ -182,8 +193,11 @@ class PostgresSession:
         try:
             with connection.pipeline():
                 connection.execute(BEGIN.encode(), prepare=False)
-                connection.execute(PIN_LOCAL.encode(), prepare=False)
-                cursor.execute(text.encode(), values, prepare=False)
+                if not self._pinned:
+                    connection.execute(PIN_LOCAL.encode(), prepare=False)
+                if self.one_tenant:
+                    cursor.execute(ENTER.encode(), [self._tenant], prepare=False)
+                cursor.execute(text.encode(), values, prepare=self._pinned)
                 connection.execute("commit", prepare=False)
             self._inside = False
             return cursor.fetchall() if cursor.description is not None else []

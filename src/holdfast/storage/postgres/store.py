@@ -14,6 +14,7 @@ import psycopg
 from holdfast import errors
 from holdfast.clock import Clock
 from holdfast.model.finding import Check, Finding
+from holdfast.model.tenant import NONE
 from holdfast.storage.base import Listener, Session, Silence, wake_all
 from holdfast.storage.borrow import Borrowed
 from holdfast.storage.lane import PATIENCE, Lane
@@ -29,6 +30,7 @@ from holdfast.storage.postgres.own import Spares
 from holdfast.storage.postgres.schema import applied_to, dump_command, lock_schema, migrate, steady
 from holdfast.storage.postgres.session import PACKAGE, PostgresSession, translated
 from holdfast.storage.postgres.source import Source
+from holdfast.storage.postgres.tenancy import Reach, Roles, protect, reach_of
 
 R = TypeVar("R")
 log = logging.getLogger("holdfast.storage")
@@ -58,6 +60,7 @@ class PostgresStore:
         self._schema = schema
         self._migrates = migrate
         self._checked = False
+        self._reach = Reach.FREE
         self._told = False
         self._channel = channel_of(schema)
         self._listeners: list[Callable[[], None]] = []
@@ -75,6 +78,7 @@ class PostgresStore:
             self.ring,
             lambda: self.run(installation(), "read"),
             lambda: self.arun(installation(), "read"),
+            self._reached,
         )
 
     @property
@@ -139,12 +143,25 @@ class PostgresStore:
         finally:
             self._source.release(connection, broken=False)
 
+    def keep_apart(self, roles: str) -> list[str]:
+        connection = self._source.acquire()
+        try:
+            with steady(connection):
+                made = protect(connection, self._schema, Roles.named(roles))
+            self._checked = False
+            return made
+        except psycopg.Error as error:
+            raise translated(error) from error
+        finally:
+            self._source.release(connection, broken=False)
+
     def check(self) -> None:
         connection = self._source.acquire()
         try:
             self._judge(connection)
         finally:
             self._source.release(connection, broken=False)
+        self._judge_role()
 
     def checks(self) -> list[Check]:
         from holdfast.storage.postgres.checks import checks
@@ -183,10 +200,13 @@ class PostgresStore:
                 self.migrate()
             else:
                 self.check()
+            self._reach = self._judge_role()
             self._checked = True
         wait = KEYS_WAIT if lane == "keys" else None
         limit = LEASE_CALL if lane == "lease" else CALL
-        return PostgresSession(self._source, self._clock, self._schema, lock_timeout=wait, limit=limit)
+        return PostgresSession(
+            self._source, self._clock, self._schema, lock_timeout=wait, limit=limit, one_tenant=self._reach is Reach.ONE
+        )
 
     def _judge(self, connection: "psycopg.Connection[Any]") -> None:
         if connection.info.server_version < OLDEST:
@@ -201,8 +221,24 @@ class PostgresStore:
         remedy = "Run: holdfast migrate" + ("" if self._schema == "holdfast" else f" --schema {quote(self._schema)}")
         judge(applied, PACKAGE, self.where, remedy)
 
+    def _reached(self) -> Reach:
+        if not self._checked:
+            self.run(installation(), "read")  # opens a connection, which is judged
+        return self._reach
+
+    def _judge_role(self) -> Reach:
+        """What our role reaches. Raises ConfigError for one that keeps no tenants apart where they are to be."""
+        connection = self._source.acquire()
+        try:
+            with within(connection):
+                return reach_of(connection, self._schema)
+        except psycopg.Error as error:
+            raise translated(error) from error
+        finally:
+            self._source.release(connection, broken=False)
+
     def _notify(self) -> None:
-        self.run(Op("notify", lambda again: _notifying(self._channel), single=True))
+        self.run(Op("notify", lambda again: _notifying(self._channel), NONE, single=True))
 
 
 def _notifying(channel: str) -> Generator[Statement, list[Row], None]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from holdfast import errors
 from holdfast.clock import Clock
+from holdfast.model.tenant import Scope
 from holdfast.storage.base import ConnectionLost
 from holdfast.storage.borrow import Account, AsyncAccount
 from holdfast.storage.drivers import Sqlite3
@@ -74,6 +75,11 @@ class Sqlite3Account:
     def __init__(self, desk: SqliteDesk, raw: sqlite3.Connection) -> None:
         self._desk = desk
         self._raw = raw
+
+    enters = False
+
+    def enter(self, scope: Scope) -> None:
+        """Tenants are kept apart by what the operations ask for."""
 
     def check(self) -> None:
         """By the file itself and without reading from it: a read would fix what the transaction sees."""
@@ -219,6 +225,11 @@ class AiosqliteAccount:
     def __init__(self, desk: SqliteDesk, raw: Any) -> None:
         self._desk = desk
         self._raw = raw
+
+    enters = False
+
+    async def enter(self, scope: Scope) -> None:
+        """Not here, either."""
 
     async def check(self) -> None:
         await self._there(lambda account: account.check())

@@ -11,6 +11,7 @@ from typing import Any
 
 from holdfast import errors
 from holdfast.clock import Clock, machine_micros
+from holdfast.model.tenant import Scope
 from holdfast.storage.base import ConnectionLost
 from holdfast.storage.load import Part, Sql, load
 from holdfast.storage.op import Row
@@ -22,6 +23,8 @@ class SqliteSession:
     """Transactions begin IMMEDIATE (a deferred one that turns to writing fails at once under load) and pass the gate
     first. The instant of a batch is read once the lock is held, so no commit is older than one it came after.
     `owned` is false for a connection on which the caller has a transaction open; `lasting`: it is not ours to close."""
+
+    one_tenant = False
 
     def __init__(
         self,
@@ -48,6 +51,9 @@ class SqliteSession:
 
     def reads(self, name: str) -> bool:
         return self._statements[name].kind == "read"
+
+    def enter(self, scope: Scope) -> None:
+        """Tenants are kept apart by what the operations ask for."""
 
     def begin(self) -> None:
         """That the lock cannot be had is told like a lost connection: nothing was changed, it may be tried again."""

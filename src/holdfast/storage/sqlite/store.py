@@ -115,6 +115,11 @@ class SqliteStore:
             self._ready = True
             return made
 
+    def keep_apart(self, roles: str) -> list[str]:
+        raise errors.MisuseError(
+            "SQLite has no roles: app.tenant(name) keeps tenants apart there, and who can open the file reads all of it"
+        )
+
     def reset(self) -> list[str]:
         with self._opening:
             connection = self._memory or self._connect()

@@ -8,6 +8,60 @@ create table "holdfast".meta (
 -- By its installation id a connection to another database is told apart.
 insert into "holdfast".meta (name, value) values ('installation', gen_random_uuid()::text);
 
+-- Turns row security on for every table and function here that is without, where tenants are kept apart (`meta` names
+-- the roles then): the worker role has all rows, the user role those of the tenant that its transaction names. Tables
+-- without tenants are not the user role's to see. Partitions are reached through their table alone.
+create function "holdfast".protect() returns int
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    roles jsonb := (select value::jsonb from "holdfast".meta where name = 'tenants');
+    found record;
+    done int := 0;
+begin
+    if roles is null then
+        return 0;
+    end if;
+    for found in
+        select c.relname as name, c.relispartition as part, exists (select from pg_attribute a
+            where a.attrelid = c.oid and a.attname = 'tenant' and not a.attisdropped) as kept_apart
+        from pg_class c
+        where c.relnamespace = '"holdfast"'::regnamespace and c.relkind in ('r', 'p')
+            and not (c.relrowsecurity and c.relforcerowsecurity)
+    loop
+        execute format('alter table "holdfast".%I enable row level security, force row level security', found.name);
+        execute format('create policy admin on "holdfast".%I to %I using (true)', found.name, roles->>'admin');
+        execute format('create policy worker on "holdfast".%I to %I using (true)', found.name, roles->>'worker');
+        execute format('revoke all on "holdfast".%I from public', found.name);
+        execute format('grant select, insert, update, delete on "holdfast".%I to %I', found.name, roles->>'worker');
+        if found.kept_apart and not found.part then
+            execute format('create policy one_tenant on "holdfast".%I to %I using (tenant = (select '
+                'nullif(current_setting(''holdfast.tenant'', true), '''')))', found.name, roles->>'user');
+            execute format('grant select, insert, update, delete on "holdfast".%I to %I', found.name, roles->>'user');
+        elsif found.name in ('meta', 'migrations') then
+            execute format('create policy version on "holdfast".%I for select to %I using (true)',
+                found.name, roles->>'user');
+            execute format('grant select on "holdfast".%I to %I', found.name, roles->>'user');
+        end if;
+        done := done + 1;
+    end loop;
+    for found in
+        select relname as name from pg_class where relnamespace = '"holdfast"'::regnamespace and relkind = 'S'
+    loop
+        execute format('grant usage on sequence "holdfast".%I to %I, %I', found.name, roles->>'worker', roles->>'user');
+    end loop;
+    for found in
+        select p.oid::regprocedure as name, p.prosecdef as definer, p.proname = 'add_partition' as private
+        from pg_proc p where p.pronamespace = '"holdfast"'::regnamespace
+    loop
+        execute format('revoke all on function %s from public', found.name);
+        continue when found.private;
+        execute format('grant execute on function %s to %I', found.name, roles->>'worker');
+        continue when found.definer;
+        execute format('grant execute on function %s to %I', found.name, roles->>'user');
+    end loop;
+    return done;
+end $$;
+
 -- Live jobs only. `due` and `seq` are made here, so that order never depends on a client's clock.
 -- Each claim writes the row anew and so enters the key twice; to look for duplicates before that costs it an eighth.
 create table "holdfast".jobs (
@@ -161,7 +215,8 @@ create index history_month_other_until on "holdfast".history_month_other (keep_u
 -- Where one is missing, nobody may be planning meanwhile: who had begun with the old list of partitions would look
 -- into them after a job has moved into the new one, and miss it. Attaching alone does not keep readers out.
 create function "holdfast".ensure_history(moment timestamptz) returns int
-language plpgsql set timezone = 'UTC' set lock_timeout = '200ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '200ms'
+as $$
 declare
     wanted record;
     made int := 0;
@@ -179,6 +234,9 @@ begin
         end if;
         made := made + "holdfast".add_partition(wanted.parent, wanted.suffix, wanted.low, wanted.high);
     end loop;
+    if made > 0 then
+        perform "holdfast".protect();
+    end if;
     return made;
 exception when lock_not_available then
     return 0;
@@ -198,7 +256,8 @@ end $$;
 
 -- Drops the partitions whose every row has passed its time, and answers how many.
 create function "holdfast".drop_history(moment timestamptz) returns int
-language plpgsql set timezone = 'UTC' set datestyle = 'ISO' set lock_timeout = '200ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
+    set lock_timeout = '200ms' as $$
 declare
     old record;
     dropped int := 0;
@@ -422,3 +481,12 @@ create table "holdfast".schedule_runs (
 );
 
 create index schedule_runs_fired on "holdfast".schedule_runs (fired_at);
+
+-- Small facts that tenants keep beside their jobs.
+create table "holdfast".metadata (
+    tenant text not null check (tenant <> ''),
+    key text not null check (key <> ''),
+    value text not null,
+    updated_at timestamptz not null,
+    primary key (tenant, key)
+);

@@ -331,3 +331,12 @@ create table holdfast_schedule_runs (
 );
 
 create index holdfast_schedule_runs_fired on holdfast_schedule_runs (fired_at);
+
+-- Small facts that tenants keep beside their jobs.
+create table holdfast_metadata (
+    tenant text not null check (tenant <> ''),
+    key text not null check (key <> ''),
+    value text not null,
+    updated_at integer not null,
+    primary key (tenant, key)
+);
