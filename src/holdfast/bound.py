@@ -19,6 +19,7 @@ from holdfast.model.job import NewJob
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import ALL, Scope
 from holdfast.model.text import check_name, shown
+from holdfast.queues import Queues
 from holdfast.raw import outgoing
 from holdfast.schedules import Schedules
 from holdfast.storage.borrow import Borrowed, atransaction, transaction
@@ -186,6 +187,11 @@ class Surface:
     def metadata(self) -> Metadata:
         """Small facts of a tenant: `app.tenant("acme").metadata.put("plan", {"seats": 5})`."""
         return Metadata(self._executor, self._scope)
+
+    @property
+    def queues(self) -> Queues:
+        """Queues: `app.queues.pause("mail")`, `app.queues.configure("render", concurrency=4)`."""
+        return Queues(self._executor, self._scope)
 
     @property
     def schedules(self) -> Schedules:

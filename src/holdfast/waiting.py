@@ -17,7 +17,7 @@ from holdfast.clock import monotonic
 from holdfast.errors import DatabaseUnavailable, MisuseError
 from holdfast.model.branch import Branch
 from holdfast.model.job import JobRecord
-from holdfast.model.tenant import IMPLIED, Scope
+from holdfast.model.tenant import DEFAULT_TENANT, IMPLIED, Scope
 from holdfast.storage.ops.inspect import Gone
 
 Found: TypeAlias = JobRecord | Gone | None
@@ -55,7 +55,7 @@ def present_scope() -> Scope:
     if acting is not None:
         return acting
     inside = running_job.get()
-    return IMPLIED if inside is None else Scope(inside.tenant)
+    return IMPLIED if inside is None or inside.tenant == DEFAULT_TENANT else Scope(inside.tenant)
 
 
 def refuse_inside_body() -> None:

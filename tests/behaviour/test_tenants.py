@@ -138,17 +138,27 @@ MATRIX: dict[str, Verb] = {
     "schedules.backfill": lambda t, x, task: t.schedules.backfill(x.schedule, NOW, NOW),
     "schedules.simulate": lambda t, x, task: t.schedules.simulate(x.schedule),
     "schedules.runs": lambda t, x, task: t.schedules.runs(x.schedule),
+    "queues.get": lambda t, x, task: t.queues.get(x.key),
+    "queues.stats": lambda t, x, task: t.queues.stats(x.key),
+    "queues.pause": lambda t, x, task: t.queues.pause(x.key),
+    "queues.resume": lambda t, x, task: t.queues.resume(x.key),
+    "queues.configure": lambda t, x, task: t.queues.configure(x.key, concurrency=2),
     "metadata.get": lambda t, x, task: t.metadata.get(x.fact),
     "metadata.remove": lambda t, x, task: t.metadata.remove(x.fact),
 }
 """Verbs that are given an id, a key or a name: another's must look like nobody's."""
 
-NOTHING_TO_SAY = ("jobs.logs", "groups.get", "groups.resume")
+NOTHING_TO_SAY = (
+    "jobs.logs", "groups.get", "groups.resume", "queues.get", "queues.stats", "queues.pause", "queues.resume",
+    "queues.configure",
+)  # fmt: skip
 """Of one's own things as they are furnished they answer what they do for nobody's."""
 
 SEEN: dict[str, Verb] = {
     "jobs.list": lambda t, x, task: [one.id for one in t.jobs.list(limit=1000)],
     "jobs.count": lambda t, x, task: t.jobs.count(),
+    "queues.list": lambda t, x, task: [one.name for one in t.queues.list()],
+    "queues.stats": lambda t, x, task: t.queues.stats("default"),
     "schedules.list": lambda t, x, task: [one.name for one in t.schedules.list()],
     "schedules.stats": lambda t, x, task: t.schedules.stats(),
 }

@@ -39,7 +39,7 @@ def app(database_url: str, clock: Clock) -> Iterator[Holdfast]:
 @contextmanager
 def a_worker(app: Holdfast, *, leads: bool = True, **parts: object) -> Iterator[Sign]:
     """One that says it lives, as the tables see it."""
-    given: dict[str, object] = {"queues": None, "tasks": "add", "version": "1", **parts}
+    given: dict[str, object] = {"queues": None, "tasks": '["add"]', "version": "1", **parts}
     sign = Sign(new_id(), "w1", "host", 1, lease=HOUR, running=0, **given)  # type: ignore[arg-type]
     app.store.run(workers.seen(sign))
     if leads:
@@ -104,7 +104,7 @@ def test_workers_of_two_versions(app: Holdfast) -> None:
 def test_a_queue_that_nobody_serves(app: Holdfast, clock: Clock) -> None:
     kit.add(app.store, kit.job(queue="mail"), kit.job(queue="mail"), kit.job(queue="other"), kit.job(queue="zoo"))
     clock.advance(120)
-    with a_worker(app, queues="other,more"):
+    with a_worker(app, queues='["other", "more"]'):
         found = findings(app)
         healthy(found, but=("waiting jobs",))
         assert worst(found["waiting jobs"]) is Level.PROBLEM

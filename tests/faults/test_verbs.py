@@ -23,6 +23,7 @@ from holdfast.ids import new_id
 from holdfast.limits import Groups, Limits
 from holdfast.management import Jobs
 from holdfast.metadata import Metadata
+from holdfast.queues import Queues
 from holdfast.schedules import Schedules
 
 __all__ = ["desk"]
@@ -107,6 +108,19 @@ def made_by(desk: Desk, name: str) -> int:
     return len(list(desk.app.schedules.runs(name)))
 
 
+def shut(desk: Desk) -> str:
+    """The name of a queue that is paused."""
+    return desk.app.queues.pause(new_id()).name
+
+
+def is_paused(desk: Desk, name: str) -> bool:
+    return desk.app.queues.get(name).paused
+
+
+def queue_places(desk: Desk, name: str) -> int | None:
+    return desk.app.queues.get(name).concurrency
+
+
 def calls(queue: str, key: str | None = None, number: int = 1) -> list[Any]:
     task = count_up.using(queue=queue) if key is None else count_up.using(queue=queue, key=key)
     return [task.call(n) for n in range(number)]
@@ -177,6 +191,14 @@ VERBS: dict[str, Verb] = {
     "metadata.remove": Verb(
         noted, lambda desk, key: desk.app.metadata.remove(key), lambda desk, key: fact(desk, key), None
     ),
+    "queues.get": Verb(lambda desk: new_id(), lambda desk, name: desk.app.queues.get(name), NOTHING, None),
+    "queues.list": Verb(_plain, lambda desk, id: desk.app.queues.list(), state, "ready"),
+    "queues.stats": Verb(_plain, lambda desk, id: desk.app.queues.stats("default"), state, "ready"),
+    "queues.pause": Verb(lambda desk: new_id(), lambda desk, name: desk.app.queues.pause(name), is_paused, True),
+    "queues.resume": Verb(shut, lambda desk, name: desk.app.queues.resume(name), is_paused, False),
+    "queues.configure": Verb(
+        lambda desk: new_id(), lambda desk, name: desk.app.queues.configure(name, concurrency=7), queue_places, 7
+    ),
     "app.migrate": Verb(_plain, lambda desk, id: desk.app.migrate(), state, "ready"),
 }
 
@@ -196,7 +218,9 @@ def public(kind: type, prefix: str) -> set[str]:
 
 def test_every_verb_is_in_the_table() -> None:
     surface = public(Surface, "app") | public(Jobs, "jobs") | public(Groups, "groups") | public(Limits, "limits")
-    surface |= public(Metadata, "metadata") | public(Job, "job") | public(Schedules, "schedules")
+    surface |= (
+        public(Metadata, "metadata") | public(Job, "job") | public(Schedules, "schedules") | public(Queues, "queues")
+    )
     listed = {name.partition(",")[0] for name in VERBS} | ELSEWHERE.keys()
     assert not surface - listed, "a verb without a line in VERBS"
 

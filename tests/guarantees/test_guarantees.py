@@ -685,3 +685,35 @@ def test_g25_a_tenant_sees_its_own(make_app: Callable[..., Holdfast]) -> None:
     assert other.created
     assert other.id != job.id
     assert [one.tenant for one in acme.jobs.list()] == ["acme"]
+
+
+def test_g26_a_queue_does_as_it_was_told(make_app: Callable[..., Holdfast]) -> None:
+    apps = [make_app(), make_app()]
+    lock, now, most, begun = threading.Lock(), [0], [0], list[float]()
+    bodies: list[Any] = []
+    for app in apps:
+
+        @app.task(queue="told")
+        def work(number: int) -> None:
+            with lock:
+                begun.append(time.monotonic())
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            time.sleep(0.01)
+            with lock:
+                now[0] -= 1
+
+        bodies.append(work)
+    apps[0].queues.configure("told", concurrency=2)
+    with apps[0].worker(concurrency=5), apps[1].worker(concurrency=5):
+        jobs = apps[0].enqueue_many([bodies[0].call(number) for number in range(400)])
+        until(lambda: len(begun) > 20)
+        apps[1].queues.pause("told")
+        answered = time.monotonic()
+        time.sleep(1.5)
+        assert max(begun) < answered + 1
+        assert len(begun) < 400
+        make_app().queues.resume("told")
+        for job in jobs:
+            job.result(timeout=30)
+    assert most == [2]

@@ -39,12 +39,12 @@ def test_nothing_given_is_nothing_stored() -> None:
         ({"run_at": NOON.astimezone(timezone(timedelta(hours=5)))}, {"run_at": NOON}),
         ({"timeout": None}, {"timeout": None}),
         ({"timeout": 0}, {"timeout": 0.0}),
-        ({"retry": 3}, {"max_attempts": 3, "policy": "{}"}),
-        ({"retry": None}, {"max_attempts": 1, "policy": "{}"}),
+        ({"retry": 3}, {"max_attempts": 3, "policy": '{"said":"r"}'}),
+        ({"retry": None}, {"max_attempts": 1, "policy": '{"said":"r"}'}),
         ({"on_crash": "stall"}, {"max_attempts": 1, "policy": '{"on_crash":"stall"}'}),
         ({"max_crashes": None}, {"max_attempts": 1, "policy": '{"max_crashes":null}'}),
         ({"keep_succeeded": 0, "keep_failed": "1d"},
-         {"max_attempts": 1, "policy": '{"keep_failed":86400.0,"keep_succeeded":0.0}'}),
+         {"max_attempts": 1, "policy": '{"keep_failed":86400.0,"keep_succeeded":0.0,"said":"sf"}'}),
         ({"tags": ("a", "b", "a")}, {"tags": '["a","b"]'}),
         ({"tags": []}, {"tags": None}),
         ({"metadata": {"a": {"b": 1}}}, {"metadata": '{"a":{"b":1}}'}),
@@ -127,7 +127,7 @@ def test_delay_and_run_at_take_each_other_back() -> None:
 def test_columns_are_those_of_the_whole_policy() -> None:
     both = options(retry=Retry(attempts=4, jitter=0)).over(options(on_timeout="stall"))
     assert both.columns()["max_attempts"] == 4
-    assert Policy.loads(both.columns()["policy"]) == Policy(retry=Retry(jitter=0), on_timeout="stall")
+    assert Policy.loads(both.columns()["policy"]) == Policy(retry=Retry(jitter=0), on_timeout="stall", said="r")
     assert both.columns() is both.columns()
 
 
@@ -232,7 +232,20 @@ def test_a_cache_keeps_what_it_answers_with() -> None:
     def policy(**given: Any) -> Policy:
         return Policy.loads(options(**given).columns()["policy"])
 
-    assert policy(cache="1d") == Policy()
+    assert policy(cache="1d") == Policy(said="sf")
     assert policy(cache="1y").keep_succeeded == 365.25 * 86400
-    assert policy(cache="1d", keep_succeeded=0, keep_failed=0) == Policy(keep_succeeded=86400.0, keep_failed=0.0)
+    assert policy(cache="1d", keep_succeeded=0, keep_failed=0) == Policy(
+        keep_succeeded=86400.0, keep_failed=0.0, said="sf"
+    )
     assert policy(cache=Cache("1d", failures=True), keep_failed=0).keep_failed == 86400.0
+
+
+def test_what_the_app_says_is_not_what_the_task_says() -> None:
+    app = JobOptions.of_app({"retry": 5, "keep_failed": "90d", "queue": "q"})
+    assert app.said == JobOptions.of({"priority": 3}).over(app).said == ""
+    assert JobOptions.of({"keep_failed": "30d"}).over(app).said == "f"
+    task = JobOptions.of({"retry": 2})
+    assert JobOptions.of({"keep_succeeded": 0}).over(task).over(app).said == "rs"
+    columns = JobOptions.of({"priority": 3}).over(app).columns()
+    assert columns["max_attempts"] == 5
+    assert Policy.loads(columns["policy"]) == Policy(keep_failed=90 * 86400.0)

@@ -35,7 +35,7 @@ UNPLANNED = {"partitions", "notify", "installation"}
 READS_ALL = {"count"}
 """For tests, demos and small databases."""
 
-READS_RUNNING = {"claim_again", "drained"}
+READS_RUNNING = {"claim_again", "drained", "queue_names", "queue_running", "queue_stats"}
 """Asked seldom: they look at every running job, of which there are as many as workers have slots."""
 
 RUNNING = 500
@@ -255,6 +255,10 @@ def test_a_plan_made_now_holds_for_the_full_tables(full: Full, name: str) -> Non
 INDEXES = {
     "claim": {"jobs_ready"},
     "claim_queues": {"jobs_ready_queue"},
+    "claim_capped": {"jobs_ready_queue"},
+    "queues_ready": {"jobs_ready_queue"},
+    "queue_running": {"jobs_lease"},
+    "restate": {"jobs_pkey"},
     "claim_again": {"jobs_lease"},
     "finish": {"jobs_pkey"},
     "requeue": {"jobs_pkey"},
@@ -276,13 +280,15 @@ def test_each_walks_its_own_index(full: Full, name: str) -> None:
         assert used == INDEXES[name], str(plan)
 
 
-@pytest.mark.parametrize("name", ["claim", "claim_queues", "finish", "requeue", "renew", "promote", "unblock"])
+@pytest.mark.parametrize(
+    "name", ["claim", "claim_queues", "claim_capped", "finish", "requeue", "renew", "promote", "unblock"]
+)
 def test_rows_are_written_by_their_place(full: Full, name: str) -> None:
     plan, _ = full.kept_plan(STATEMENTS[name])
     assert [part for part in plan.all() if part.kind == "Tid Scan"], str(plan)
 
 
-@pytest.mark.parametrize("name", ["claim", "claim_queues"])
+@pytest.mark.parametrize("name", ["claim", "claim_queues", "claim_capped"])
 def test_a_claim_reads_what_it_takes(full: Full, name: str) -> None:
     """Behind 24,000 ready jobs of another queue, 12,000 scheduled and 12,000 blocked ones."""
     plan, pages = full.kept_plan(STATEMENTS[name])

@@ -155,6 +155,9 @@ def test_the_work_does_not_grow_with_the_tables(full: Full, name: str) -> None:
 INDEXES = {
     "claim": "SCAN holdfast_jobs USING INDEX holdfast_jobs_ready",
     "claim_queues": "SEARCH head USING INDEX holdfast_jobs_ready_queue (queue=?)",
+    "claim_capped": "SEARCH head USING INDEX holdfast_jobs_ready_queue (queue=?)",
+    "queue_running": "SEARCH holdfast_jobs USING INDEX holdfast_jobs_lease (lease_until>?)",
+    "restate": "SEARCH holdfast_jobs USING INDEX holdfast_jobs_id (tenant=? AND id=?)",
     "finish": "SEARCH j USING INDEX holdfast_jobs_id (tenant=? AND id=?)",
     "requeue": "SEARCH holdfast_jobs USING INDEX holdfast_jobs_id (tenant=? AND id=?)",
     "renew": "SEARCH j USING INDEX holdfast_jobs_id (tenant=? AND id=?)",

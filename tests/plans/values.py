@@ -20,6 +20,8 @@ FIXED: dict[str, Any] = {
     "claim": new_id(), "crashed": 0, "deadline": None, "deployment": None, "due": None, "fired": 1, "instant": 0,
     "job": "{}", "last": 0, "nth": 0, "parked": None, "paused": False, "skipped": 0, "source": "api", "spec": "{}",
     "timed": True, "branch": "", "code": None, "mark": None, "place": 0, "topic": None, "tries": 1, "value": "1",
+    "anew": (False, True), "caps": (100, 5), "concurrency": 1, "defaults": "{}", "display_name": None,
+    "paused_by": None,
     "delay": 0.0, "edited": 0, "elapsed": 1.0, "error": '{"attempt":1}',
     "expires": None, "gate": "group:full", "gates": GATES, "grace": 0.0, "group_key": "full", "host": "h",
     "keep": 600.0, "kept": None, "lease": 30.0, "level": "info", "line": 1, "max_attempts": 1, "message": "m",
@@ -32,6 +34,7 @@ FIXED: dict[str, Any] = {
 
 OWN: dict[str, dict[str, Any]] = {
     "claim": {"tasks": None},
+    "claim_capped": {"tasks": None},
     "claim_queues": {"tasks": None},
     "finish": {"state": "succeeded"},
     "gate_edit": {"base": "limit:parts"},

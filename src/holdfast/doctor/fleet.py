@@ -80,9 +80,7 @@ def late(store: Store) -> Iterator[Finding]:
 def waiting(store: Store) -> Iterator[Finding]:
     queues = store.run(health.waiting(), "read")
     here = alive(store)
-    everywhere = any(worker.queues is None for worker in here)
-    served = {name for worker in here for name in (worker.queues or "").split(",")}
-    forsaken = {} if everywhere else {name: age for name, age in queues.items() if name not in served}
+    forsaken = {name: age for name, age in queues.items() if not any(worker.serves(name) for worker in here)}
     behind = {name: age for name, age in queues.items() if name not in forsaken and age > LONG}
     if forsaken:
         yield problem(
@@ -99,8 +97,8 @@ def waiting(store: Store) -> Iterator[Finding]:
 
 def unknown(store: Store) -> Iterator[Finding]:
     tasks = store.run(health.unknown(), "read")
-    known = {name for worker in alive(store) for name in worker.tasks.split(",")}
-    missing = [task for task in tasks if task not in known]
+    here = alive(store)
+    missing = [task for task in tasks if not any(worker.knows(task) for worker in here)]
     if missing:
         yield problem(
             f"jobs wait for tasks that no live worker has: {_listed(missing)}",

@@ -110,6 +110,11 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
         logging.WARNING,
         lambda e: f"no task {e.task!r} here: its jobs wait for a worker that has it",
     ),
+    "queue.paused": (
+        logging.INFO,
+        lambda e: f"queue {e.queue} is paused by {e.details['by']}: none of its jobs starts",
+    ),
+    "queue.resumed": (logging.INFO, lambda e: f"queue {e.queue} goes on"),
     "schedule.parked": (
         logging.ERROR,
         lambda e: f"schedule {e.schedule!r} of task {e.task!r} is parked and does not fire: {e.reason}",

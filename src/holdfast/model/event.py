@@ -27,6 +27,8 @@ OTHER_EVENTS = (
     "lease.lost",
     "job.rescued",
     "queue.drained",
+    "queue.paused",
+    "queue.resumed",
     "history.pruned",
     "gate.pruned",
     "worker.started",
@@ -56,7 +58,7 @@ class Event:
     queue, task: the names it is about.
     error, will_retry: of `job.attempt_failed`.
     count: of `history.pruned` and `gate.pruned`.
-    details: whatever else there is, by name.
+    details: whatever else there is, by name; `by` of `queue.paused`.
     schedule, tick, reason: of `schedule.fired` and `schedule.parked`: its name; the instant its job is for; why it
         cannot fire.
     """

@@ -12,11 +12,12 @@ from typing_extensions import TypedDict
 from holdfast.errors import InvalidOption
 from holdfast.model.conflict import OnConflict, check_key, check_on_conflict
 from holdfast.model.duration import Duration, seconds
+from holdfast.model.exclusive import refuse_exclusive
 from holdfast.model.gate import Pass, dump_passes
 from holdfast.model.inputs import Cache, short
 from holdfast.model.jsontext import dump_json
 from holdfast.model.limit import Limit, Limits, check_limits, check_places, group_pass, throttle_pass, told_limits
-from holdfast.model.policy import OnCrash, OnTimeout, Policy
+from holdfast.model.policy import KEEPS, SAID, OnCrash, OnTimeout, Policy, letters
 from holdfast.model.retry import NO_RETRY, Retry, RetryOption
 from holdfast.model.spacing import Rate, Space, Spacing
 from holdfast.model.text import check_name, shown
@@ -130,6 +131,7 @@ class JobOptions:
     tenant: str | Unset = UNSET
     _columns: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
     _open: tuple[str, ...] | None = field(default=None, init=False, repr=False, compare=False)
+    _said: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "JobOptions":
@@ -140,7 +142,7 @@ class JobOptions:
             if check is None:
                 raise InvalidOption(_unknown(name))
             checked[name] = check(value)
-        _refuse_conflicts(checked)
+        refuse_exclusive([name for name, value in checked.items() if value is not None])
         return cls(**checked)
 
     @classmethod
@@ -150,6 +152,7 @@ class JobOptions:
         for name in ("key", *options.open):
             if name in given and given[name] is not None:
                 raise InvalidOption(f"{name} is about the arguments of one task: give it to that task, not to the app")
+        object.__setattr__(options, "_said", "")
         return options
 
     def over(self, below: "JobOptions") -> "JobOptions":
@@ -159,9 +162,19 @@ class JobOptions:
         if "delay" in given or "run_at" in given:
             given = {"delay": UNSET, "run_at": UNSET} | given
         both = replace(below, **given)
+        if below._said is not None:
+            object.__setattr__(both, "_said", self.said + below._said)
         if not (both.key is both.cache is both.debounce is UNSET):
-            _refuse_conflicts({name: getattr(both, name) for name in _CHECKS})
+            refuse_exclusive([name for name in _CHECKS if getattr(both, name) not in (None, UNSET)])
         return both
+
+    @property
+    def said(self) -> str:
+        """Letters of SAID: of what a job or its task says something, above the defaults of the app."""
+        if self._said is not None:
+            return self._said
+        keeps = isinstance(self.cache, Cache)  # for as long as its rows are needed
+        return letters(name for name in SAID.values() if getattr(self, name) is not UNSET or (keeps and name in KEEPS))
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -204,7 +217,7 @@ _OWN_COLUMNS = (
     "queue", "priority", "delay", "run_at", "expires", "deadline", "timeout", "tags", "metadata", "tenant",
     "key", "cache", "debounce", "rate_limit", "group",
 )  # fmt: skip
-_POLICY = tuple(each.name for each in fields(Policy) if each.name != "raw")
+_POLICY = tuple(each.name for each in fields(Policy) if each.name not in ("raw", "said"))
 
 
 def _columns(options: JobOptions) -> dict[str, Any]:
@@ -218,7 +231,7 @@ def _columns(options: JobOptions) -> dict[str, Any]:
         found["on_conflict"] = options.on_conflict
     if policy:
         found["max_attempts"] = policy.get("retry", NO_RETRY).attempts
-        found["policy"] = Policy(**policy).dumps()
+        found["policy"] = Policy(**policy, said=options.said).dumps()
     return found
 
 
@@ -231,25 +244,6 @@ def _passes(options: JobOptions) -> list[Pass]:
     if isinstance(options.throttle, Space):
         passes.append(throttle_pass(options.throttle))
     return passes
-
-
-_EXCLUSIVE = (
-    ("delay", "run_at", "one of them says when it is due"),
-    ("key", "cache", "a cached job is known by its input"),
-    ("key", "debounce", "the newest input wins; key=…, on_conflict='replace' lets the newest win without waiting"),
-    ("cache", "debounce", "the newest input wins, and joins no other"),
-    ("delay", "debounce", "debounce says how long it waits"),
-    ("run_at", "debounce", "debounce says how long it waits"),
-)
-
-
-def _refuse_conflicts(given: Mapping[str, Any]) -> None:
-    def is_given(name: str) -> bool:
-        return given.get(name) not in (None, UNSET)
-
-    for one, other, why in _EXCLUSIVE:
-        if is_given(one) and is_given(other):
-            raise InvalidOption(f"give {one} or {other}, not both: {why}")
 
 
 def _is_spacing(value: object) -> bool:

@@ -1,7 +1,7 @@
 """What a job carries for its worker and its retention that no statement has to look at."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
@@ -13,6 +13,18 @@ from holdfast.model.text import shown
 
 OnTimeout: TypeAlias = Literal["fail", "stall"]
 OnCrash: TypeAlias = Literal["retry", "stall"]
+
+SAID = {"r": "retry", "s": "keep_succeeded", "f": "keep_failed"}
+"""Options of which a queue has defaults, by a letter: nearly every job of a task with `retry=` stores one."""
+
+KEEPS = ("keep_succeeded", "keep_failed")
+
+
+def letters(names: Iterable[str]) -> str:
+    """How `said` has these."""
+    wanted = set(names)
+    return "".join(letter for letter, name in SAID.items() if name in wanted)
+
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False).encode
 
@@ -27,6 +39,8 @@ class Policy:
     max_crashes: the crash that ends the job; None: none does.
     keep_succeeded, keep_failed: seconds the finished row is kept, 7 and 30 days; 0: not at all.
     raw: whether the arguments are a raw job's. Statements look for it where some worker takes raw jobs of any type.
+    said: which of `retry`, `keep_succeeded` and `keep_failed` the job or its task asked for, by the letters of SAID; of
+        the others its queue may say something.
 
     >>> Policy(on_crash="stall").dumps()
     '{"on_crash":"stall"}'
@@ -39,10 +53,15 @@ class Policy:
     keep_succeeded: float = 7 * DAY
     keep_failed: float = 30 * DAY
     raw: bool = False
+    said: str = ""
 
     def __post_init__(self) -> None:
         if self.retry.attempts != 1:
             object.__setattr__(self, "retry", self.retry.with_attempts(1))
+
+    def says(self, name: str) -> bool:
+        """Whether the job or its task asked for this option of SAID."""
+        return any(SAID.get(letter) == name for letter in self.said)
 
     def dumps(self) -> str:
         """Compact JSON of what differs from the defaults; the default policy is `{}`."""
@@ -91,6 +110,7 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "keep_succeeded": _is_keep,
     "keep_failed": _is_keep,
     "raw": lambda value: type(value) is bool,
+    "said": lambda value: isinstance(value, str),
 }
 
 

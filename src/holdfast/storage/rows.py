@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from holdfast.clock import from_micros
@@ -100,6 +101,12 @@ def _decoded(text: str | None, kind: type = object) -> Any:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, kind) else None
+
+
+@lru_cache(maxsize=1024)
+def names(text: str) -> frozenset[str]:
+    """A JSON list of names; none where it is no such list."""
+    return frozenset(name for name in _decoded(text, list) or () if isinstance(name, str))
 
 
 def schedule(row: Row) -> Schedule:

@@ -1,14 +1,15 @@
 """Jobs that were taken and have not begun, best first."""
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from holdfast.clock import monotonic
 from holdfast.worker.holding import Holding
 
 SHY = 1.0
-"""Seconds for which nothing is taken ahead after jobs with gates had to be given back for it: each costs a look."""
+"""Seconds for which nothing is taken ahead after jobs had to be given back whose place waits for nobody: each costs a
+look."""
 
 
 class Ahead:
@@ -46,23 +47,21 @@ class Ahead:
         taken, self._held = self._held, []
         return taken
 
-    def take_gated(self) -> list[Holding]:
-        """Those that hold a place in a group or limit."""
-        gated = [held for held in self._held if held.lease.gates]
-        if gated:
-            self._held = [held for held in self._held if not held.lease.gates]
+    def take_prompt(self) -> list[Holding]:
+        """Those that would keep a place from others."""
+        prompt = self.take(lambda held: held.prompt)
+        if prompt:
             self._shy_until = monotonic() + SHY
-        return gated
+        return prompt
 
-    def take_stale(self, seconds: float) -> list[Holding]:
-        """Those that have waited for so long."""
-        limit = monotonic() - seconds
-        stale = [held for held in self._held if held.claimed_at < limit]
-        if stale:
-            self._held = [held for held in self._held if held.claimed_at >= limit]
-        return stale
+    def take(self, which: Callable[[Holding], bool]) -> list[Holding]:
+        """Those of which this is true."""
+        taken = [held for held in self._held if which(held)]
+        if taken:
+            self._held = [held for held in self._held if not which(held)]
+        return taken
 
 
 def _order(held: Holding) -> tuple[bool, int, Any, int]:
-    """Those with gates first: what cannot be begun at once of them is given back."""
-    return (held.lease.gates is None, *held.order)
+    """Those first that are given back where they cannot be begun at once."""
+    return (not held.prompt, *held.order)

@@ -107,7 +107,9 @@ class Claimer:
             self._changed.set()
 
     def written(self) -> None:
-        """Endings were written: where too many had waited, there is room again."""
+        """Endings were written: where too many had waited, or a queue has a limit, there is room again."""
+        if self.taker.book.rules.limited:
+            self.wake()
         if self._held_up:
             self._held_up = False
             self._changed.set()
@@ -179,6 +181,9 @@ class Claimer:
         self._changed.clear()
         self._pace.look()
         self._give_back_stale()
+        if self._ahead:
+            await self.taker.book.look()
+            self._give_back_shut()
         room = 0 if self.paused or not self._healthy() else self._room()
         if room <= 0:
             return False
@@ -224,7 +229,8 @@ class Claimer:
         return await asyncio.shield(task)
 
     async def _take_now(self, wanted: Wanted, insist: bool) -> int:
-        jobs = await self.taker.take(wanted, insist)
+        jobs = await self.taker.take(wanted, self._plan.concurrency - self._runner.active, insist)
+        self._give_back_shut()
         if jobs:
             last = jobs[-1]
             self._last = Place(-last.priority, last.due, last.seq)
@@ -237,6 +243,7 @@ class Claimer:
             return
         self._tally.claimed += len(jobs)
         suspect = self._holdings.has_suspect()
+        limited = self.taker.book.rules.limited
         for job in jobs:
             held = Holding(job)
             self._holdings.add(held)
@@ -247,16 +254,28 @@ class Claimer:
                 self._runner.give_back(held, Released("look_ahead"))
                 continue
             suspect = suspect or held.suspect
+            held.prompt = job.gates is not None or job.queue in limited
             self._ahead.add(held)
         self._begin()
-        if any(
-            job.gates for job in jobs
-        ):  # a place in a group or limit waits for nobody: others may have a slot for it
-            self._give_back_gated()
-
-    def _give_back_gated(self) -> None:
-        for held in self._ahead.take_gated():
+        for held in self._ahead.take_prompt():
             self._runner.give_back(held, Released("look_ahead"))
+
+    def _give_back_shut(self) -> None:
+        """What is of a queue that has been paused, or limited, since it was taken."""
+        for job in self.taker.barred():
+            held = Holding(job)
+            self._holdings.add(held)
+            self._slots.enter(job.queue)
+            self._runner.give_back(held, Released("look_ahead"))
+        if self._ahead and (shut := self.taker.book.rules.restricted):
+            self._give_back(self._ahead.take(lambda held: held.job.queue in shut))
+
+    def _give_back(self, untimely: Sequence[Holding]) -> None:
+        """Uncounted, for others to run; no more is taken ahead until a slot is free, or this worker would take the same
+        again before anybody else could."""
+        for held in untimely:
+            self._runner.give_back(held, Released("look_ahead"))
+            self._stuck = True  # again, for each that goes back frees a place
 
     def _begin(self) -> None:
         """Start what was taken, best first, in every free slot."""
@@ -291,15 +310,13 @@ class Claimer:
         return self._pace.ahead
 
     def _give_back_stale(self) -> None:
-        """What could not be begun in time goes back, uncounted, for others to run; no more is taken ahead until a
-        slot is free, or this worker would take the same again before anybody else could."""
-        for held in self._ahead.take_stale(STALE):
-            self._runner.give_back(held, Released("look_ahead"))
-            self._stuck = True
+        """What could not be begun in time."""
+        limit = monotonic() - STALE
+        self._give_back(self._ahead.take(lambda held: held.claimed_at < limit))
 
     async def _rest(self) -> None:
         """Until something changes: a bell, a free slot, or the time for the next look."""
-        longest = self._plan.poll_interval
+        longest = min(self._plan.poll_interval, self.taker.book.patience)
         try:
             async with asyncio.timeout(min(LOOK_BACK, longest) if self._ahead else longest):
                 await self._changed.wait()

@@ -186,6 +186,13 @@ class Engine:
         self._hurried = True
         self.claimer.slot_freed.set()
 
+    def pause(self, paused: bool) -> None:
+        """Take and begin nothing more, or go on. From any thread."""
+        self.claimer.paused = paused
+        self.renewer.sign_soon()
+        if not paused:
+            self.wake()
+
     def wake(self) -> None:
         """Look for work now. From any thread."""
         with contextlib.suppress(RuntimeError):  # the loop has closed: the worker left meanwhile
@@ -283,10 +290,12 @@ class Engine:
             name=plan.shown_name,
             host=socket.gethostname(),
             pid=os.getpid(),
-            queues=None if plan.queues is None else ",".join(plan.queues),
-            tasks=",".join(self._tasks.names()),
+            queues=None if plan.queues is None else json.dumps(tuple(plan.queues)),
+            tasks=json.dumps(self._tasks.names() + self._tasks.rest()),
             lease=plan.lease,
             running=self.runner.active,
+            concurrency=plan.concurrency,
+            paused=self.claimer.paused,
             version=VERSION,
         )
 

@@ -43,6 +43,8 @@ class Holding(Branch):
     run: "Recorded | None" = None
     """Its steps, once its body has asked for one."""
     office: "Office"
+    prompt = False
+    """Its place in a group, limit or limited queue waits for nobody: it is begun at once or given back."""
 
     def __init__(self, job: ClaimedJob) -> None:
         self.job = job

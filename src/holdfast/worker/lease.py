@@ -75,6 +75,11 @@ class Renewer:
         """Somebody rang: perhaps to have a running job stopped."""
         self._rung.set()
 
+    def sign_soon(self) -> None:
+        """What the worker says of itself has changed."""
+        self._signed_at = float("-inf")
+        self._rung.set()
+
     def join(self, timeout: float) -> None:
         if self._thread.ident is not None:
             self._thread.join(timeout)

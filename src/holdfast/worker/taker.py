@@ -14,8 +14,9 @@ from holdfast.events.bus import Bus
 from holdfast.model.job import ClaimedJob
 from holdfast.storage.base import Store
 from holdfast.storage.ops.doubt import claimed_under
-from holdfast.storage.ops.jobs import Wanted, claim, lease_of
+from holdfast.storage.ops.jobs import Wanted, lease_of
 from holdfast.worker.holding import Holdings
+from holdfast.worker.rulebook import Rulebook
 
 PAUSE = 0.5
 """Seconds, about, between two tries to learn what a claim took; each try has the store's own patience."""
@@ -34,14 +35,35 @@ class Taker:
         self._holdings = holdings
         self._bus = bus
         self._lease = lease
+        self.book = Rulebook(store, bus)
+        self._barred: list[ClaimedJob] = []
         self._doubted: list[tuple[Wanted, float]] = []
         self._look_at = float("inf")
         self.turned_at = monotonic()
         """When the claim loop, or a try of a claim of its own, began last: what the watch over it goes by."""
 
-    async def take(self, wanted: Wanted, insist: bool = True) -> list[ClaimedJob]:
-        """One claim. Raises what the store does where nothing was taken; OutcomeUnknown only without `insist`, for a
-        caller for whom somebody waits, and then after it was asked about once."""
+    async def take(self, wanted: Wanted, free: int, insist: bool = True) -> list[ClaimedJob]:
+        """One claim, while `free` jobs could begin at once. Raises what the store does where nothing was taken;
+        OutcomeUnknown only without `insist`, for a caller for whom somebody waits, and then after it was asked about
+        once."""
+        await self.book.before()
+        known = self.book.rules
+        jobs = await self._take(wanted, free, insist)
+        if jobs:
+            await self.book.after()
+        rules = self.book.rules
+        return jobs if rules is known else self._allowed(jobs, rules.paused | (rules.restricted - known.restricted))
+
+    def _allowed(self, jobs: list[ClaimedJob], shut: frozenset[str]) -> list[ClaimedJob]:
+        self._barred += [job for job in jobs if job.queue in shut]
+        return [job for job in jobs if job.queue not in shut]
+
+    def barred(self) -> list[ClaimedJob]:
+        """Jobs that were taken of queues that turned out to be shut, since this was asked last: to be given back."""
+        found, self._barred = self._barred, []
+        return found
+
+    async def _take(self, wanted: Wanted, free: int, insist: bool) -> list[ClaimedJob]:
         asked_at = monotonic()
         tries = float("inf") if insist else 2
         again = False
@@ -49,7 +71,7 @@ class Taker:
             self.turned_at = monotonic()
             tries -= 1
             try:
-                jobs = await self._store.arun(claim(wanted, again), "claim")
+                jobs = await self.book.claim(wanted, free, again)
             except HoldfastError as error:
                 again = again or isinstance(error, OutcomeUnknown)
                 if not again:
@@ -77,7 +99,9 @@ class Taker:
         known |= {held.lease for held in self._holdings}
         self._doubted = [(wanted, until) for wanted, until in self._doubted if now < until]
         self._look_at = now + self._lease / 3 if self._doubted else float("inf")
-        return [job for job in found if lease_of(job) not in known]
+        if found:
+            await self.book.after()
+        return self._allowed([job for job in found if lease_of(job) not in known], self.book.rules.paused)
 
     def _doubt(self, wanted: Wanted) -> None:
         now = monotonic()

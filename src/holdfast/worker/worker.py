@@ -139,13 +139,11 @@ class Worker:
 
     def pause(self) -> None:
         """Take and begin nothing more until `resume`; what runs goes on."""
-        self._require().claimer.paused = True
+        self._require().pause(True)
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        engine = self._require()
-        engine.claimer.paused = False
-        engine.wake()
+        self._require().pause(False)
 
     async def once(self, batch: int, deadline: float | None) -> Report:
         """Claim up to `batch` jobs, run them, and answer what became of them; what is not done by then goes back."""

@@ -136,20 +136,33 @@ class WorkerRecord:
     tasks: str
     lease: float
     running: int
+    concurrency: int
+    paused: bool
     version: str
     _: KW_ONLY
     started_at: datetime
     seen_at: datetime
     alive: bool
 
+    def serves(self, queue: str) -> bool:
+        """Whether it takes jobs of this queue."""
+        return self.queues is None or queue in decode.names(self.queues)
+
+    def knows(self, task: str) -> bool:
+        """Whether it has this task."""
+        return task in decode.names(self.tasks)
+
 
 def workers() -> Op[list[WorkerRecord]]:
     """The workers that are or were lately here, newest first, 1,000 at most."""
 
     def steps(again: bool) -> Steps[list[WorkerRecord]]:
-        return [
-            WorkerRecord(*said, started_at=moment(started_at), seen_at=moment(seen_at), alive=bool(alive))
-            for *said, started_at, seen_at, alive in (yield one("workers"))
-        ]
+        return [_worker(row) for row in (yield one("workers"))]
 
     return Op("workers", steps, single=True)
+
+
+def _worker(row: Row) -> WorkerRecord:
+    *said, started_at, seen_at, alive = row
+    said[9] = bool(said[9])
+    return WorkerRecord(*said, started_at=moment(started_at), seen_at=moment(seen_at), alive=bool(alive))

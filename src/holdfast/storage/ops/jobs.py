@@ -102,20 +102,24 @@ def claim(wanted: Wanted, again: bool = False) -> Op[list[ClaimedJob]]:
     Repeated, by its lane or by a caller who says `again`: the claim's own id finds what it had taken; if nothing, it
     was not committed, and is made now.
     """
-    after = wanted.after
-    values: Row = (
-        wanted.worker, wanted.claim, wanted.lease, wanted.batch, wanted.most_crashes,
-        wanted.tasks, after.rank, after.due, after.seq,
-    )  # fmt: skip
-    statement = one("claim", *values)
-    if wanted.queues is not None:
-        statement = one("claim_queues", *values, tuple(dict.fromkeys(wanted.queues)))
+    statement = asked(wanted)
 
     def steps(repeated: bool) -> Steps[list[ClaimedJob]]:
         found = (yield claim_again(wanted)) if repeated or again else []
         return in_order(found or (yield statement))
 
     return Op("claim", steps, single=not again)
+
+
+def asked(wanted: Wanted) -> Statement:
+    after = wanted.after
+    values: Row = (
+        wanted.worker, wanted.claim, wanted.lease, wanted.batch, wanted.most_crashes,
+        wanted.tasks, after.rank, after.due, after.seq,
+    )  # fmt: skip
+    if wanted.queues is None:
+        return one("claim", *values)
+    return one("claim_queues", *values, tuple(dict.fromkeys(wanted.queues)))
 
 
 def claim_again(wanted: Wanted) -> Statement:

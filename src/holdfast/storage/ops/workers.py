@@ -11,7 +11,11 @@ from holdfast.storage.ops.gated import entered
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What a worker says of itself; `boot` is its random identity, `name` is for people."""
+    """What a worker says of itself; `boot` is its random identity, `name` is for people.
+
+    queues: JSON of the names it serves, None for all. tasks: JSON of the names it knows, and of the marks of queues of
+        which it takes what is left.
+    """
 
     boot: str
     name: str
@@ -22,13 +26,15 @@ class Sign:
     lease: float
     running: int
     version: str
+    concurrency: int = 1
+    paused: bool = False
 
 
 def seen(sign: Sign) -> Op[None]:
     """Say that the worker lives. Repeating it is harmless."""
     statement = one(
         "worker_seen", sign.boot, sign.name, sign.host, sign.pid, sign.queues, sign.tasks, sign.lease, sign.running,
-        sign.version,
+        sign.concurrency, sign.paused, sign.version,
     )  # fmt: skip
 
     def steps(again: bool) -> Steps[None]:

@@ -23,7 +23,7 @@ import pytest
 
 ROOMS = (
     "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "keys", "leadership", "leases", "limits",
-    "promotion", "repeats", "rescue", "retention", "schedules", "steps", "versions", "waking",
+    "promotion", "queues", "repeats", "rescue", "retention", "schedules", "steps", "versions", "waking",
     "workers",
 )  # fmt: skip
 
@@ -40,6 +40,7 @@ from holdfast.testing.conformance.leadership import Leadership  # noqa: E402
 from holdfast.testing.conformance.leases import Leases  # noqa: E402
 from holdfast.testing.conformance.limits import Limits  # noqa: E402
 from holdfast.testing.conformance.promotion import Promotion  # noqa: E402
+from holdfast.testing.conformance.queues import Queues  # noqa: E402
 from holdfast.testing.conformance.repeats import Repeats  # noqa: E402
 from holdfast.testing.conformance.rescue import Rescue  # noqa: E402
 from holdfast.testing.conformance.retention import Retention  # noqa: E402
@@ -70,12 +71,13 @@ class StoreConformance(
     Waking,
     Gates,
     Limits,
+    Queues,
 ):
     """Everything: inherit from it in a class named `Test…` and supply the fixture `store`."""
 
 
 __all__ = [
     "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits",
-    "Promotion", "Repeats", "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance", "Versions", "Waking",
-    "Workers",
+    "Promotion", "Queues", "Repeats", "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance", "Versions",
+    "Waking", "Workers",
 ]  # fmt: skip

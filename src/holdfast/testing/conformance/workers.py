@@ -13,7 +13,7 @@ from holdfast.testing.conformance.kit import Fixtures
 def sign(boot: str = "boot", **others: Any) -> Sign:
     values: dict[str, Any] = {
         "name": "host:1", "host": "host", "pid": 1, "queues": None, "tasks": '["a"]', "lease": 30.0, "running": 0,
-        "version": "0.1", **others,
+        "concurrency": 10, "paused": False, "version": "0.1", **others,
     }  # fmt: skip
     return Sign(boot, **values)
 

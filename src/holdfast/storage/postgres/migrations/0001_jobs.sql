@@ -297,14 +297,18 @@ create table "holdfast".job_logs (
 
 create index job_logs_until on "holdfast".job_logs (keep_until);
 
+-- What was said of queues at run time: of all jobs in them, whoever's. `spacing` is the seconds between two starts, and
+-- before `next_at` none more is due; `defaults` is what their jobs are given that say nothing of it themselves.
 create table "holdfast".queues (
     tenant text not null default 'default' check (tenant <> ''),
     name text not null check (name <> ''),
     display_name text,
-    paused boolean not null default false,
+    paused_at timestamptz,
+    paused_by text,
     concurrency int check (concurrency >= 1),
-    rate float8 check (rate > 0),
-    policy text not null default '{}',
+    spacing float8 check (spacing > 0),
+    next_at timestamptz,
+    defaults text not null default '{}',
     updated_at timestamptz not null,
     primary key (tenant, name)
 );
@@ -385,6 +389,8 @@ create table "holdfast".workers (
     tasks text not null,
     lease float8 not null,
     running int not null default 0,
+    concurrency int not null default 1,
+    paused boolean not null default false,
     version text not null,
     started_at timestamptz not null,
     seen_at timestamptz not null,

@@ -149,14 +149,18 @@ create table holdfast_job_logs (
 
 create index holdfast_job_logs_until on holdfast_job_logs (keep_until);
 
+-- What was said of queues at run time: of all jobs in them, whoever's. `spacing` is the seconds between two starts, and
+-- before `next_at` none more is due; `defaults` is what their jobs are given that say nothing of it themselves.
 create table holdfast_queues (
     tenant text not null default 'default' check (tenant <> ''),
     name text not null check (name <> ''),
     display_name text,
-    paused integer not null default 0,
+    paused_at integer,
+    paused_by text,
     concurrency integer check (concurrency >= 1),
-    rate real check (rate > 0),
-    policy text not null default '{}',
+    spacing real check (spacing > 0),
+    next_at integer,
+    defaults text not null default '{}',
     updated_at integer not null,
     primary key (tenant, name)
 );
@@ -235,6 +239,8 @@ create table holdfast_workers (
     tasks text not null,
     lease real not null,
     running integer not null default 0,
+    concurrency integer not null default 1,
+    paused integer not null default 0,
     version text not null,
     started_at integer not null,
     seen_at integer not null,

@@ -1,0 +1,12 @@
+-- Queues in which jobs are ready: one look into the index for each.
+--: read one
+with recursive found (queue) as (
+    select * from (select queue from holdfast_jobs where state = 'ready' order by queue limit 1)
+    union all
+    select (
+        select j.queue from holdfast_jobs j
+        where j.state = 'ready' and j.queue > found.queue
+        order by j.queue limit 1)
+    from found where found.queue is not null
+)
+select queue from found where queue is not null
