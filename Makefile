@@ -27,7 +27,7 @@ lint: venv ## style and the import rule
 types: venv ## pyright and mypy, both strict, and ty
 	@$(PY) tools/ci.py pyright mypy ty
 
-bench: venv ## measure throughput and latency on this machine
+bench: venv ## measure this machine, other job queues beside (15 minutes)
 	@$(PY) bench/run.py
 
 chaos: venv ## the long fault runs: kill, stop and cut off workers and servers

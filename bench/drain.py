@@ -1,4 +1,4 @@
-"""How fast does one worker process drain a queue of no-op jobs, 100 or 10 at once?
+"""How fast does one worker process drain a queue of no-op jobs, 1, 10, 100 or 500 at once?
 
 Jobs have two small arguments; results and history are kept; every job is counted. Clocked from the first job's
 start to the last ending's commit, so opening and closing are left out on both sides.
@@ -8,13 +8,13 @@ import asyncio
 import time
 from typing import Any
 
-from measure import HISTORY, ROUNDS, Contest, Figures, Place, check_finished, interleave, place, query
+from measure import HISTORY, KINDS, ROUNDS, Contest, Figures, Place, check_finished, interleave, place, query, sized
 from raw import Worker
 
 from holdfast import Holdfast
 
-JOBS = 30_000
-CONCURRENCY = (100, 10)
+JOBS = {100: 50_000, 10: 30_000, 1: 4_000, 500: 50_000}
+"""For each concurrency."""
 
 
 class Counted:
@@ -24,14 +24,20 @@ class Counted:
         self.place = place
         self.ran = bytearray(jobs)
         self.left = jobs
-        self.all_ran = asyncio.Event()
         self.began = self.python = self.server = 0.0
+
+    def ready(self) -> None:
+        """Called on the event loop that will wait for the last job."""
+        self.all_ran = asyncio.Event()
+
+    def begin(self) -> None:
+        self.server = self.place.server_seconds()
+        self.python = time.process_time()
+        self.began = time.time()
 
     async def noop(self, a: int, b: str) -> None:
         if not self.began:
-            self.server = self.place.server_seconds()
-            self.python = time.process_time()
-            self.began = time.time()
+            self.begin()
         self.ran[a] += 1
         self.left -= 1
         if not self.left:
@@ -68,28 +74,35 @@ async def drain_ours(place: Place, kind: str, url: str, counted: Counted, concur
     return spent
 
 
-def contests(place: Place, jobs: int = JOBS) -> list[Contest]:
+def drained(place: Place, kind: str, url: str, drain: Any, counted: Any, concurrency: int) -> tuple[float, Any]:
+    """Fill, drain, count: the rate, and CPU µs per job."""
+    jobs = len(counted.ran)
+    place.raw[kind].fill(url, [f'{{"a":{number},"b":"x"}}' for number in range(jobs)])
+
+    async def once() -> dict[str, float]:
+        counted.ready()
+        return await asyncio.wait_for(drain(place, kind, url, counted, concurrency), 120)
+
+    spent = asyncio.run(once())
+    check_finished(url, kind, jobs, counted.ran)
+    return jobs / (ended_at(url, kind) - counted.began), spent
+
+
+def contests(place: Place) -> list[Contest]:
     def contest(kind: str, who: str, drain: Any, concurrency: int) -> Contest:
         figures = Figures(f"drain, {concurrency} at once", kind, who, "jobs/s")
 
         def run() -> None:
             with place.database(kind) as url:
-                place.raw[kind].fill(url, [f'{{"a":{number},"b":"x"}}' for number in range(jobs)])
-
-                async def once() -> None:
-                    counted = Counted(place, jobs)
-                    spent = await asyncio.wait_for(drain(place, kind, url, counted, concurrency), 120)
-                    check_finished(url, kind, jobs, counted.ran)
-                    figures.note(jobs / (ended_at(url, kind) - counted.began), **spent)
-
-                asyncio.run(once())
+                rate, spent = drained(place, kind, url, drain, Counted(place, sized(JOBS[concurrency])), concurrency)
+                figures.note(rate, **spent)
 
         return figures, run
 
     return [
         contest(kind, who, drain, concurrency)
-        for concurrency in CONCURRENCY
-        for kind in ("postgres", "sqlite")
+        for concurrency in JOBS
+        for kind in KINDS
         for who, drain in (("raw", drain_raw), ("holdfast", drain_ours))
     ]
 

@@ -1,21 +1,22 @@
 """Databases to measure on, clocks, and how rounds become figures."""
 
+import gc
 import os
 import platform
 import sqlite3
 import statistics
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import raw_postgres
 import raw_sqlite
+from redis_server import Redis
 
 from holdfast import Holdfast
 from holdfast.testing.cluster import Cluster, database_name
@@ -29,8 +30,19 @@ LIKE_AS_SHIPPED = {
 }
 """PostgreSQL's own defaults, where the server for tests has others. Commits are flushed to the disk."""
 
+YOUNG = 10_000
+"""What `holdfast worker` sets: objects made between two looks for garbage in cycles. Raw loops and peers get it too."""
+
 HISTORY = {"postgres": '"holdfast".history', "sqlite": "holdfast_history"}
 JOBS = {"postgres": '"holdfast".jobs', "sqlite": "holdfast_jobs"}
+KINDS = ("postgres", "sqlite")
+scale = 1.0
+"""Set by `run.py --quick`."""
+
+
+def sized(jobs: int, step: int = 1) -> int:
+    """So many jobs, or fewer if all is to be quick; a multiple of `step`."""
+    return max(step, round(jobs * scale) // step * step)
 
 
 class Place:
@@ -45,6 +57,14 @@ class Place:
             app.migrate()
         self.machine = machine(query(self.model, "show server_version")[0])
         self.raw: dict[str, Any] = {"postgres": raw_postgres, "sqlite": raw_sqlite}
+        self.redis: Redis | None = None
+        self.rounds = ROUNDS
+        self.stack = ExitStack()
+
+    def close(self) -> None:
+        self.stack.close()
+        if self.redis is not None:
+            self.redis.stop()
 
     @contextmanager
     def database(self, kind: str) -> Iterator[str]:
@@ -66,10 +86,20 @@ class Place:
         yield url
         self.cluster.drop_database(url)
 
+    def lasting(self, kind: str) -> str:
+        """A fresh database that stays until the end."""
+        return self.stack.enter_context(self.database(kind))
+
     @contextmanager
     def blank(self, kind: str) -> Iterator[str]:
         """The URL of a database without anything of ours."""
         self.count += 1
+        if kind == "redis":
+            if self.redis is None:
+                self.redis = Redis(self.folder)
+            self.redis.empty()
+            yield self.redis.url
+            return
         if kind == "sqlite":
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                 yield f"sqlite:///{folder}/peer"
@@ -96,7 +126,12 @@ class Place:
 @contextmanager
 def place() -> Iterator[Place]:
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder, Cluster.start(LIKE_AS_SHIPPED) as cluster:
-        yield Place(cluster, Path(folder))
+        here = Place(cluster, Path(folder))
+        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+        try:
+            yield here
+        finally:
+            here.close()
 
 
 def query(url: str, sql: str) -> tuple[Any, ...]:
@@ -126,6 +161,9 @@ def check_stored(url: str, kind: str, jobs: int) -> None:
     assert found == (jobs, jobs), f"{found[0]} stored, {found[1]} distinct, of {jobs}"
 
 
+PARTS = {"p95": 0.95, "p99": 0.99, "worst": 1.0}
+
+
 @dataclass
 class Figures:
     """What one contestant reached in each round. `better` says whether more or less is good."""
@@ -138,11 +176,33 @@ class Figures:
     peer: bool = False
     rounds: list[float] = field(default_factory=list)
     extra: dict[str, list[float]] = field(default_factory=dict)
+    waits: list[float] = field(default_factory=list)
 
     def note(self, figure: float, **extra: float) -> None:
         self.rounds.append(figure)
         for name, value in extra.items():
             self.extra.setdefault(name, []).append(value)
+
+    def note_waits(self, waits: list[float]) -> None:
+        """A round of seconds that were waited: the median, in ms, and what lies above it."""
+        ordered = sorted(wait * 1e3 for wait in waits)
+        self.waits += ordered
+        last = len(ordered) - 1
+        self.note(
+            statistics.median(ordered), p95=ordered[int(last * 0.95)], p99=ordered[int(last * 0.99)], worst=ordered[-1]
+        )
+
+    def kept(self) -> dict[str, Any]:
+        """As it is kept: of many waits the percentiles."""
+        ordered = sorted(self.waits)
+        last = len(ordered) - 1
+        waits = [round(ordered[round(last * part / 100)], 3) for part in range(101)] if ordered else []
+        return {**asdict(self), "waits": waits}
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it may be compared."""
+        return self.question, self.database
 
     @property
     def median(self) -> float:
@@ -154,19 +214,25 @@ class Figures:
         return (max(self.rounds) - min(self.rounds)) / 2 / self.median
 
     def of(self, name: str) -> float:
+        """The median of a figure beside the main one; of waits' percentiles, that of all rounds' waits together."""
+        if self.waits and name in PARTS:
+            ordered = sorted(self.waits)
+            return ordered[round((len(ordered) - 1) * PARTS[name])]
         return statistics.median(self.extra[name])
 
 
-Contest = tuple[Figures, Callable[[], None]]
+Contest = tuple[Figures | list[Figures], Callable[[], None]]
+"""What one run adds a round to, and the run."""
 
 
 def interleave(contests: list[Contest], rounds: int) -> list[Figures]:
     """All contestants take turns, so that a slow minute of the machine hits all; every other round backwards."""
+    every = [(figures if isinstance(figures, list) else [figures], run) for figures, run in contests]
     for number in range(rounds):
-        for figures, run in contests if number % 2 == 0 else reversed(contests):
+        for figures, run in every if number % 2 == 0 else reversed(every):
             run()
-            assert len(figures.rounds) == number + 1
-    return [figures for figures, _ in contests]
+            assert all(len(one.rounds) == number + 1 for one in figures), figures
+    return [one for figures, _ in every for one in figures]
 
 
 def machine(server: str) -> dict[str, str]:
@@ -189,6 +255,4 @@ def machine(server: str) -> dict[str, str]:
         "SQLite": sqlite3.sqlite_version,
         "psycopg": psycopg.__version__,
         "commit": commit.stdout.strip() or "unknown",
-        "load before": f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} processors",
-        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }

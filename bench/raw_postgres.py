@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -130,6 +131,17 @@ def fill(url: str, jobs: Sequence[str]) -> None:
     connection = Connection(url)
     for start in range(0, len(jobs), 5000):
         connection.enqueue(jobs[start : start + 5000])
+
+
+def load(url: str, jobs: Sequence[str]) -> None:
+    """The quickest way in: COPY, 5,000 rows at a time, with no more columns than a job needs."""
+    with psycopg.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
+        now = datetime.now(UTC)
+        columns = "tenant, id, task, state, due, args, max_attempts, timeout, created_at, updated_at"
+        for start in range(0, len(jobs), 5000):
+            with cursor.copy(f'copy "holdfast".jobs ({columns}) from stdin') as copy:  # type: ignore[arg-type]
+                for args in jobs[start : start + 5000]:
+                    copy.write_row(("default", new_id(), "noop", "ready", now, args, 1, 3600.0, now, now))
 
 
 async def one_by_one(url: str, jobs: Sequence[str]) -> None:

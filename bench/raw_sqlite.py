@@ -88,6 +88,17 @@ def fill(url: str, jobs: Sequence[str]) -> None:
         connection.enqueue(jobs[start : start + 5000])
 
 
+def load(url: str, jobs: Sequence[str]) -> None:
+    """The quickest way in: executemany, 5,000 rows a transaction, with no more columns than a job needs."""
+    connection = Connection(url)
+    insert = """insert into holdfast_jobs (id, task, state, due, args, max_attempts, timeout, created_at, updated_at)
+        values (?, 'noop', 'ready', ?, ?, 1, 3600.0, ?, ?)"""
+    for start in range(0, len(jobs), 5000):
+        with connection.transaction() as now:
+            page = jobs[start : start + 5000]
+            connection.sqlite.executemany(insert, [(new_id(), now, args, now, now) for args in page])
+
+
 async def one_by_one(url: str, jobs: Sequence[str]) -> None:
     """A commit per job, on the calling thread."""
     connection = Connection(url)

@@ -1,126 +1,80 @@
-"""Figures as a table, as Markdown and as JSON."""
+"""Figures as the rows of a table, and as a table on the screen."""
 
-import json
+import statistics
 from collections.abc import Sequence
-from pathlib import Path
 
 from measure import Figures
 from rich.console import Console
 from rich.table import Table
 
-RESULTS = Path(__file__).parent / "results"
-COLUMNS = (
-    "question",
-    "database",
-    "who",
-    "median",
-    "±",
-    "of raw",
-    "of best peer",
-    "CPU µs/job: Python",
-    "server",
-    "p95",
-    "worst",
-)
+EXTRAS = {
+    "python": ("Python µs/job", 0),
+    "server": ("server µs/job", 0),
+    "p95": ("p95", 2),
+    "p99": ("p99", 2),
+    "worst": ("worst", 2),
+    "before": ("before", 0),
+    "held": ("while held", 0),
+    "held last": ("at its end", 0),
+    "after": ("after", 0),
+    "log": ("log, MB", 0),
+    "log after": ("log after", 0),
+    "named": ("holder named", 0),
+}
+"""Figures beside the main one: their columns, and digits."""
 
 
-def ratios(found: Sequence[Figures]) -> list[float | None]:
-    """What part of the raw loop's rate each contestant reaches: round by round, then the median."""
-    raw = {(one.question, one.database): one for one in found if one.who == "raw"}
-    answer: list[float | None] = []
-    for one in found:
-        base = raw.get((one.question, one.database))
-        if base is None or base is one or one.peer:
-            answer.append(None)
-            continue
-        pairs = sorted(
-            mine / theirs if one.better == "more" else theirs / mine
-            for mine, theirs in zip(one.rounds, base.rounds, strict=True)
-        )
-        answer.append(pairs[len(pairs) // 2])
-    return answer
+def of_raw(one: Figures, found: Sequence[Figures]) -> float | None:
+    """What part of the raw loop's rate it reaches: round by round, then the median."""
+    base = next((other for other in found if other.who == "raw" and other.place == one.place), None)
+    if base is None or base is one or one.peer or len(base.rounds) != len(one.rounds):
+        return None
+    pairs = zip(one.rounds, base.rounds, strict=True)
+    return statistics.median(mine / theirs if one.better == "more" else theirs / mine for mine, theirs in pairs)
 
 
-def beside_peers(found: Sequence[Figures]) -> list[float | None]:
-    """Our rate, or a raw loop's, in parts of the best peer's: medians of the same run."""
-    best: dict[tuple[str, str], float] = {}
-    for one in found:
-        if one.peer:
-            place = one.question, one.database
-            best[place] = max(one.median, best.get(place, 0.0))
-    return [
-        None if one.peer or (one.question, one.database) not in best else one.median / best[one.question, one.database]
-        for one in found
-    ]
+def of_best_peer(one: Figures, found: Sequence[Figures]) -> float | None:
+    """How many times as good as the best peer: medians of the same run."""
+    peers = [other.median for other in found if other.peer and other.place == one.place]
+    if one.peer or not peers:
+        return None
+    return one.median / max(peers) if one.better == "more" else min(peers) / one.median
 
 
-def rows(found: Sequence[Figures]) -> list[tuple[str, ...]]:
-    def extra(one: Figures, name: str, digits: int = 0) -> str:
-        return f"{one.of(name):.{digits}f}" if name in one.extra else ""
-
+def rows(found: Sequence[Figures]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """The names of the columns that are needed, and a row for each."""
+    extras = [name for name in EXTRAS if any(name in one.extra for one in found)]
+    ratios = [(of_raw(one, found), of_best_peer(one, found)) for one in found]
+    both = [any(pair[0] is not None for pair in ratios), any(pair[1] is not None for pair in ratios)]
+    columns = ["database", "who", "median", "±"]
+    columns += [name for name, there in zip(("of raw", "× best peer"), both, strict=True) if there]
+    columns += [EXTRAS[name][0] for name in extras]
     answer: list[tuple[str, ...]] = []
-    for one, ratio, beside in zip(found, ratios(found), beside_peers(found), strict=True):
-        figure = f"{one.median:,.0f} {one.unit}" if one.better == "more" else f"{one.median:.2f} {one.unit}"
-        answer.append(
-            (
-                one.question,
-                one.database,
-                one.who,
-                figure,
-                f"{one.spread:.0%}",
-                "" if ratio is None else f"{ratio:.2f}",
-                "" if beside is None else f"{beside:.1f}",
-                extra(one, "python"),
-                extra(one, "server") if one.database == "postgres" else "",
-                extra(one, "p95", 2),
-                extra(one, "worst", 2),
-            )
-        )
-    return answer
+    for one, pair in zip(found, ratios, strict=True):
+        told = ["" if ratio is None else f"{ratio:.2f}" for ratio, there in zip(pair, both, strict=True) if there]
+        told += [_extra(one, name) for name in extras]
+        answer.append((one.database, one.who, shown(one), f"{one.spread:.0%}", *told))
+    return columns, answer
+
+
+def _extra(one: Figures, name: str) -> str:
+    if name not in one.extra or (name == "server" and one.database != "postgres"):
+        return ""
+    return f"{one.of(name):,.{EXTRAS[name][1]}f}"
+
+
+def shown(one: Figures) -> str:
+    return f"{one.median:,.{0 if one.median >= 100 else 2}f} {one.unit}"
 
 
 def show(found: Sequence[Figures]) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in COLUMNS:
-        table.add_column(name, justify="left" if name in COLUMNS[:3] else "right")
-    last = ""
-    for row in rows(found):
-        if last and row[0] != last:
-            table.add_section()
-        table.add_row("" if row[0] == last else row[0], *row[1:], style=None if row[2] == "raw" else "cyan")
-        last = row[0]
-    Console(width=150).print(table)
-
-
-def save(found: Sequence[Figures], machine: dict[str, str], command: str, seconds: float) -> list[Path]:
-    """bench/results/latest.md and .json."""
-    RESULTS.mkdir(exist_ok=True)
-    about = {**machine, "command": command, "took": f"{seconds:.0f} s", "rounds": str(len(found[0].rounds))}
-    text = "# What the benchmarks last found\n\n"
-    text += (
-        "Ours beside a raw loop of the same shape over the same statements, taking turns; `±` is half of what lies\n"
-    )
-    text += (
-        "between the best and the worst round; `of raw` is the median of the rounds' ratios. Every job was counted:\n"
-    )
-    text += "none lost, none doubled. Only the ratios carry over to another machine or another hour.\n\n"
-    text += "\n".join(f"- {name}: {value}" for name, value in about.items()) + "\n\n"
-    text += "| " + " | ".join(COLUMNS) + " |\n|" + "---|" * 3 + "--:|" * (len(COLUMNS) - 3) + "\n"
-    text += "\n".join("| " + " | ".join(row) + " |" for row in rows(found)) + "\n"
-    markdown, data = RESULTS / "latest.md", RESULTS / "latest.json"
-    markdown.write_text(text)
-    figures = [
-        {
-            "question": one.question,
-            "database": one.database,
-            "who": one.who,
-            "unit": one.unit,
-            "rounds": one.rounds,
-            "median": one.median,
-            "of_raw": ratio,
-            **one.extra,
-        }
-        for one, ratio in zip(found, ratios(found), strict=True)
-    ]
-    data.write_text(json.dumps({"about": about, "figures": figures}, indent=1) + "\n")
-    return [markdown, data]
+    console = Console(width=150)
+    for question in dict.fromkeys(one.question for one in found):
+        columns, lines = rows([one for one in found if one.question == question])
+        table = Table(box=None, header_style="bold", pad_edge=False, title=question, title_justify="left")
+        for name in columns:
+            table.add_column(name, justify="left" if name in columns[:2] else "right", no_wrap=True)
+        for line in lines:
+            table.add_row(*line, style="cyan" if line[1].startswith("holdfast") else None)
+        console.print(table)
+        console.print()

@@ -1,63 +1,102 @@
-"""Measure throughput and latency on this machine, both databases: `make bench`, about four minutes.
+"""Measure this machine: every question on both databases, other libraries beside. `make bench` takes about 14 minutes.
 
-`bench/run.py drain` asks one question only; `--rounds 5` asks more often; `--no-save` leaves bench/results alone.
+    bench/run.py drain enqueue      some questions only; each is a script of its own, too
+    bench/run.py --quick            a tenth of the jobs, one round: whether all works, in three minutes
+    bench/run.py --report           make the table and the pictures again from bench/results/latest.json
+
+What is found is put into bench/results/latest.json, question by question, and the table and pictures are made of all
+that is there, and what README.md and docs/performance.md show of them. A quick run leaves all that alone.
 """
 
 import argparse
+import importlib
 import os
 import shlex
 import sys
 import time
+from typing import Any
 
 import beside
-import drain
-import enqueue
-import pickup
-import writers
-from measure import ROUNDS, Figures, interleave, place
-from report import save, show
+import measure
+import pages
+import pictures
+import results
+from measure import ROUNDS, Contest, Figures, interleave, place
+from report import show
+from targets import Found
 
-QUESTIONS = {
-    "drain": drain.contests,
-    "enqueue": enqueue.contests,
-    "pickup": pickup.contests,
-    "writers": writers.contests,
+QUESTIONS: dict[str, tuple[str, ...]] = {
+    "drain": ("drain", "drain10", "drain1", "drain500"),
+    "sync": ("sync",),
+    "enqueue": ("one_by_one", "together", "fill"),
+    "pickup": ("pickup", "stream"),
+    "processes": (),
+    "writers": (),
+    "idle": (),
+    "growth": (),
+    "snapshot": (),
+    "durability": (),
+    "imports": (),
 }
-PEERS = {"drain": ("drain", "drain10"), "enqueue": ("one_by_one", "together", "fill")}
-"""What the peers are asked beside each question."""
+"""Each is a script beside this one; with it, what the peers are asked."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}; all by default")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is asked (%(default)s)")
-    parser.add_argument("--no-save", action="store_true", help="write no bench/results/latest.*")
+    parser.add_argument("--only", action="append", default=[], metavar="QUESTION", help="the same")
+    parser.add_argument("--rounds", type=int, help=f"how often each is asked ({ROUNDS}; 1 if quick)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the jobs, one round, nothing saved")
+    parser.add_argument("--no-save", action="store_true", help="leave bench/results alone")
     parser.add_argument("--no-peers", action="store_true", help="leave out the other libraries")
+    parser.add_argument("--report", action="store_true", help="measure nothing: table and pictures of what is there")
     asked = parser.parse_args()
-    unknown = [name for name in asked.questions if name not in QUESTIONS]
-    if unknown:
+    names = asked.questions + asked.only or list(QUESTIONS)
+    if unknown := [name for name in names if name not in QUESTIONS]:
         parser.error(f"no question called {', '.join(unknown)}; there are: {', '.join(QUESTIONS)}")
-    if not asked.no_peers:
-        beside.install()
-    began = time.monotonic()
-    found: list[Figures] = []
-    busy = os.getloadavg()[0] > 1
-    with place() as here:
-        for name in asked.questions or QUESTIONS:
-            print(f"{name} …", file=sys.stderr, flush=True)
-            contests = QUESTIONS[name](here)
-            if not asked.no_peers:
-                contests += beside.contests(here, PEERS.get(name, ()))
-            found += interleave(contests, asked.rounds)
-    took = time.monotonic() - began
-    show(found)
-    print(f"\nevery job counted: 0 lost, 0 doubled; {asked.rounds} rounds, {took:.0f} s")
-    if busy:
-        print("the machine was busy with other things: believe CPU µs and, with care, the ratios")
-    if not asked.no_save:
-        for path in save(found, here.machine, shlex.join(["bench/run.py", *sys.argv[1:]]), took):
-            print(path)
+    if not asked.report:
+        measure.scale = 0.1 if asked.quick else 1.0
+        found = ask(names, asked.rounds or (1 if asked.quick else ROUNDS), peers=not asked.no_peers)
+        if asked.quick or asked.no_save:
+            return 0
+        results.keep(found)
+    drawn = pictures.draw(results.figures())
+    for path in [results.write(), *drawn, *pages.write(Found(results.figures()), drawn)]:
+        print(os.path.relpath(path))
     return 0
+
+
+def ask(names: list[str], rounds: int, peers: bool) -> dict[str, Any]:
+    """Ask each question so often; what was found, as it is kept."""
+    if peers:
+        beside.install()
+    found: dict[str, Any] = {}
+    with place() as here:
+        here.rounds = rounds
+        for name in names:
+            began, load = time.monotonic(), os.getloadavg()[0]
+            print(f"{name} …", file=sys.stderr, flush=True)
+            contests = importlib.import_module(name).contests(here)
+            if peers:
+                contests = neighbours(contests + beside.contests(here, QUESTIONS[name]))
+            figures: list[Figures] = interleave(contests, rounds)
+            took = time.monotonic() - began
+            show(figures)
+            print(f"{name}: {rounds} rounds, {took:.0f} s, each job counted: 0 lost, 0 doubled\n", flush=True)
+            about = {**here.machine, "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "rounds": rounds}
+            about |= {"seconds": round(took), "load before": round(load, 1)}
+            about |= {"command": shlex.join(["bench/run.py", *sys.argv[1:]])}
+            found[name] = {"about": about, "figures": [one.kept() for one in figures]}
+    if os.getloadavg()[0] > 4:
+        print("the machine is busy with other things: believe CPU µs and, with care, the ratios")
+    return found
+
+
+def neighbours(contests: list[Contest]) -> list[Contest]:
+    """Those that are compared run one right after the other."""
+    places = [(figures[0] if isinstance(figures, list) else figures).place for figures, _ in contests]
+    order = list(dict.fromkeys(places))
+    return [contest for _, contest in sorted(zip(places, contests, strict=True), key=lambda pair: order.index(pair[0]))]
 
 
 if __name__ == "__main__":

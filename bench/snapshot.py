@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from measure import JOBS, ROUNDS, Contest, Figures, Place, check_finished, interleave, place
+from measure import JOBS, KINDS, ROUNDS, Contest, Figures, Place, check_finished, interleave, place, sized
 
 from holdfast import Holdfast
 
@@ -34,6 +34,8 @@ AFTER = 20_000
 WARM = 10_000
 """Jobs that pass before any clock runs."""
 PAGE = 500
+talkative = False
+"""Whether each round is told; set where this is run by itself."""
 
 
 async def noop(a: int, b: str) -> None:
@@ -149,7 +151,8 @@ async def passing(url: str, kind: str, jobs: int) -> dict[str, float]:
         reader = await asyncio.to_thread(Reader, url)
         await stream.go_on(jobs)
         warned = [finding.what for finding in await asyncio.to_thread(lambda: list(app.store.strain()))]
-        print(*warned or ["(no warning)"], sep="\n", file=sys.stderr)
+        if talkative:
+            print(*warned or ["(no warning)"], sep="\n", file=sys.stderr)
         held_log = log_size(url)
         await asyncio.to_thread(reader.let_go)
         await stream.go_on(after)
@@ -169,15 +172,18 @@ async def passing(url: str, kind: str, jobs: int) -> dict[str, float]:
     }
 
 
-def contests(place: Place, jobs: int = PASSING, kinds: tuple[str, ...] = ("postgres", "sqlite")) -> list[Contest]:
+def contests(place: Place, jobs: int = 0, kinds: tuple[str, ...] = KINDS) -> list[Contest]:
+    jobs = jobs or sized(PASSING, STEP)
+
     def contest(kind: str) -> Contest:
-        figures = Figures(f"a snapshot held while {jobs:,} jobs pass: the rate", kind, "holdfast", "× before")
+        figures = Figures(f"a snapshot held while {PASSING:,} jobs pass", kind, "holdfast", "× before")
 
         def run() -> None:
             with place.database(kind) as url:
                 found = asyncio.run(passing(url, kind, jobs))
                 figures.note(found["held last"] / found["before"], **found)
-                print(kind, json.dumps({name: round(value, 1) for name, value in found.items()}), file=sys.stderr)
+                if talkative:
+                    print(kind, json.dumps({name: round(value, 1) for name, value in found.items()}), file=sys.stderr)
 
         return figures, run
 
@@ -185,12 +191,14 @@ def contests(place: Place, jobs: int = PASSING, kinds: tuple[str, ...] = ("postg
 
 
 def main() -> None:
+    global talkative
+    talkative = True
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("postgres", "sqlite"), help="one of the databases")
     parser.add_argument("--jobs", type=int, default=PASSING, help="that pass meanwhile (%(default)s)")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     asked = parser.parse_args()
-    kinds = (asked.only,) if asked.only else ("postgres", "sqlite")
+    kinds = (asked.only,) if asked.only else KINDS
     with place() as here:
         interleave(contests(here, asked.jobs, kinds), asked.rounds)
 

@@ -1,10 +1,10 @@
-"""DBOS 3.4: workflows enqueued on one of its queues, which is polled every 10 ms."""
+"""DBOS 3.4: plain workflows enqueued on one of its queues, which is polled every 10 ms."""
 
 import time
 from typing import Any
 
 from dbos import DBOS
-from kit import Counted, main, rate
+from kit import Counted, main, rate_of
 
 counted: Counted
 
@@ -32,10 +32,10 @@ def drain(url: str, jobs: int, concurrency: int) -> dict[str, Any]:
         queue.enqueue(noop, number, "x")
     while counted.left:
         time.sleep(0.01)
-    found = counted.found() | rate(jobs, time.perf_counter() - began)
+    found = counted.found() | rate_of(jobs, time.perf_counter() - began)
     DBOS.destroy()
     return found
 
 
 if __name__ == "__main__":
-    main({"drain": drain})
+    main({"drain": drain, "sync": drain})

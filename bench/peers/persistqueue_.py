@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import persistqueue
-from kit import Counted, main, rate
+from kit import Counted, main, rate_of
 
 
 def _queue(url: str) -> Any:
@@ -16,7 +16,7 @@ def fill(url: str, jobs: int) -> dict[str, Any]:
     began = time.perf_counter()
     for number in range(jobs):
         queue.put({"a": number, "b": "x"})
-    return rate(jobs, time.perf_counter() - began)
+    return rate_of(jobs, time.perf_counter() - began)
 
 
 def drain(url: str, jobs: int, concurrency: int) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""PgQueuer 1.6 over asyncpg: batches of 500 are its fastest at 100 and more at once, 10 its default."""
+"""PgQueuer 1.6 over asyncpg: batches of 500 are its fastest at 100 and more at once; below, as many as are to run.
+
+Plain functions go through asyncio.to_thread, as its documentation says.
+"""
 
 import asyncio
 import json
@@ -7,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from kit import Counted, main, rate
+from kit import Counted, Waits, aproduce, main, now, rate_of
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
@@ -30,22 +33,27 @@ async def fill(url: str, jobs: int) -> dict[str, Any]:
         await queries.enqueue(["noop"] * len(page), [payload(number) for number in page], [0] * len(page))
     took = time.perf_counter() - began
     await connection.close()
-    return rate(jobs, took)
+    return rate_of(jobs, took)
 
 
-async def drain(url: str, jobs: int, concurrency: int) -> dict[str, Any]:
+async def drain(url: str, jobs: int, concurrency: int, threads: bool = False) -> dict[str, Any]:
     counted = Counted(jobs)
     connection = await asyncpg.connect(url)
     manager = QueueManager(Queries(AsyncpgDriver(connection)))
 
     @manager.entrypoint("noop", concurrency_limit=0)
     async def noop(job: Job) -> None:
-        if counted(json.loads(job.payload or b"")["a"]):
+        number = json.loads(job.payload or b"")["a"]
+        if await asyncio.to_thread(counted, number) if threads else counted(number):
             manager.shutdown.set()
 
     await manager.run(batch_size=concurrency if concurrency < 100 else 500, dequeue_timeout=timedelta(seconds=1))
     await connection.close()
     return counted.found()
+
+
+async def sync(url: str, jobs: int, concurrency: int) -> dict[str, Any]:
+    return await drain(url, jobs, concurrency, threads=True)
 
 
 async def one_by_one(url: str, jobs: int) -> dict[str, Any]:
@@ -57,7 +65,7 @@ async def one_by_one(url: str, jobs: int) -> dict[str, Any]:
         await queries.enqueue("noop", payload(number))
     took = time.perf_counter() - began
     await connection.close()
-    return rate(jobs, took)
+    return rate_of(jobs, took)
 
 
 async def together(url: str, jobs: int, callers: int) -> dict[str, Any]:
@@ -74,8 +82,33 @@ async def together(url: str, jobs: int, callers: int) -> dict[str, Any]:
     await asyncio.gather(*(caller() for _ in range(callers)))
     took = time.perf_counter() - began
     await pool.close()
-    return rate(jobs, took)
+    return rate_of(jobs, took)
+
+
+async def work(url: str, jobs: int) -> None:
+    waits = Waits(jobs)
+    manager = QueueManager(Queries(AsyncpgDriver(await asyncpg.connect(url))))
+
+    @manager.entrypoint("noop", concurrency_limit=0)
+    async def noop(job: Job) -> None:
+        waits(json.loads(job.payload or b"")["a"])
+
+    await manager.run(batch_size=100)
+
+
+async def produce(url: str, jobs: int, rate: float) -> dict[str, Any]:
+    queries = Queries(AsyncpgDriver(await asyncpg.connect(url)))
+
+    async def store(many: int) -> None:
+        await queries.enqueue(["noop"] * many, [payload(now()) for _ in range(many)], [0] * many)
+
+    return await aproduce(jobs, rate, store)
 
 
 if __name__ == "__main__":
-    main({"fill": fill, "drain": drain, "one_by_one": one_by_one, "together": together})
+    main(
+        {
+            "fill": fill, "drain": drain, "sync": sync, "one_by_one": one_by_one, "together": together,
+            "work": work, "produce": produce,
+        }
+    )  # fmt: skip

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from kit import Counted, main, rate
+from kit import Counted, Waits, aproduce, main, now, rate_of
 from saq import Worker
 from saq.queue.postgres import PostgresQueue
 
@@ -21,7 +21,7 @@ async def one_by_one(url: str, jobs: int, callers: int = 1) -> dict[str, Any]:
     await asyncio.gather(*(caller(first) for first in range(callers)))
     took = time.perf_counter() - began
     await queue.disconnect()
-    return rate(jobs, took)
+    return rate_of(jobs, took)
 
 
 async def fill(url: str, jobs: int) -> dict[str, Any]:
@@ -46,5 +46,29 @@ async def drain(url: str, jobs: int, concurrency: int) -> dict[str, Any]:
     return found
 
 
+async def work(url: str, jobs: int) -> None:
+    queue, waits = PostgresQueue.from_url(url), Waits(jobs)
+
+    async def noop(context: Any, *, a: int, b: str) -> None:
+        waits(a)
+
+    await queue.connect()
+    worker: Any = Worker(queue, [("noop", noop)], concurrency=10)
+    await worker.start()
+
+
+async def produce(url: str, jobs: int, rate: float) -> dict[str, Any]:
+    queue = PostgresQueue.from_url(url)
+    await queue.connect()
+    found = await aproduce(jobs, rate, lambda many: queue.enqueue("noop", a=now(), b="x"))
+    await queue.disconnect()
+    return found
+
+
 if __name__ == "__main__":
-    main({"fill": fill, "drain": drain, "one_by_one": one_by_one, "together": one_by_one})
+    main(
+        {
+            "fill": fill, "drain": drain, "one_by_one": one_by_one, "together": one_by_one,
+            "work": work, "produce": produce,
+        }
+    )  # fmt: skip
