@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from holdfast.app import Holdfast
     from holdfast.consumer import handles, on
     from holdfast.context import Context, RawJob
+    from holdfast.durable.sleep import sleep
     from holdfast.durable.step import step
     from holdfast.handle import Job
     from holdfast.model.event import Event
@@ -64,6 +65,7 @@ __all__ = [
     "handles",
     "migration_sql",
     "on",
+    "sleep",
     "step",
 ]
 
@@ -93,6 +95,7 @@ _HOMES = {
     "handles": "holdfast.consumer",
     "migration_sql": "holdfast.storage.open",
     "on": "holdfast.consumer",
+    "sleep": "holdfast.durable.sleep",
     "step": "holdfast.durable.step",
 }
 _ROOMS = ("errors", "events", "testing")

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from holdfast.context import Context, JobView, Port
 from holdfast.errors import JobStopped, LeaseLost, MisuseError
 from holdfast.model.branch import Branch
 from holdfast.model.job import ClaimedJob
+from holdfast.model.lifecycle import Requeue
 from holdfast.model.outcome import Outcome
 from holdfast.storage.base import Store
 from holdfast.storage.ops.jobs import Held, Lease
@@ -22,6 +24,14 @@ class Office(Protocol):
     def store(self) -> Store: ...
     def record(self, body: "Body", row: StepRow, begun: Begun | None = None) -> "asyncio.Future[Held]":
         """Make one piece of the job durable, together with what other bodies record just then."""
+        ...
+
+    def now(self) -> datetime:
+        """About what the database's statements see."""
+        ...
+
+    def suspend(self, body: "Body", verdict: Requeue) -> None:
+        """Give the body's slot back until its job is claimed again; where that is here, `resume` is called."""
         ...
 
     def context(self, body: "Body", view: JobView, port: Port) -> Context[Any]:
@@ -61,6 +71,15 @@ class Body(Protocol):
     @property
     def stop_reason(self) -> str | None: ...
     @property
+    def root(self) -> Any:
+        """It is the root of its own lines."""
+        ...
+
+    @property
+    def evicted(self) -> bool: ...
+    @property
+    def effects(self) -> Any: ...
+    @property
     def body(self) -> Any:
         """The asyncio task of an async body."""
         ...
@@ -71,6 +90,10 @@ class Recorded(Protocol):
 
     async def judged(self, outcome: Outcome | None) -> Outcome | None:
         """What an attempt comes to that ended so; nothing of it goes on when this returns."""
+        ...
+
+    def resume(self) -> None:
+        """The job was suspended, and is claimed here again."""
         ...
 
 
@@ -99,6 +122,8 @@ def run_of(line: Branch) -> Any:
 
 def check_stop(body: Body) -> None:
     """Raise where the body is to end."""
+    if body.evicted:
+        raise JobStopped(f"job {body.job.id} waits, and is replayed later: this copy of its body ends")
     if body.stop == "lost":
         raise LeaseLost(f"another worker holds job {body.job.id} now")
     if body.stop is not None:

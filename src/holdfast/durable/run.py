@@ -3,16 +3,30 @@
 import asyncio
 import json
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context as ContextVars
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 from holdfast.clock import monotonic
 from holdfast.durable.journal import Asked, Journal, marked
 from holdfast.durable.performing import perform
 from holdfast.durable.steps import StepFunction, StepOptions
-from holdfast.errors import BodyFailed, InvalidResult, LeaseLost, NonDeterminism, StepFailed, StepTimeout
+from holdfast.durable.waits import FOREVER, Wait, Waits
+from holdfast.errors import (
+    BodyFailed,
+    HoldfastError,
+    InvalidResult,
+    LeaseLost,
+    MisuseError,
+    NonDeterminism,
+    StepFailed,
+    StepTimeout,
+)
 from holdfast.model.branch import Branch
+from holdfast.model.job import JobState
+from holdfast.model.lifecycle import Requeue
+from holdfast.model.lifecycle import Waits as Kept
 from holdfast.model.outcome import Outcome, Parked
 from holdfast.model.signals import RetryIn, Signal
 from holdfast.model.tenant import Scope
@@ -20,10 +34,18 @@ from holdfast.model.text import clean_text
 from holdfast.running import Body, check_stop
 from holdfast.storage.ops import steps as ops
 from holdfast.storage.ops.jobs import Held
-from holdfast.storage.ops.steps import Begun, StepRecord, StepRow
+from holdfast.storage.ops.steps import Begun, Entry, StepRecord, StepRow
+
+R = TypeVar("R")
 
 MOST_ERROR = 32 * 1024
 """Bytes of a step's traceback that are kept."""
+
+SHORT = 1.0
+"""Seconds of a wait between two tries of a step for which a job keeps its slot."""
+
+NEAR = 0.05
+"""Seconds of a wait that was found to have so few left, for which a job keeps its slot."""
 
 LARGEST = 1024 * 1024
 """Bytes of a step's result that are kept."""
@@ -44,6 +66,8 @@ class Run:
         self._opening: asyncio.Future[Journal] | None = None
         self._begun: Begun | None = None
         self._broken: NonDeterminism | None = None
+        self._waits = Waits(body.root, self._suspend, self._look)
+        self._looking: asyncio.Task[None] | None = None
         self._recording: set[asyncio.Future[Held]] = set()
 
     # What bodies ask for
@@ -57,13 +81,16 @@ class Run:
         known = asked.known
         if known is not None and known.state != "waiting":
             return self.answer(asked, known, function.load)
-        tries = known.tries if known is not None else 0
+        tries = 0
+        if known is not None:
+            tries = known.tries
+            await self._wait(line, asked, None, known.left)
         error: BaseException
         while True:
             tries += 1
             began = monotonic()
             try:
-                value = await perform(self._body, line, name, options, function, args, kwargs)
+                value = await self._busy(perform(self._body, line, name, options, function, args, kwargs))
                 text = function.dump(value)
                 if len(text) > LARGEST:
                     raise InvalidResult(
@@ -87,7 +114,20 @@ class Run:
                                               monotonic() - began))  # fmt: skip
                 raise failed(name, entry) from error
             self._office.line(self._body, "WARNING", f"try {tries} failed: {clean_text(repr(error), 500)}", name)
-            await asyncio.sleep(wait)
+            if wait <= SHORT:
+                await self._busy(asyncio.sleep(wait))
+            else:
+                await self._wait(line, asked, StepRow(asked.key, asked.place, "step", "waiting", asked.mark, None, entry,
+                                                      tries, monotonic() - began, wait), wait)  # fmt: skip
+
+    async def sleep(self, line: Branch, seconds: float) -> None:
+        """Until so many seconds have passed since this was first asked for."""
+        asked = await self.ask(line, "sleep", "sleep", None)
+        if asked.known is None and seconds > 0:
+            row = StepRow(asked.key, asked.place, "sleep", "waiting", delay=seconds)
+            await self._wait(line, asked, row, seconds)
+        elif asked.known is not None:
+            await self._wait(line, asked, None, asked.known.left)
 
     # What pieces are made of
 
@@ -117,6 +157,85 @@ class Run:
         answer.add_done_callback(self._recording.discard)
         if await asyncio.shield(answer) is not Held.DONE:
             raise LeaseLost(f"another worker holds job {self._job.id} now")
+
+    async def _busy(self, work: Awaitable[R]) -> R:
+        """Do what the job is not suspended during."""
+        self._waits.begin()
+        try:
+            return await work
+        finally:
+            self._waits.end()
+
+    # Waiting
+
+    def now(self) -> datetime:
+        return self._office.now()
+
+    async def _wait(
+        self, line: Branch, asked: Asked, row: StepRow | None, left: float | None, job: str | None = None
+    ) -> None:
+        """Until it is over; `row`: what is to be recorded of it first."""
+        if left is not None and left <= 0:
+            return
+        if self._body.effects is not None:
+            raise MisuseError(
+                f"task {self._job.task} has transaction=, which would stay open while its job waits: give the "
+                "transaction to a task of its own, and invoke it"
+            )
+        await self._waits.wait(Wait(asked, line, row, None if left is None else monotonic() + left, job))
+        check_stop(self._body)
+
+    def _suspend(self) -> None:
+        """Nothing of the body runs: give its slot back, and have recorded what it waits for."""
+        waits = self._waits.all()
+        delay = min((each.left for each in waits if each.left is not None), default=FOREVER)
+        lease, version, attempt = self._body.lease, self._job.version, self._job.attempt
+        # Both are counted from the same instant, so that the job is not woken before its wait is over.
+        rows = [each.row._replace(delay=each.left) for each in waits if each.row is not None]
+        new = [Entry(lease, version, attempt, row, self._begun) for row in rows]
+        for each in waits:
+            each.row = None
+        journals = tuple(ops.journal_row(entry) for entry in new[:1] if entry.begun is not None)
+        if new:
+            self._begun = None
+        kept = Kept(tuple(map(ops.entry_row, new)), journals, tuple({each.job: None for each in waits if each.job}))
+        reason = "sleep" if all(each.asked.kind == "sleep" for each in waits) else "wait"
+        self._office.suspend(
+            self._body, Requeue(JobState.SUSPENDED, reason, max(delay, 0.001), uncounted=True, waits=kept)
+        )
+
+    def resume(self) -> None:
+        """The job is claimed again: see what is over."""
+        self._job = self._body.job
+        self._waits.suspended = False
+        self._look()
+
+    def _look(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.Task(self._look_now(), loop=asyncio.get_running_loop(), context=ContextVars())
+
+    async def _look_now(self) -> None:
+        """Which waits are over, as the database has it."""
+        try:
+            job = self._job
+            found = await self._office.store.arun(ops.waiting(job.id, job.version, Scope(job.tenant)), "read")
+            for each in self._waits.all():
+                record = found.get(each.asked.key)
+                if record is None:
+                    continue
+                each.known = record
+                if record.left is not None:
+                    each.ends_at = monotonic() + record.left
+                if record.state != "waiting" or (record.left is not None and record.left <= 0):
+                    each.end()
+                elif record.left is not None and record.left < NEAR:  # not worth to be suspended for
+                    each.near = True
+                    asyncio.get_running_loop().call_later(record.left, each.end)
+        except HoldfastError:  # it is asked again
+            await asyncio.sleep(0.1)
+        finally:
+            self._looking = None
+            self._waits.stir()
 
     async def _opened(self) -> Journal:
         """The journal: read, unless this is the job's very first claim."""

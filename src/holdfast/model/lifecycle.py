@@ -5,7 +5,7 @@ picture in the docs is drawn from this table (`model/picture.py`).
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from holdfast.model.job import JobState
 from holdfast.model.outcome import (
@@ -124,9 +124,19 @@ class Finish(NamedTuple):
     error: str | None = None
 
 
+class Waits(NamedTuple):
+    """What a suspended job waits for, as rows of the database: `pieces` and `journals` that are not recorded yet, and
+    the `jobs` whose end wakes it."""
+
+    pieces: tuple[tuple[Any, ...], ...] = ()
+    journals: tuple[tuple[Any, ...], ...] = ()
+    jobs: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """The job lives on. `uncounted` gives the attempt back; `crashed` counts one crash."""
+    """The job lives on. `uncounted` gives the attempt back; `crashed` counts one crash; `waits`: for what it is
+    suspended."""
 
     state: JobState
     reason: str | None = None
@@ -134,6 +144,7 @@ class Requeue:
     error: str | None = None
     uncounted: bool = False
     crashed: bool = False
+    waits: Waits | None = None
 
 
 Verdict: TypeAlias = Finish | Requeue

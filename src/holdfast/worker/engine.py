@@ -34,6 +34,7 @@ from holdfast.worker.holding import Holding, Holdings, Stop
 from holdfast.worker.lease import Renewer
 from holdfast.worker.narrator import Narrator
 from holdfast.worker.office import Office
+from holdfast.worker.parking import Parking
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.port import BodyPort
 from holdfast.worker.process_deps import frame_for
@@ -95,6 +96,9 @@ class Engine:
             store, self.runner, self.finisher, self.holdings, self.narrator, drains, bus, self.tally, plan,
             tasks.asked, lambda: self.renewer.healthy,
         )  # fmt: skip
+        self._parking = Parking(store, self.holdings)
+        self._parking.suspend, self.runner.parked = self.runner.suspend, self._parking.take
+        self._office.park = self._parking.park
         self.runner.started = self._started
         self.runner.settled = self.claimer.slot_freed.set
         self.leaking = asyncio.Event()
@@ -150,6 +154,7 @@ class Engine:
         await self._leave()
 
     async def _leave(self) -> None:
+        await self._parking.close()
         self.renewer.stop()
         self.runner.close()
         self._office.close()

@@ -40,6 +40,8 @@ class Holding(Branch):
     effects: "Effects | None" = None
     body: asyncio.Task[None] | None = None
     suspect = False
+    evicted = False
+    """It was parked, and its memory is wanted: its body ends, and nothing it says counts."""
     run: "Recorded | None" = None
     """Its steps, once its body has asked for one."""
     office: "Office"

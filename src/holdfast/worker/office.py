@@ -5,11 +5,13 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextvars import Context as ContextVars
+from datetime import datetime
 from typing import Any
 
 from holdfast.context import Context, JobView, Port
 from holdfast.errors import BodyFailed, DatabaseUnavailable, HoldfastError, OutcomeUnknown, ReadOnlyDatabase
 from holdfast.events.bus import Bus
+from holdfast.model.lifecycle import Requeue
 from holdfast.model.options import NO_OPTIONS
 from holdfast.model.outcome import Outcome, Raised, Snoozed, Stopped, Succeeded
 from holdfast.model.signals import Cancel, Snooze
@@ -51,6 +53,7 @@ class Office:
         self._find = find
         self._pending: list[tuple[Entry, asyncio.Future[Held]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self.park: Callable[[Holding, Requeue], None] = lambda held, verdict: None
         self._pool: Processes | None = None
         self._ended: dict[Holding, asyncio.Future[Outcome | None]] = {}
 
@@ -99,6 +102,14 @@ class Office:
             self._pending = locked + self._pending
             if len(locked) == len(self._pending):
                 await asyncio.sleep(LOCKED_PAUSE)
+
+    def now(self) -> datetime:
+        return self._bus.now()
+
+    def suspend(self, body: Body, verdict: Requeue) -> None:
+        """A body waits, and nothing of it runs."""
+        if isinstance(body, Holding):
+            self.park(body, verdict)
 
     def context(self, body: Body, view: JobView, port: Port) -> Context[Any]:
         return Context(view, deps=self._deps.value_for(view.task), port=port)

@@ -1,7 +1,6 @@
 """Starts attempts, keeps their time limits, and turns what they end in into verdicts for the finisher."""
 
 import asyncio
-import json
 import signal
 from collections.abc import Callable
 from contextvars import Context as ContextVars
@@ -11,13 +10,14 @@ from holdfast.clock import monotonic
 from holdfast.context import Context
 from holdfast.events.bus import Bus
 from holdfast.model.job import ClaimedJob
-from holdfast.model.lifecycle import Finish, Requeue, decide
+from holdfast.model.lifecycle import Requeue, decide
 from holdfast.model.outcome import Crashed, Outcome, Raised, Released, Stopped, Succeeded, TimedOut, UnknownTask
 from holdfast.model.retry import Retry
 from holdfast.storage.ops.jobs import Ending
 from holdfast.worker.attempt import AnyTask, error_text, judge, ran_over, run_async
 from holdfast.worker.bodies import Threads
 from holdfast.worker.effects import Committed
+from holdfast.worker.failures import tell_failure
 from holdfast.worker.finisher import Finisher
 from holdfast.worker.holding import Holding, Stop
 from holdfast.worker.limits import TimeLimits
@@ -61,6 +61,8 @@ class Runner:
         """Called when a body begins."""
         self.settled: Callable[[], None] = lambda: None
         """Called when the outcome of an attempt is known, though its body may go on."""
+        self.parked: Callable[[Holding], Holding | None] = lambda held: None
+        """Answers the body that was parked of a job which is claimed again, and has it go on."""
         self.mean = SHORT * 2
         """Moving average of bodies' running time, seconds."""
 
@@ -79,6 +81,10 @@ class Runner:
             self.give_back(held, Stopped(held.stop_reason or "explicit"))
             return
         task = self._find(held.job)
+        if (parked := self.parked(held)) is not None and task is not None:
+            self._active[parked] = task
+            self._limits.watch(parked)
+            return
         if task is None:
             self._bus.tell("task.unknown", task=held.job.task)
             self.give_back(held, UnknownTask())
@@ -105,6 +111,12 @@ class Runner:
     def give_back(self, held: Holding, outcome: Outcome) -> None:
         """A job whose body was not begun, or is given up: write that, and be done with it."""
         self._write(held, outcome)
+        self._freed(held)
+
+    def suspend(self, held: Holding, verdict: Requeue) -> None:
+        """A body waits: its slot is free, and its job is not held any more."""
+        del self._active[held]
+        self._finisher.submit(Ending(held.lease, verdict, held.elapsed()))
         self._freed(held)
 
     def stop(self, held: Holding, why: Stop, reason: str | None = None) -> None:
@@ -184,6 +196,8 @@ class Runner:
             outcome = await run_async(held, task, context)
         except Exception as error:  # a fault of ours must not leave the job hanging
             outcome = Raised(error_text(held, error), None)
+        if held.evicted:
+            return
         if held.stop == "shutdown" and not isinstance(outcome, Succeeded):
             outcome = Released()
         self._ended(held, outcome)
@@ -214,27 +228,6 @@ class Runner:
         verdict = decide(held.job, outcome, held.policy)
         self._tally.count(verdict)
         if isinstance(outcome, Raised | TimedOut):
-            self._tell_failure(held, verdict)
+            tell_failure(self._bus, held, verdict)
         elapsed = None if isinstance(outcome, Released | UnknownTask) else held.elapsed()
         self._finisher.submit(Ending(held.lease, verdict, elapsed))
-
-    def _tell_failure(self, held: Holding, verdict: Finish | Requeue) -> None:
-        if not self._bus.wanted("attempt.failed"):
-            return
-        what = (
-            f"runs again in {verdict.delay:.3g} s" if isinstance(verdict, Requeue) else f"the job ends {verdict.state}"
-        )
-        job = held.job
-        self._bus.tell(
-            "attempt.failed",
-            queue=job.queue,
-            task=job.task,
-            id=job.id,
-            attempt=job.attempt,
-            kind=_kind(verdict.error),
-            what=what,
-        )
-
-
-def _kind(error: str | None) -> str:
-    return json.loads(error)["kind"] if error else "unknown"

@@ -109,6 +109,8 @@ def _leaving(ending: Ending) -> Row | None:
             return None
         case Requeue(JobState.SCHEDULED, reason):
             kept = group is not None and (group.block or reason == "suspect")
+        case Requeue(JobState.SUSPENDED):
+            kept = group is not None
         case Requeue(_, reason):
             kept = reason == ENTERS
     return (lease.tenant, lease.id, group.gate if kept and group is not None else None, int(stop))

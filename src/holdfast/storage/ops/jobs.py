@@ -14,7 +14,7 @@ from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
-from holdfast.storage.ops import gated
+from holdfast.storage.ops import gated, suspended
 
 
 class Held(Enum):
@@ -149,6 +149,7 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
     """
     finishes = sum(isinstance(ending.verdict, Finish) for ending in endings)
     gates = any(ending.lease.gates for ending in endings)
+    suspends = any(isinstance(ending.verdict, Requeue) and ending.verdict.waits for ending in endings)
 
     def steps(again: bool) -> Steps[list[Held]]:
         ours = (yield from gated.before(endings)) if gates else endings
@@ -160,13 +161,15 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
             written += yield from _fenced("finish", finished, [finish_row(ending) for ending in finished], answers)
         if requeued:
             written += yield from _fenced("requeue", requeued, [_requeue_row(ending) for ending in requeued], answers)
+        if suspends:
+            yield from suspended.after(written)
         if gates:
             kept = {id(ending) for ending in ours}  # the others were handed over: newer versions come to their gates
             yield from gated.after(written, enters=any(id(ending) not in kept for ending in written))
         return [answers[id(ending)] for ending in ours]
 
     wakes = gates or any(isinstance(each.verdict, Requeue) and each.verdict.delay <= 0 for each in endings)
-    return Op("end", steps, single=not gates and finishes in (0, len(endings)), wakes=wakes)
+    return Op("end", steps, single=not gates and not suspends and finishes in (0, len(endings)), wakes=wakes)
 
 
 RESCUED = frozenset({"rescued", "suspect"})

@@ -101,7 +101,7 @@ def write(entries: Sequence[Entry]) -> Steps[list[Held]]:
     new = [entry for entry in entries if entry.begun is not None]
     done = {int(row[0]) for row in (yield Statement("step", [entry_row(entry) for entry in entries]))}
     if new:
-        yield Statement("journal", [_journal_row(entry) for entry in new])
+        yield Statement("journal", [journal_row(entry) for entry in new])
     missed = [entry for ordinal, entry in enumerate(entries, 1) if ordinal not in done]
     answers = {id(entry): Held.DONE for entry in entries}
     if missed:
@@ -113,7 +113,7 @@ def write(entries: Sequence[Entry]) -> Steps[list[Held]]:
     return [answers[id(entry)] for entry in entries]
 
 
-def _journal_row(entry: Entry) -> Row:
+def journal_row(entry: Entry) -> Row:
     assert entry.begun is not None
     return (entry.lease.tenant, entry.lease.id, entry.lease.token, entry.version, entry.begun.code)
 
@@ -136,6 +136,16 @@ def read(id: str, version: int, scope: Scope) -> Op[Kept | None]:
         return Kept(found[0][0], [decoded(row) for row in rows])
 
     return Op("steps", steps, scope)
+
+
+def waiting(id: str, version: int, scope: Scope) -> Op[dict[StepKey, StepRecord]]:
+    """What a version of a job has recorded, by key."""
+
+    def steps(again: bool) -> Steps[dict[StepKey, StepRecord]]:
+        found = [decoded(row) for row in (yield one("steps", scope.tenant, id, version))]
+        return {record.key: record for record in found}
+
+    return Op("waiting", steps, scope, single=True)
 
 
 def decoded(row: Row) -> StepRecord:

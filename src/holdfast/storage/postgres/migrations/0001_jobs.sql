@@ -115,7 +115,7 @@ alter table "holdfast".jobs alter column args set storage external;
 -- the claim which is to use it asks for: to the other claim it does not exist.
 create index jobs_ready on "holdfast".jobs ((-priority::int8), due, seq) where state = 'ready' and tenant <> '';
 create index jobs_ready_queue on "holdfast".jobs (queue, (-priority::int8), due, seq) where state = 'ready' and queue <> '';
-create index jobs_scheduled on "holdfast".jobs (due) where state = 'scheduled';
+create index jobs_scheduled on "holdfast".jobs (due) where state in ('scheduled', 'suspended');
 create index jobs_lease on "holdfast".jobs (lease_until) where state = 'running';
 create index jobs_stopped on "holdfast".jobs (updated_at) where stop_reason is not null;
 create index jobs_expires on "holdfast".jobs (expires_at)

@@ -1,6 +1,6 @@
--- Scheduled jobs whose time has come become ready, or come to their gates. Answers how many, in how many seconds the
--- next one is due, whether there are jobs whose own time is over, whether some came to their gates, in how many seconds
--- the next schedule is due, and whether there are gates.
+-- Scheduled and suspended jobs whose time has come become ready, or come to their gates. Answers how many, in how many
+-- seconds the next one is due, whether there are jobs whose own time is over, whether some came to their gates, in how
+-- many seconds the next schedule is due, and whether there are gates.
 --: one batch
 with moved as (
     update "holdfast".jobs
@@ -9,7 +9,7 @@ with moved as (
         updated_at = coalesce(:now::timestamptz, statement_timestamp())
     where ctid = any (array (
         select ctid from "holdfast".jobs
-        where state = 'scheduled' and due <= coalesce(:now::timestamptz, statement_timestamp())
+        where state in ('scheduled', 'suspended') and due <= coalesce(:now::timestamptz, statement_timestamp())
         order by due
         limit (select :batch::int4)
         for update skip locked
@@ -19,7 +19,7 @@ with moved as (
 select (select count(*) from moved),
     (select extract(epoch from due - coalesce(:now::timestamptz, statement_timestamp()))::float8
         from "holdfast".jobs
-        where state = 'scheduled' and due > coalesce(:now::timestamptz, statement_timestamp())
+        where state in ('scheduled', 'suspended') and due > coalesce(:now::timestamptz, statement_timestamp())
         order by due limit 1),
     exists (select from "holdfast".jobs where stop_reason is not null and state <> 'running')
         or exists (select from "holdfast".jobs where expires_at <= coalesce(:now::timestamptz, statement_timestamp())

@@ -15,7 +15,7 @@ with given as materialized (
         limit 1
         for no key update skip locked
     ) as j
-    where j.state = 'running'
+    where j.state in ('running', 'suspended')
 ), made as (
     insert into "holdfast".steps as s (tenant, id, version, branch, name, nth, place, kind, state, mark, result, error,
         attempt, tries, token, began_at, ended_at, due, topic)

@@ -52,7 +52,7 @@ create table holdfast_jobs (
 create unique index holdfast_jobs_id on holdfast_jobs (tenant, id);
 create index holdfast_jobs_ready on holdfast_jobs (-priority, due, seq) where state = 'ready';
 create index holdfast_jobs_ready_queue on holdfast_jobs (queue, -priority, due, seq) where state = 'ready';
-create index holdfast_jobs_scheduled on holdfast_jobs (due) where state = 'scheduled';
+create index holdfast_jobs_scheduled on holdfast_jobs (due) where state = 'scheduled' or state = 'suspended';
 create index holdfast_jobs_lease on holdfast_jobs (lease_until) where state = 'running';
 create index holdfast_jobs_stopped on holdfast_jobs (updated_at) where stop_reason is not null;
 create index holdfast_jobs_expires on holdfast_jobs (expires_at)

@@ -7,7 +7,7 @@ select g.tenant, g.id, g.version, g.branch, g.name, g.nth, g.place, g.kind, g.st
     g.attempt, g.tries, g.token, cast(g.now - g.elapsed * 1000000 as integer),
     case when g.state <> 'waiting' then g.now end, cast(g.now + g.delay * 1000000 as integer), g.topic
 from given g cross join holdfast_jobs j on j.tenant = g.tenant and j.id = g.id and j.token = g.token
-where j.state = 'running'
+where j.state = 'running' or j.state = 'suspended'
 on conflict (tenant, id, version, branch, name, nth) do update set
     place = excluded.place, kind = excluded.kind, state = excluded.state, mark = excluded.mark,
     result = excluded.result, error = excluded.error, attempt = excluded.attempt, tries = excluded.tries,
