@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from holdfast.context import Context, RawJob
     from holdfast.durable.sleep import sleep
     from holdfast.durable.step import step
+    from holdfast.durable.waiting import cancel, gather, invoke, wait_for
     from holdfast.handle import Job
     from holdfast.model.event import Event
     from holdfast.model.inputs import Cache
@@ -62,11 +63,15 @@ __all__ = [
     "Task",
     "TaskSet",
     "__version__",
+    "cancel",
+    "gather",
     "handles",
+    "invoke",
     "migration_sql",
     "on",
     "sleep",
     "step",
+    "wait_for",
 ]
 
 # Each name is imported when it is first asked for, so that a program pays for what it uses.
@@ -92,11 +97,15 @@ _HOMES = {
     "Spacing": "holdfast.model.spacing",
     "Task": "holdfast.task",
     "TaskSet": "holdfast.taskset",
+    "cancel": "holdfast.durable.waiting",
+    "gather": "holdfast.durable.waiting",
     "handles": "holdfast.consumer",
+    "invoke": "holdfast.durable.waiting",
     "migration_sql": "holdfast.storage.open",
     "on": "holdfast.consumer",
     "sleep": "holdfast.durable.sleep",
     "step": "holdfast.durable.step",
+    "wait_for": "holdfast.durable.waiting",
 }
 _ROOMS = ("errors", "events", "testing")
 

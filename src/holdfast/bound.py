@@ -21,6 +21,7 @@ from holdfast.model.tenant import ALL, Scope
 from holdfast.model.text import check_name, shown
 from holdfast.queues import Queues
 from holdfast.raw import outgoing
+from holdfast.running import early, enqueueing, recorded, run_of
 from holdfast.schedules import Schedules
 from holdfast.storage.borrow import Borrowed, atransaction, transaction
 from holdfast.storage.op import Op, no_statements
@@ -93,19 +94,29 @@ class Surface:
 
     def enqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """What `task.enqueue` comes to: store these calls, all or none."""
-        new = self._new(calls)
+        new = self.new_jobs(calls)
         if any(job.conditional for job in new):
             return self._admitted(admissions(self._executor, new, self._scope_of(new)), new, calls)
         self._executor.enqueue(new, self._scope_of(new))
-        return self._handles(new, calls)
+        return self.handles(new, calls)
 
     async def aenqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
-        """What `task.aenqueue` comes to."""
-        new = self._new(calls)
+        """What `task.aenqueue` comes to. In an async body it is done once, however often the body runs."""
+        new = self.new_jobs(calls)
+        line = None if self._connection is not None or not calls else enqueueing()
+        if line is None:
+            return await self.astore(calls, new)
+        if recorded(line):
+            stored: list[Job[Any]] = await run_of(line).enqueue(line, self, calls, new)
+            return stored
+        return await self.astore(calls, early(line, calls, new))
+
+    async def astore(self, calls: Sequence[Call[Any]], new: Sequence[NewJob]) -> list[Job[Any]]:
+        """Store what these calls have become."""
         if any(job.conditional for job in new):
             return self._admitted(await aadmissions(self._executor, new, self._scope_of(new)), new, calls)
         await self._executor.aenqueue(new, self._scope_of(new))
-        return self._handles(new, calls)
+        return self.handles(new, calls)
 
     def enqueue_raw(
         self,
@@ -158,13 +169,18 @@ class Surface:
 
     def find(self, call: Call[R]) -> Job[R] | None:
         """What `task.find` comes to: the job that answers this input by now."""
-        (new,) = self._new([call])
+        (new,) = self.new_jobs([call])
         return self._found(new, call, self._executor.run(_join(new), "read"))
 
     async def afind(self, call: Call[R]) -> Job[R] | None:
         """What `task.afind` comes to."""
-        (new,) = self._new([call])
+        (new,) = self.new_jobs([call])
         return self._found(new, call, await self._executor.arun(_join(new), "read"))
+
+    @property
+    def jobs_client(self) -> Client:
+        """What handles on jobs read with."""
+        return self._executor.client
 
     # Managing
 
@@ -200,7 +216,8 @@ class Surface:
 
     # How
 
-    def _new(self, calls: Sequence[Call[Any]]) -> list[NewJob]:
+    def new_jobs(self, calls: Sequence[Call[Any]]) -> list[NewJob]:
+        """The jobs that calls are to be stored as."""
         for call in calls:
             if call.task.connection not in (None, self._connection):
                 raise InvalidOption(
@@ -224,7 +241,8 @@ class Surface:
         scope = self._scope
         return scope if tenant == scope.tenant else Scope(tenant)
 
-    def _handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
+    def handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
+        """The handles of jobs that were stored for calls."""
         client = self._executor.client
         return [
             Job(client, job.id, call.task.signature.load_result, Scope(job.tenant), version=1)

@@ -134,6 +134,7 @@ class Context(Generic[D]):
     job: the job, its attempt and metadata.
     deps: what the app's `deps` made for this worker, of the type `D`.
     cancelled: whether the job is to stop (cancelled, over its time, or another's): a body that looks may end early.
+    evicted: whether this copy of a waiting body is dropped, see there.
     log: a logger whose lines carry the job; from INFO on they are kept with it (`job.logs()`).
 
     A task called as a plain function is given a context of its own, with a job that no database knows.
@@ -204,6 +205,12 @@ class Context(Generic[D]):
     @property
     def cancelled(self) -> bool:
         return self._port.stopped
+
+    @property
+    def evicted(self) -> bool:
+        """Whether this copy of a waiting body ends to make room, and its job is replayed later: nothing that it does
+        now is recorded. In a `finally`, free what is local and leave the rest."""
+        return bool(getattr(self._port, "evicted", False))
 
     @property
     def tick(self) -> datetime | None:

@@ -33,6 +33,7 @@ HoldfastError                      code
 ├── BodyFailed                     body_failed       what a wrapper sees of a body that failed in a process
 ├── StepFailed                     step_failed       a step of a job failed for good; carries its error's kind
 │   └── StepTimeout (TimeoutError) step_timeout      … because it took longer than its timeout
+├── WaitTimeout (TimeoutError)     wait_timeout      what a body waited for did not come in time
 ├── ScheduleNotFound               schedule_not_found
 └── MisuseError                    misuse            a call made where it cannot work
     └── TenantRequired             tenant_required   the connection reaches one tenant at a time, and none was named
@@ -291,6 +292,12 @@ class StepTimeout(StepFailed, TimeoutError):
     """A step took longer than its `timeout`, each time that it was tried."""
 
     code = "step_timeout"
+
+
+class WaitTimeout(HoldfastError, TimeoutError):
+    """What a body waited for (`wait_for`, `invoke`) did not come within its `timeout`; a child goes on."""
+
+    code = "wait_timeout"
 
 
 class ScheduleNotFound(HoldfastError):

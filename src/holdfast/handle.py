@@ -118,6 +118,10 @@ class Job(Generic[R]):
                 return self._value(own)
             self.version = self.record.version
 
+    def decode(self, text: str) -> R:
+        """A result as it is stored becomes what the task returned."""
+        return self._decode(text)
+
     def logs(self, limit: int = 1000) -> list[LogEntry]:
         """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step."""
         return self._client.store.run(telling.logs(self.id, self._scope, limit=limit), "read")

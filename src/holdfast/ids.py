@@ -8,6 +8,7 @@ The counter starts at a random value in every new millisecond and grows by a ran
 one process never repeat and always grow, also when the wall clock is set back.
 """
 
+import hashlib
 import os
 import re
 import struct
@@ -84,6 +85,18 @@ def new_id() -> str:
     '0190163d-8694-79b5-8c1d-4f0e2a7b6c5d'
     """
     return _generate()
+
+
+def derived_id(parent: str, *parts: object) -> str:
+    """An id that is always the same for the same parent and parts; it begins with the time of its parent's.
+
+    >>> derived_id("0190163d-8694-79b5-8c1d-4f0e2a7b6c5d", "report", 0)
+    '0190163d-8694-7d6f-9d3c-6d4b62c5a2b1'
+    """
+    data = "\x00".join((parent, *map(str, parts))).encode("utf-8", "surrogatepass")
+    tail = hashlib.blake2b(data, digest_size=10).hexdigest()
+    variant = 0x8 | int(tail[3], 16) & 0x3
+    return f"{parent[:13]}-7{tail[:3]}-{variant:x}{tail[4:7]}-{tail[7:19]}"
 
 
 def check_id(value: str | uuid.UUID) -> str:

@@ -1,19 +1,23 @@
 """What durable verbs and the worker that runs a body know of each other."""
 
 import asyncio
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from holdfast.client import Client
 from holdfast.context import Context, JobView, Port
 from holdfast.errors import JobStopped, LeaseLost, MisuseError
+from holdfast.ids import derived_id
 from holdfast.model.branch import Branch
-from holdfast.model.job import ClaimedJob
+from holdfast.model.job import ClaimedJob, NewJob
 from holdfast.model.lifecycle import Requeue
 from holdfast.model.outcome import Outcome
 from holdfast.storage.base import Store
 from holdfast.storage.ops.jobs import Held, Lease
-from holdfast.storage.ops.steps import Begun, StepRow
+from holdfast.storage.ops.steps import Entry
 from holdfast.waiting import running_job
 
 
@@ -22,8 +26,10 @@ class Office(Protocol):
 
     @property
     def store(self) -> Store: ...
-    def record(self, body: "Body", row: StepRow, begun: Begun | None = None) -> "asyncio.Future[Held]":
-        """Make one piece of the job durable, together with what other bodies record just then."""
+    @property
+    def client(self) -> Client: ...
+    def record(self, entry: Entry) -> "asyncio.Future[Held]":
+        """Make one piece of a job durable, together with what others record just then. Answers DONE or LOST."""
         ...
 
     def now(self) -> datetime:
@@ -59,6 +65,7 @@ class Body(Protocol):
     run: "Recorded | None"
     extension: float
     others: list[Branch] | None
+    early: "list[Early] | None"
 
     @property
     def job(self) -> ClaimedJob: ...
@@ -118,6 +125,59 @@ def run_of(line: Branch) -> Any:
     if body.run is None:
         body.run = body.office.open(body)
     return body.run
+
+
+def enqueueing() -> Branch | None:
+    """The line of an async body that runs here, whose jobs are to be stored once; None elsewhere."""
+    line = running_job.get()
+    if line is None or line.within is not None or getattr(line.root, "office", None) is None:
+        return None
+    return None if line.root.body is None else line
+
+
+def recorded(line: Branch) -> bool:
+    """Whether what a line stores is recorded with it: a body that recorded nothing, and has no past, pays nothing."""
+    return line.root.run is not None or line.root.job.token > 1
+
+
+class Early(NamedTuple):
+    """Jobs that a body stored before it recorded anything: known by their ids, which are always the same."""
+
+    path: str
+    name: str
+    mark: str
+    done: str
+
+
+def early(line: Branch, calls: Sequence[Any], new: Sequence[NewJob]) -> list[NewJob]:
+    """Those jobs, their ids made of what stores them, so that a replay finds them again."""
+    name = enqueue_name(calls)
+    body: Body = line.root
+    if body.early is None:
+        body.early = []
+    nth = sum(one.path == line.path and one.name == name for one in body.early)
+    new = numbered(body.job, (line.path, name, nth), new)
+    if not any(job.conditional for job in new):
+        done = json.dumps([(job.id, True, 1) for job in new])
+        body.early.append(Early(line.path, name, digest_of(calls), done))
+    return new
+
+
+def numbered(job: ClaimedJob, piece: tuple[object, ...], new: Sequence[NewJob]) -> list[NewJob]:
+    """New jobs under ids that are always the same for this piece of this job."""
+    return [one._replace(id=derived_id(job.id, job.version, *piece, number)) for number, one in enumerate(new)]
+
+
+def enqueue_name(calls: Sequence[Any]) -> str:
+    """What the piece is called that stores these."""
+    names = dict.fromkeys(call.task.name for call in calls)
+    return ("enqueue " + (", ".join(names) if len(names) < 4 else f"{len(names)} tasks"))[:200]
+
+
+def digest_of(calls: Sequence[Any]) -> str:
+    """A digest of their arguments."""
+    text = "\n".join(call.args for call in calls)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=9).hexdigest()
 
 
 def check_stop(body: Body) -> None:

@@ -26,6 +26,7 @@ from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.schedule import Timetable
 from holdfast.model.tenant import IMPLIED
 from holdfast.model.text import check_name, shown
+from holdfast.running import line_here, run_of
 from holdfast.storage.lenders import recognise
 from holdfast.waiting import present_scope
 
@@ -238,6 +239,21 @@ class Task(Generic[P, R, C]):
         >>> job = await send_mail.aenqueue("a@b.c", subject="hi")
         """
         return (await self.binding.aenqueue((self.call(*args, **kwargs),)))[0]
+
+    async def invoke(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run this task as a child of the job whose async body calls, and answer what it returned.
+
+        The child is a job of its own, stored once however often the body runs. The parent's slot is free meanwhile. It
+        is of the parent's tenant if nothing else is said, and its row is kept for a day at least.
+
+        Raises what became of the child (JobFailed with its error's kind and message, JobCancelled, JobStalled …),
+        InvalidArguments, MisuseError where no async body runs.
+
+        >>> song = await find_song.invoke(fingerprint)
+        """
+        line = line_here("invoke")
+        found: R = await run_of(line).invoke(line, self.call(*args, **kwargs))
+        return found
 
     def find(self, *args: P.args, **kwargs: P.kwargs) -> "Job[R] | None":
         """The job that answers this input: the live one, or one that the task's `cache` still remembers; else None.

@@ -28,6 +28,10 @@ class StepPort:
     def stopped(self) -> bool:
         return self.over or self._body.stop is not None
 
+    @property
+    def evicted(self) -> bool:
+        return self._body.evicted
+
     def check(self) -> None:
         check_stop(self._body)
         if self.over:

@@ -3,12 +3,15 @@
 import asyncio
 import json
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import Context as ContextVars
 from datetime import datetime
 from typing import Any, TypeVar
 
+from holdfast.bound import Surface
 from holdfast.clock import monotonic
+from holdfast.durable import children
 from holdfast.durable.journal import Asked, Journal, marked
 from holdfast.durable.performing import perform
 from holdfast.durable.steps import StepFunction, StepOptions
@@ -23,8 +26,9 @@ from holdfast.errors import (
     StepFailed,
     StepTimeout,
 )
+from holdfast.handle import Job
 from holdfast.model.branch import Branch
-from holdfast.model.job import JobState
+from holdfast.model.job import ClaimedJob, JobState, NewJob
 from holdfast.model.lifecycle import Requeue
 from holdfast.model.lifecycle import Waits as Kept
 from holdfast.model.outcome import Outcome, Parked
@@ -32,9 +36,12 @@ from holdfast.model.signals import RetryIn, Signal
 from holdfast.model.tenant import Scope
 from holdfast.model.text import clean_text
 from holdfast.running import Body, check_stop
+from holdfast.storage.op import Op
 from holdfast.storage.ops import steps as ops
 from holdfast.storage.ops.jobs import Held
 from holdfast.storage.ops.steps import Begun, Entry, StepRecord, StepRow
+from holdfast.task import Call
+from holdfast.waiting import running_job
 
 R = TypeVar("R")
 
@@ -55,20 +62,29 @@ AFTERMATH = 5.0
 """Seconds that tasks get to end which a body left behind."""
 
 
+LOCKED_PAUSE = 0.02
+"""Seconds before a piece is tried again of a job whose row somebody had locked."""
+
+
 class Run:
     """Made when a body asks for its first piece. Everything here happens on the worker's loop."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
         self._job = body.job
-        self._office = body.office
+        self.office = self._office = body.office
         self._journal: Journal | None = None
         self._opening: asyncio.Future[Journal] | None = None
         self._begun: Begun | None = None
+        self._early: list[StepRow] = []
         self._broken: NonDeterminism | None = None
         self._waits = Waits(body.root, self._suspend, self._look)
         self._looking: asyncio.Task[None] | None = None
         self._recording: set[asyncio.Future[Held]] = set()
+
+    @property
+    def job(self) -> ClaimedJob:
+        return self._job
 
     # What bodies ask for
 
@@ -84,13 +100,13 @@ class Run:
         tries = 0
         if known is not None:
             tries = known.tries
-            await self._wait(line, asked, None, known.left)
+            await self._until(line, asked, None, known.left)
         error: BaseException
         while True:
             tries += 1
             began = monotonic()
             try:
-                value = await self._busy(perform(self._body, line, name, options, function, args, kwargs))
+                value = await self.busy(perform(self._body, line, name, options, function, args, kwargs))
                 text = function.dump(value)
                 if len(text) > LARGEST:
                     raise InvalidResult(
@@ -115,19 +131,49 @@ class Run:
                 raise failed(name, entry) from error
             self._office.line(self._body, "WARNING", f"try {tries} failed: {clean_text(repr(error), 500)}", name)
             if wait <= SHORT:
-                await self._busy(asyncio.sleep(wait))
+                await self.busy(asyncio.sleep(wait))
             else:
-                await self._wait(line, asked, StepRow(asked.key, asked.place, "step", "waiting", asked.mark, None, entry,
-                                                      tries, monotonic() - began, wait), wait)  # fmt: skip
+                row = StepRow(asked.key, asked.place, "step", "waiting", asked.mark, None, entry, tries,
+                              monotonic() - began, wait)  # fmt: skip
+                await self._until(line, asked, row, wait)
 
     async def sleep(self, line: Branch, seconds: float) -> None:
         """Until so many seconds have passed since this was first asked for."""
         asked = await self.ask(line, "sleep", "sleep", None)
         if asked.known is None and seconds > 0:
             row = StepRow(asked.key, asked.place, "sleep", "waiting", delay=seconds)
-            await self._wait(line, asked, row, seconds)
+            await self._until(line, asked, row, seconds)
         elif asked.known is not None:
-            await self._wait(line, asked, None, asked.known.left)
+            await self._until(line, asked, None, asked.known.left)
+
+    async def invoke(self, line: Branch, call: Call[Any], timeout: float | None = None) -> Any:
+        """What a child returned."""
+        return await children.invoke(self, line, call, timeout)
+
+    async def wait_for_job(
+        self, line: Branch, id: str, state: str | None, timeout: float | None, load: Callable[[str], Any]
+    ) -> Any:
+        return await children.wait_for_job(self, line, id, state, timeout, load)
+
+    async def cancel(self, line: Branch, id: str) -> JobState:
+        return await children.cancel(self, line, id)
+
+    @contextmanager
+    def held(self) -> Generator[None, None, None]:
+        """This line waits for others of its body."""
+        line = running_job.get()
+        assert line is not None
+        self._waits.hold(line)
+        try:
+            yield
+        finally:
+            self._waits.let_go(line)
+
+    async def enqueue(
+        self, line: Branch, surface: Surface, calls: Sequence[Call[Any]], new: Sequence[NewJob]
+    ) -> list[Job[Any]]:
+        """Handles of jobs that are stored once."""
+        return await children.enqueue(self, line, surface, calls, new)
 
     # What pieces are made of
 
@@ -151,14 +197,40 @@ class Run:
 
     async def put(self, asked: Asked, row: StepRow) -> None:
         """Record a piece; durable when it returns. Raises LeaseLost."""
-        begun, self._begun = self._begun, None
-        answer = self._office.record(self._body, row, begun)
-        self._recording.add(answer)
-        answer.add_done_callback(self._recording.discard)
+        for entry in self._unwritten():
+            self._record(entry)
+        answer = self._record(self._entry(row))
         if await asyncio.shield(answer) is not Held.DONE:
             raise LeaseLost(f"another worker holds job {self._job.id} now")
 
-    async def _busy(self, work: Awaitable[R]) -> R:
+    def _record(self, entry: Entry) -> "asyncio.Future[Held]":
+        answer = self._office.record(entry)
+        self._recording.add(answer)
+        answer.add_done_callback(self._recording.discard)
+        return answer
+
+    async def write(self, op: Callable[[Entry], Op[Held]], row: StepRow) -> Held:
+        """Record a piece by an op of its own."""
+        for entry in self._unwritten():
+            self._record(entry)
+        written = op(self._entry(row))
+        held = Held.LOCKED
+        while held is Held.LOCKED:
+            held = await self.busy(self._office.store.arun(written))
+            if held is Held.LOCKED:
+                await self.busy(asyncio.sleep(LOCKED_PAUSE))
+        return held
+
+    def _entry(self, row: StepRow) -> Entry:
+        begun, self._begun = self._begun, None
+        return Entry(self._body.lease, self._job.version, self._job.attempt, row, begun)
+
+    def _unwritten(self) -> list[Entry]:
+        """Pieces that are known and not recorded yet."""
+        rows, self._early = self._early, []
+        return [self._entry(row) for row in rows]
+
+    async def busy(self, work: Awaitable[R]) -> R:
         """Do what the job is not suspended during."""
         self._waits.begin()
         try:
@@ -171,33 +243,31 @@ class Run:
     def now(self) -> datetime:
         return self._office.now()
 
-    async def _wait(
-        self, line: Branch, asked: Asked, row: StepRow | None, left: float | None, job: str | None = None
-    ) -> None:
-        """Until it is over; `row`: what is to be recorded of it first."""
-        if left is not None and left <= 0:
-            return
+    async def _until(self, line: Branch, asked: Asked, row: StepRow | None, left: float | None) -> None:
+        """Until a time is over; `row`: what is to be recorded of it first."""
+        if left is None or left > 0:
+            await self.wait(Wait(asked, line, row, None if left is None else monotonic() + left))
+
+    async def wait(self, wait: Wait) -> None:
+        """Until something may have come to its end."""
         if self._body.effects is not None:
             raise MisuseError(
                 f"task {self._job.task} has transaction=, which would stay open while its job waits: give the "
                 "transaction to a task of its own, and invoke it"
             )
-        await self._waits.wait(Wait(asked, line, row, None if left is None else monotonic() + left, job))
+        await self._waits.wait(wait)
         check_stop(self._body)
 
     def _suspend(self) -> None:
         """Nothing of the body runs: give its slot back, and have recorded what it waits for."""
         waits = self._waits.all()
-        delay = min((each.left for each in waits if each.left is not None), default=FOREVER)
-        lease, version, attempt = self._body.lease, self._job.version, self._job.attempt
+        delay = min((left for each in waits for left in each.looks()), default=FOREVER)
         # Both are counted from the same instant, so that the job is not woken before its wait is over.
         rows = [each.row._replace(delay=each.left) for each in waits if each.row is not None]
-        new = [Entry(lease, version, attempt, row, self._begun) for row in rows]
+        new = [*self._unwritten(), *map(self._entry, rows)]
         for each in waits:
             each.row = None
-        journals = tuple(ops.journal_row(entry) for entry in new[:1] if entry.begun is not None)
-        if new:
-            self._begun = None
+        journals = tuple(ops.journal_row(entry) for entry in new if entry.begun is not None)
         kept = Kept(tuple(map(ops.entry_row, new)), journals, tuple({each.job: None for each in waits if each.job}))
         reason = "sleep" if all(each.asked.kind == "sleep" for each in waits) else "wait"
         self._office.suspend(
@@ -226,7 +296,7 @@ class Run:
                 each.known = record
                 if record.left is not None:
                     each.ends_at = monotonic() + record.left
-                if record.state != "waiting" or (record.left is not None and record.left <= 0):
+                if record.state != "waiting" or (record.left is not None and record.left <= 0) or each.job is not None:
                     each.end()
                 elif record.left is not None and record.left < NEAR:  # not worth to be suspended for
                     each.near = True
@@ -255,8 +325,12 @@ class Run:
             self._broken = NonDeterminism(
                 f"the job began under version {kept.code} of task {job.task}, and this code is version {code}"
             )
-        self._journal = Journal([] if kept is None else kept.steps, job.attempt)
-        return self._journal
+        journal = Journal([] if kept is None else kept.steps, job.attempt)
+        for path, name, mark, done in self._body.early or ():  # stored before this was asked for
+            asked = journal.ask(path, name, "enqueue", mark)
+            self._early.append(StepRow(asked.key, asked.place, "enqueue", "done", mark, done))
+        self._journal = journal
+        return journal
 
     # What its attempt comes to
 

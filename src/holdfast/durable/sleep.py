@@ -9,8 +9,8 @@ from holdfast.running import line_here, run_of
 
 
 async def sleep(until: Duration | datetime) -> None:
-    """Wait for a time, however long, in the async body of a task: the job is suspended, gives its slot back, and goes on
-    when the time has come, in this process or another.
+    """Wait for a time, however long, in the async body of a task: the job is suspended, gives its slot back, and goes
+    on when the time has come, in this process or another.
 
     until: a duration such as "1h" or "30d", or the aware datetime to wait for. What has passed already takes no time.
     The instant is fixed when the body comes here first; a replay waits for what is left.

@@ -5,7 +5,7 @@ or for its own tasks. A line that awaits anything else gets a second; it is then
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from holdfast.clock import monotonic
@@ -18,6 +18,9 @@ FOREVER = 100 * 365.25 * 86400.0
 
 FOREIGN = 1.0
 """Seconds that a line gets which awaits something that is not recorded, while the others wait."""
+
+OFTEN, SELDOM = 0.125, 30.0
+"""Seconds between two looks at a job whose end is waited for: twice as many each time, from the first to the second."""
 
 LOOK = 0.5
 """Seconds between two looks at what a running body waits for beside its steps."""
@@ -35,11 +38,20 @@ class Wait:
     job: str | None = None
     known: StepRecord | None = None
     near: bool = False
+    pause: float = OFTEN
     over: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
     def left(self) -> float | None:
         return None if self.ends_at is None else self.ends_at - monotonic()
+
+    def looks(self) -> Iterator[float]:
+        """In how many seconds it may be over, at the latest."""
+        if self.ends_at is not None:
+            yield self.ends_at - monotonic()
+        if self.job is not None:
+            self.pause = min(self.pause * 2, SELDOM)
+            yield self.pause
 
     def end(self) -> None:
         if not self.over.done():
@@ -66,6 +78,8 @@ class Waits:
 
     async def wait(self, wait: Wait) -> None:
         """Until it is over."""
+        if wait.over.done():
+            wait.over, wait.near = asyncio.get_running_loop().create_future(), False
         self._waits[wait.line] = wait
         self.stir()
         try:

@@ -87,7 +87,7 @@ class Engine:
         self.narrator = Narrator(store, bus, self.holdings.holds_earlier)
         self.teller = Teller(store, bus, self.narrator)
         self.finisher = Finisher(store, self.holdings, bus, self.teller, self.narrator, self._written)
-        self._office = Office(store, bus, self.teller, self._deps, plan, tasks.find)
+        self._office = Office(client, bus, self.teller, self._deps, plan, tasks.find)
         limits = Limits(plan.cpu_slots or os.cpu_count() or 1, plan.cpu_jobs, plan.cpu_memory)
         self.runner = Runner(tasks.find, self.finisher, bus, self._context, self._freed, self.tally, limits, plan.retry)
         self.renewer = Renewer(store, self.holdings, bus, plan.lease, self._sign, self._stop)

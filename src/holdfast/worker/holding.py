@@ -13,7 +13,7 @@ from holdfast.model.retry import NO_RETRY
 from holdfast.storage.ops.jobs import Lease
 
 if TYPE_CHECKING:
-    from holdfast.running import Recorded
+    from holdfast.running import Early, Recorded
     from holdfast.worker.effects import Effects
     from holdfast.worker.office import Office
 
@@ -47,6 +47,8 @@ class Holding(Branch):
     office: "Office"
     prompt = False
     """Its place in a group, limit or limited queue waits for nobody: it is begun at once or given back."""
+    early: "list[Early] | None" = None
+    """Jobs that its body stored before that."""
 
     def __init__(self, job: ClaimedJob) -> None:
         self.job = job

@@ -8,6 +8,7 @@ from contextvars import Context as ContextVars
 from datetime import datetime
 from typing import Any
 
+from holdfast.client import Client
 from holdfast.context import Context, JobView, Port
 from holdfast.errors import BodyFailed, DatabaseUnavailable, HoldfastError, OutcomeUnknown, ReadOnlyDatabase
 from holdfast.events.bus import Bus
@@ -16,9 +17,8 @@ from holdfast.model.options import NO_OPTIONS
 from holdfast.model.outcome import Outcome, Raised, Snoozed, Stopped, Succeeded
 from holdfast.model.signals import Cancel, Snooze
 from holdfast.running import Body
-from holdfast.storage.base import Store
 from holdfast.storage.ops.jobs import Held
-from holdfast.storage.ops.steps import Begun, Entry, StepRow, record
+from holdfast.storage.ops.steps import Entry, record
 from holdfast.task import Task
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.deps import Deps
@@ -42,9 +42,10 @@ class Office:
     """One per worker; everything here happens on its loop."""
 
     def __init__(
-        self, store: Store, bus: Bus, teller: Teller, deps: Deps, plan: Plan, find: Callable[[Any], AnyTask | None]
+        self, client: Client, bus: Bus, teller: Teller, deps: Deps, plan: Plan, find: Callable[[Any], AnyTask | None]
     ) -> None:
-        self.store = store
+        self.client = client
+        self.store = client.store
         self._bus = bus
         self._teller = teller
         self._deps = deps
@@ -57,10 +58,10 @@ class Office:
         self._pool: Processes | None = None
         self._ended: dict[Holding, asyncio.Future[Outcome | None]] = {}
 
-    def record(self, body: Body, row: StepRow, begun: Begun | None = None) -> "asyncio.Future[Held]":
+    def record(self, entry: Entry) -> "asyncio.Future[Held]":
         """Make one piece of a job durable. Answers DONE, or LOST where another worker has the job."""
         answer: asyncio.Future[Held] = asyncio.get_running_loop().create_future()
-        self._pending.append((Entry(body.lease, body.job.version, body.job.attempt, row, begun), answer))
+        self._pending.append((entry, answer))
         if self._writing is None:
             self._writing = asyncio.Task(self._write(), loop=answer.get_loop(), context=ContextVars())
         return answer

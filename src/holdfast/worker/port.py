@@ -20,6 +20,10 @@ class BodyPort:
         self._held.noticed |= stopped
         return stopped
 
+    @property
+    def evicted(self) -> bool:
+        return self._held.evicted
+
     def check(self) -> None:
         if self._held.stop == "lost":
             raise LeaseLost(f"another worker holds job {self._held.job.id} now")

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from holdfast.model.job import NewJob
 from holdfast.model.tenant import Scope
 from holdfast.storage.op import Op, Row, Statement, Steps, one
-from holdfast.storage.ops.jobs import Held, Lease
+from holdfast.storage.ops.jobs import Held, Lease, enqueue
 from holdfast.storage.rows import moment, moment_or_none
 
 
@@ -94,6 +95,22 @@ def record(entries: Sequence[Entry]) -> Op[list[Held]]:
         return (yield from write(entries))
 
     return Op("step", steps, single=all(entry.begun is None for entry in entries))
+
+
+def start(entry: Entry, jobs: Sequence[NewJob], scope: Scope, stored: bool = False) -> Op[Held]:
+    """Record a piece and store the jobs that it starts: both or neither. `stored`: they may be there already.
+
+    Repeated, jobs that are there stay as they are.
+    """
+    store = enqueue(jobs, scope)
+
+    def steps(again: bool) -> Steps[Held]:
+        (held,) = yield from write([entry])
+        if held is Held.DONE:
+            yield from store.steps(again or stored)
+        return held
+
+    return Op("start", steps, scope, wakes=store.wakes)
 
 
 def write(entries: Sequence[Entry]) -> Steps[list[Held]]:

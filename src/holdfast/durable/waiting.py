@@ -1,0 +1,127 @@
+"""`invoke`, `wait_for`, `gather`, `cancel`: other jobs, from within a body."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar, cast, overload
+from uuid import UUID
+
+from holdfast.errors import InvalidOption
+from holdfast.handle import Job
+from holdfast.ids import check_id
+from holdfast.model.duration import Duration, seconds
+from holdfast.model.job import JobRecord, JobState
+from holdfast.model.text import shown
+from holdfast.running import line_here, run_of
+from holdfast.task import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Invoke:
+    """Runs a task as a child: `await invoke(task, *args)`, the same as `await task.invoke(*args)`."""
+
+    def __init__(self, timeout: float | None = None) -> None:
+        self._timeout = timeout
+
+    def using(self, *, timeout: Duration | None = None) -> "Invoke":
+        """The same with a `timeout`, after which WaitTimeout is raised; the child goes on.
+
+        >>> await invoke.using(timeout="1h")(find_song, fingerprint)
+        """
+        return Invoke(None if timeout is None else seconds(timeout, "timeout"))
+
+    async def __call__(self, task: Task[P, R, Any], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        given: Any = task
+        if not isinstance(given, Task):
+            raise InvalidOption(f"invoke takes a task and its arguments, not {shown(task)}")
+        line = line_here("invoke")
+        found: R = await run_of(line).invoke(line, task.call(*args, **kwargs), self._timeout)
+        return found
+
+
+invoke = Invoke()
+
+STATES = frozenset({state.value for state in JobState} | {"finished"})
+
+
+@overload
+async def wait_for(job: Job[R], /, *, timeout: Duration | None = None) -> R: ...
+@overload
+async def wait_for(job: JobRecord | str | UUID, /, *, timeout: Duration | None = None) -> Any: ...
+@overload
+async def wait_for(
+    job: Job[Any] | JobRecord | str | UUID, state: JobState | str, /, *, timeout: Duration | None = None
+) -> JobState: ...
+async def wait_for(job: Any, state: Any = None, /, *, timeout: Duration | None = None) -> Any:
+    """Wait for another job, in the async body of a task: this one's slot is free meanwhile.
+
+    job: its handle, record or id. Without a `state` its end is waited for, and what it returned is the answer.
+    state: a JobState or "finished": the state it has come to is the answer. A state that a job passes quickly may be
+        missed; one that it can no longer reach raises NoResult.
+    timeout: after which WaitTimeout is raised; None: none.
+
+    Raises what became of the job (JobFailed, JobCancelled …), JobNotFound, WaitTimeout, InvalidOption for the job that
+    runs itself, MisuseError where no async body runs.
+
+    >>> report = await wait_for(job, timeout="1h")
+    """
+    line = line_here("wait_for")
+    load: Callable[[str], Any] = json.loads
+    if isinstance(job, Job):
+        load = cast("Job[Any]", job).decode
+    id = _id_of(job)
+    if state is not None and state not in STATES:
+        raise InvalidOption(f"state must be one of {', '.join(sorted(STATES))}, not {shown(state)}")
+    length = None if timeout is None else seconds(timeout, "timeout")
+    return await run_of(line).wait_for_job(line, id, None if state is None else str(state), length, load)
+
+
+def _id_of(job: Any) -> str:
+    return check_id(cast("Any", job).id if isinstance(job, Job | JobRecord) else job)
+
+
+async def gather(*pieces: Coroutine[Any, Any, R] | Awaitable[R], limit: int | None = None) -> list[R]:
+    """`asyncio.gather` of steps, children and waits, of which at most `limit` are begun at once. The first error is
+    raised, and the others are then cut off.
+
+    >>> songs = await gather(*(find_song.invoke(path) for path in paths), limit=20)
+    """
+    line = line_here("gather")
+    given: Any = limit
+    if limit is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+        raise InvalidOption(f"limit must be a whole number from 1, not {shown(limit)}")
+    if not pieces:
+        return []
+    run = run_of(line)
+    room = asyncio.Semaphore(len(pieces) if limit is None else limit)
+
+    async def one(piece: Any) -> R:
+        with run.held():
+            await room.acquire()
+        try:
+            found: R = await piece
+            return found
+        finally:
+            room.release()
+
+    tasks = [asyncio.ensure_future(one(piece)) for piece in pieces]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for piece in pieces:
+            if asyncio.iscoroutine(piece):
+                piece.close()
+        raise
+
+
+async def cancel(job: Job[Any] | JobRecord | str | UUID) -> JobState:
+    """Cancel another job, once; answers the state it was in. Raises JobNotFound, MisuseError."""
+    line = line_here("cancel")
+    id = _id_of(job)
+    found: JobState = await run_of(line).cancel(line, id)
+    return found
