@@ -70,7 +70,7 @@ async def wait_for(job: Any, state: Any = None, /, *, timeout: Duration | None =
     line = line_here("wait_for")
     load: Callable[[str], Any] = json.loads
     if isinstance(job, Job):
-        load = cast("Job[Any]", job).decode
+        load = cast("Any", job).decode
     id = _id_of(job)
     if state is not None and state not in STATES:
         raise InvalidOption(f"state must be one of {', '.join(sorted(STATES))}, not {shown(state)}")
