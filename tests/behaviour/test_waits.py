@@ -413,3 +413,28 @@ def test_a_failed_child_is_run_anew_by_a_new_attempt(app: Holdfast, clock: Clock
         clock.advance("1m")
     assert job.result() == "ok"
     assert done == {"child": 2}
+
+
+def test_an_answer_of_somebody_else_is_waited_for(live: Holdfast, how: str) -> None:
+    """What pipes build on."""
+    from holdfast.durable.answers import wait_answered
+    from holdfast.running import line_here, run_of
+    from holdfast.storage.ops.waking import Answered, answer, waits_for
+
+    @live.task
+    async def asks() -> list[Any]:
+        line = line_here("ask")
+        told: list[Any] = [await wait_answered(run_of(line), line, "approval", "topic", "m", 30.0)]
+        try:
+            await wait_answered(run_of(line), line, "approval", "topic", "m", 0.2)
+        except WaitTimeout:
+            told.append("late")
+        return told
+
+    job = asks.enqueue()
+    with live.worker(poll_interval="100ms"):
+        until(lambda: job.refresh().state is JobState.SUSPENDED)
+        ((piece,),) = live.store.run(waits_for([("default", "topic")]))
+        assert live.store.run(answer([Answered(piece, "done", '"yes"')])) == ([True], [])
+        until(lambda: job.refresh().state.finished)
+    assert job.result() == ['"yes"', "late"]

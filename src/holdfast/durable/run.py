@@ -39,7 +39,7 @@ from holdfast.running import Body, check_stop
 from holdfast.storage.op import Op
 from holdfast.storage.ops import steps as ops
 from holdfast.storage.ops.jobs import Held
-from holdfast.storage.ops.steps import Begun, Entry, StepRecord, StepRow
+from holdfast.storage.ops.steps import Begun, Entry, StepKey, StepRecord, StepRow
 from holdfast.task import Call
 from holdfast.waiting import running_job
 
@@ -268,7 +268,13 @@ class Run:
         for each in waits:
             each.row = None
         journals = tuple(ops.journal_row(entry) for entry in new if entry.begun is not None)
-        kept = Kept(tuple(map(ops.entry_row, new)), journals, tuple({each.job: None for each in waits if each.job}))
+        job = self._job
+        kept = Kept(
+            tuple(map(ops.entry_row, new)),
+            journals,
+            tuple((job.tenant, job.id, job.version, *each.asked.key) for each in waits if each.answered),
+            tuple({each.job: None for each in waits if each.job}),
+        )
         reason = "sleep" if all(each.asked.kind == "sleep" for each in waits) else "wait"
         self._office.suspend(
             self._body, Requeue(JobState.SUSPENDED, reason, max(delay, 0.001), uncounted=True, waits=kept)
@@ -284,11 +290,19 @@ class Run:
         if self._looking is None:
             self._looking = asyncio.Task(self._look_now(), loop=asyncio.get_running_loop(), context=ContextVars())
 
+    async def look_at(self, wait: Wait) -> None:
+        """What is recorded of a piece that waits, as the database has it now."""
+        found = await self.busy(self._office.store.arun(self._read(), "read"))
+        wait.known = found.get(wait.asked.key)
+
+    def _read(self) -> Op[dict[StepKey, StepRecord]]:
+        job = self._job
+        return ops.waiting(job.id, job.version, Scope(job.tenant))
+
     async def _look_now(self) -> None:
         """Which waits are over, as the database has it."""
         try:
-            job = self._job
-            found = await self._office.store.arun(ops.waiting(job.id, job.version, Scope(job.tenant)), "read")
+            found = await self._office.store.arun(self._read(), "read")
             for each in self._waits.all():
                 record = found.get(each.asked.key)
                 if record is None:

@@ -125,11 +125,12 @@ class Finish(NamedTuple):
 
 
 class Waits(NamedTuple):
-    """What a suspended job waits for, as rows of the database: `pieces` and `journals` that are not recorded yet, and
-    the `jobs` whose end wakes it."""
+    """What a suspended job waits for, as rows of the database: `pieces` and `journals` that are not recorded yet, the
+    keys of pieces that may be answered by others (`asked`), and the `jobs` whose end wakes it."""
 
     pieces: tuple[tuple[Any, ...], ...] = ()
     journals: tuple[tuple[Any, ...], ...] = ()
+    asked: tuple[tuple[Any, ...], ...] = ()
     jobs: tuple[str, ...] = ()
 
 

@@ -7,18 +7,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from holdfast.model.job import NewJob
+from holdfast.model.step import StepKey as StepKey
 from holdfast.model.tenant import Scope
 from holdfast.storage.op import Op, Row, Statement, Steps, one
 from holdfast.storage.ops.jobs import Held, Lease, enqueue
 from holdfast.storage.rows import moment, moment_or_none
-
-
-class StepKey(NamedTuple):
-    """Which piece of a job: its line, its name, and its number among those of this name there (from 0)."""
-
-    branch: str
-    name: str
-    nth: int
 
 
 class StepRow(NamedTuple):

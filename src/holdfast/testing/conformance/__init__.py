@@ -45,7 +45,7 @@ from holdfast.testing.conformance.repeats import Repeats  # noqa: E402
 from holdfast.testing.conformance.rescue import Rescue  # noqa: E402
 from holdfast.testing.conformance.retention import Retention  # noqa: E402
 from holdfast.testing.conformance.schedules import Schedules  # noqa: E402
-from holdfast.testing.conformance.steps import StepRecords  # noqa: E402
+from holdfast.testing.conformance.steps import StepRecords, Suspension  # noqa: E402
 from holdfast.testing.conformance.versions import Versions  # noqa: E402
 from holdfast.testing.conformance.waking import Waking  # noqa: E402
 from holdfast.testing.conformance.workers import Workers  # noqa: E402
@@ -61,6 +61,7 @@ class StoreConformance(
     Retention,
     Schedules,
     StepRecords,
+    Suspension,
     Leadership,
     Workers,
     Inspection,
@@ -78,6 +79,6 @@ class StoreConformance(
 
 __all__ = [
     "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits",
-    "Promotion", "Queues", "Repeats", "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance", "Versions",
-    "Waking", "Workers",
+    "Promotion", "Queues", "Repeats", "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance",
+    "Suspension", "Versions", "Waking", "Workers",
 ]  # fmt: skip

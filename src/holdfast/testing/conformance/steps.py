@@ -3,10 +3,14 @@
 from typing import Any
 
 from holdfast.model.job import JobState
+from holdfast.model.lifecycle import Waits
 from holdfast.storage.base import Store
+from holdfast.storage.ops import jobs as jobs_ops
 from holdfast.storage.ops import steps
+from holdfast.storage.ops.duties import promote
 from holdfast.storage.ops.jobs import Held, lease_of
 from holdfast.storage.ops.steps import Begun, Entry, StepKey, StepRecord, StepRow
+from holdfast.storage.ops.waking import Answered, answer, waits_for
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import (
     OURS,
@@ -14,10 +18,15 @@ from holdfast.testing.conformance.kit import (
     add,
     end_one,
     finish,
+    gated,
+    grouped,
     job,
+    limited,
     repeated,
     requeue,
     running,
+    see,
+    states,
     take,
     take_one,
 )
@@ -129,3 +138,87 @@ class StepRecords(Fixtures):
         store.run(steps.prune())
         assert kept(store, held) == []
         assert len(kept(store, live)) == 1
+
+
+class Suspension(Fixtures):
+    """Jobs wait in the middle of their bodies, and are woken by time, or by what others write."""
+
+    def test_time_wakes_a_suspended_job(self, store: Store, clock: Clock) -> None:
+        held = running(store)
+        assert end_one(store, suspend(held, piece("nap", state="waiting", result=None, delay=60.0))) is Held.DONE
+        record = see(store, held.id)
+        assert (record.state, record.attempt) == (JobState.SUSPENDED, 0)
+        clock.advance(59)
+        assert (store.run(promote()).count, take(store)) == (0, [])
+        clock.advance(1)
+        assert store.run(promote()).count == 1
+        again = take_one(store)
+        assert (again.id, again.attempt) == (held.id, 1)
+        (found,) = kept(store, again)
+        assert (found.state, found.left) == ("waiting", 0.0)
+
+    def test_an_answer_wakes_exactly_those_it_is_for(self, store: Store) -> None:
+        add(store, *(job() for _ in range(4)))
+        jobs = take(store, 4)
+        for n, held in enumerate(jobs):
+            topic = f"pipe:{n % 2}"
+            end_one(store, suspend(held, piece("w", state="waiting", result=None, topic=topic, mark=str(n))))
+        even, none = store.run(waits_for([("default", "pipe:0"), ("other", "pipe:0")]))
+        assert sorted(each.mark or "" for each in even) == ["0", "2"]
+        assert none == []
+        answers = [Answered(each, "done", '"yes"') for each in even]
+        assert store.run(answer(answers)) == ([True, True], [])
+        assert store.run(answer(answers)) == ([False, False], []), "each is answered once"
+        assert states(store, [held.id for held in jobs]) == ["ready", "suspended", "ready", "suspended"]
+        (found,) = kept(store, jobs[0])
+        assert (found.state, found.result) == ("done", '"yes"')
+
+    def test_an_answer_that_comes_before_the_job_is_suspended_is_not_missed(self, store: Store) -> None:
+        held = running(store)
+        row = piece("w", state="waiting", result=None, topic="pipe:0")
+        store.run(steps.record([entry(held, row)]))
+        ((found,),) = store.run(waits_for([("default", "pipe:0")]))
+        assert store.run(answer([Answered(found, "done", "1")])) == ([True], [])
+        assert see(store, held.id).state is JobState.RUNNING
+        asked = ((held.tenant, held.id, held.version, *row.key),)
+        waits = Waits(asked=asked)
+        end_one(store, requeue(held, JobState.SUSPENDED, delay=600.0, uncounted=True, waits=waits))
+        assert see(store, held.id).state is JobState.READY
+
+    def test_a_late_worker_suspends_nothing(self, store: Store) -> None:
+        late = running(store)
+        end_one(store, requeue(late))
+        held = take_one(store)
+        assert end_one(store, suspend(late, piece())) is Held.LOST
+        assert see(store, held.id).state is JobState.RUNNING
+        assert kept(store, held) == []
+
+    def test_suspending_repeated(self, store: Store) -> None:
+        held = running(store)
+        ending = suspend(held, piece("nap", state="waiting", result=None, delay=60.0))
+        op = jobs_ops.end([ending])
+        assert store.run(op) == store.run(repeated(op)) == [Held.DONE]
+        assert len(kept(store, held)) == 1
+
+    def test_a_suspended_job_keeps_its_group_and_gives_back_its_limit(self, store: Store) -> None:
+        add(store, grouped(), grouped())
+        held = take_one(store)
+        end_one(store, suspend(held, piece("w", state="waiting", result=None, delay=60.0)))
+        assert take(store) == [], "the next of the group waits"
+        add(store, gated(limited()), gated(limited()))
+        one = take_one(store)
+        end_one(store, suspend(one, piece("w", state="waiting", result=None, delay=60.0)))
+        assert len(take(store)) == 1, "its place in the limit is free"
+
+    def test_a_suspended_job_can_be_cancelled(self, store: Store) -> None:
+        from holdfast.storage.ops.manage import cancel
+
+        held = running(store)
+        end_one(store, suspend(held, piece("w", state="waiting", result=None, delay=60.0)))
+        store.run(cancel([held.id], OURS))
+        assert see(store, held.id).state is JobState.CANCELLED
+
+
+def suspend(held: Any, row: StepRow) -> Any:
+    rows = Waits((steps.entry_row(entry(held, row)),), (steps.journal_row(entry(held, row)),))
+    return requeue(held, JobState.SUSPENDED, delay=row.delay or 600.0, uncounted=True, waits=rows)
