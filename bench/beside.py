@@ -56,45 +56,45 @@ PEERS = (
     Peer(
         "pgqueuer", "pgqueuer[asyncpg]==1.6.0", "postgres",
         {
-            "drain": 50_000, "drain1": 2_000, "drain10": 10_000, "drain500": 50_000, "sync": 10_000,
-            "one_by_one": 1_000, "together": 4_000, "fill": 100_000, "pickup": 60, "stream": 6_000,
+            "drain": 50_000, "drain1": 2_000, "drain10": 10_000, "drain500": 25_000, "sync": 10_000,
+            "one_by_one": 1_000, "together": 4_000, "fill": 100_000, "pickup": 50, "stream": 6_000,
         },
     ),
     Peer(
         "procrastinate", "procrastinate==3.10.0 psycopg[binary]", "postgres",
         {
             "drain": 1_000, "drain1": 500, "drain10": 1_000, "sync": 1_000,
-            "one_by_one": 500, "together": 2_000, "fill": 20_000, "pickup": 60,
+            "one_by_one": 500, "together": 2_000, "fill": 20_000, "pickup": 50,
         },
     ),
     Peer(
         "chancy", "chancy==0.26.0 psycopg[binary]", "postgres",
         {
             "drain": 10_000, "drain1": 1_000, "drain10": 4_000, "drain500": 10_000, "sync": 5_000,
-            "one_by_one": 500, "together": 2_000, "fill": 5_000, "pickup": 60,
+            "one_by_one": 500, "together": 2_000, "fill": 5_000, "pickup": 50,
         },
     ),
     Peer(
         "saq", "saq[postgres]==0.26.4 psycopg[binary]", "postgres",
-        {"drain": 1_000, "drain10": 1_000, "one_by_one": 500, "together": 2_000, "pickup": 60},
+        {"drain": 1_000, "drain10": 1_000, "one_by_one": 500, "together": 2_000, "pickup": 50},
     ),
     Peer(
         "absurd", "absurd-sdk==0.5.1 absurdctl==0.5.1", "postgres",
         {"drain": 1_000, "drain10": 1_000, "sync": 1_000, "one_by_one": 1_000},
     ),
-    Peer("dbos", "dbos==3.4.0", "postgres", {"drain": 200, "sync": 200}, fills=False),
+    Peer("dbos", "dbos==3.4.0", "postgres", {"drain": 200}, fills=False),
     Peer(
         "huey", "huey==3.5.4", "sqlite",
-        {"drain": 10_000, "sync": 10_000, "one_by_one": 3_000, "pickup": 60}, forgets=True,
+        {"drain": 10_000, "sync": 10_000, "one_by_one": 3_000, "pickup": 50}, forgets=True,
     ),
     Peer("persist-queue", "persist-queue==1.1.0", "sqlite", {"drain": 2_000, "one_by_one": 2_000}),
     Peer("litequeue", "litequeue==0.9", "sqlite", {"drain": 2_000, "one_by_one": 2_000}),
-    Peer("dbos", "dbos==3.4.0", "sqlite", {"drain": 200, "sync": 200}, fills=False),
+    Peer("dbos", "dbos==3.4.0", "sqlite", {"drain": 200}, fills=False),
     Peer(
         "arq", "arq==0.28.0", "redis",
         {"drain": 1_000, "drain10": 1_000, "one_by_one": 2_000, "together": 4_000},
     ),
-    Peer("dramatiq", "dramatiq[redis]==2.2.1", "redis", {"sync": 3_000, "one_by_one": 3_000, "pickup": 60}),
+    Peer("dramatiq", "dramatiq[redis]==2.2.1", "redis", {"sync": 3_000, "one_by_one": 3_000, "pickup": 50}),
     Peer("rq", "rq==3.0.0", "redis", {"sync": 300, "one_by_one": 1_000, "fill": 5_000}),
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from raw import Worker
 
 from holdfast import Holdfast
 
-JOBS = {100: 50_000, 10: 30_000, 1: 4_000, 500: 50_000}
+JOBS = {100: 50_000, 10: 25_000, 1: 3_000, 500: 25_000}
 """For each concurrency."""
 
 

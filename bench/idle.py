@@ -19,8 +19,8 @@ from measure import LIKE_AS_SHIPPED, ROUNDS, Contest, Figures, Place, interleave
 from holdfast import Holdfast
 from holdfast.testing.cluster import Cluster
 
-WARM = 4.0
-WATCHED = 20.0
+WARM = 3.0
+WATCHED = 12.0
 COUNTED = "shared_preload_libraries"
 SEEN = """
 select coalesce(sum(calls), 0)::float8,

@@ -18,7 +18,7 @@ from measure import KINDS, ROUNDS, Contest, Figures, Place, interleave, place, s
 
 from holdfast import Holdfast
 
-JOBS = 60
+JOBS = 50
 APART = 0.05
 STREAM = 6_000
 BEAT = 0.01

@@ -16,7 +16,7 @@ from measure import JOBS as JOBS_IN
 
 from holdfast import Holdfast
 
-JOBS = 40_000
+JOBS = 30_000
 CONCURRENCY = 100
 APART = 0.005
 

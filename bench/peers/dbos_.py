@@ -38,4 +38,4 @@ def drain(url: str, jobs: int, concurrency: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main({"drain": drain, "sync": drain})
+    main({"drain": drain})
