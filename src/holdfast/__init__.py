@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdfast.app import Holdfast
+    from holdfast.batches import Batch
     from holdfast.consumer import handles, on
     from holdfast.context import Context, RawJob
     from holdfast.durable.sleep import sleep
     from holdfast.durable.step import step
     from holdfast.durable.waiting import cancel, gather, invoke, wait_for
     from holdfast.handle import Job
+    from holdfast.model.batch import BatchRecord
     from holdfast.model.event import Event
     from holdfast.model.inputs import Cache
     from holdfast.model.job import JobRecord, JobState, NewJob
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
+    "BatchRecord",
     "Cache",
     "Call",
     "Cancel",
@@ -76,6 +80,8 @@ __all__ = [
 
 # Each name is imported when it is first asked for, so that a program pays for what it uses.
 _HOMES = {
+    "Batch": "holdfast.batches",
+    "BatchRecord": "holdfast.model.batch",
     "Cache": "holdfast.model.inputs",
     "Call": "holdfast.task",
     "Cancel": "holdfast.model.signals",

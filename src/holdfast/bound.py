@@ -6,16 +6,20 @@ from typing import Any, TypeVar
 
 from typing_extensions import Unpack
 
+from holdfast import batches
 from holdfast.admission import aadmissions, admissions
+from holdfast.batches import Batch, Batches
 from holdfast.client import Client
 from holdfast.errors import InvalidOption, KeyTaken, MisuseError, RateLimited
 from holdfast.executor import CallersTransaction, Executor
 from holdfast.handle import Job
 from holdfast.limits import Groups, Limits
+from holdfast.links import linked, links
 from holdfast.management import Jobs
 from holdfast.metadata import Metadata
 from holdfast.model.duration import format_duration
 from holdfast.model.job import NewJob
+from holdfast.model.need import When
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import ALL, Scope
 from holdfast.model.text import check_name, shown
@@ -92,17 +96,17 @@ class Surface:
         """`enqueue_many` for event loops."""
         return await self.aenqueue(tuple(calls))
 
-    def enqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
-        """What `task.enqueue` comes to: store these calls, all or none."""
-        new = self.new_jobs(calls)
+    def enqueue(self, calls: Sequence[Call[Any]], batch: str | None = None) -> list[Job[Any]]:
+        """What `task.enqueue` comes to: store these calls, all or none, in a batch if one is named."""
+        new = self.new_jobs(calls, batch)
         if any(job.conditional for job in new):
             return self._admitted(admissions(self._executor, new, self._scope_of(new)), new, calls)
         self._executor.enqueue(new, self._scope_of(new))
         return self.handles(new, calls)
 
-    async def aenqueue(self, calls: Sequence[Call[Any]]) -> list[Job[Any]]:
+    async def aenqueue(self, calls: Sequence[Call[Any]], batch: str | None = None) -> list[Job[Any]]:
         """What `task.aenqueue` comes to. In an async body it is done once, however often the body runs."""
-        new = self.new_jobs(calls)
+        new = self.new_jobs(calls, batch)
         line = None if self._connection is not None or not calls else enqueueing()
         if line is None:
             return await self.astore(calls, new)
@@ -182,7 +186,36 @@ class Surface:
         """What handles on jobs read with."""
         return self._executor.client
 
+    def batch(
+        self,
+        name: str,
+        *,
+        on_success: Call[Any] | None = None,
+        on_failure: Call[Any] | None = None,
+        on_finish: Call[Any] | None = None,
+    ) -> Batch:
+        """Many jobs as one: a batch that is opened by `with` or `async with`, and closed at the end of the block.
+
+        on_success, on_failure, on_finish: calls that are stored with it, and start once, when all its jobs have ended:
+            if all of them succeeded, if not, or in any case. One that is not to start is cancelled (reason
+            `dependency`).
+
+        >>> with app.batch("import 42", on_success=notify.call("imported")) as batch:
+        ...     batch.enqueue_many(import_row.call(row) for row in rows)
+        """
+        follow: list[tuple[When, Call[Any] | None]] = [
+            ("succeeded", on_success),
+            ("failed", on_failure),
+            ("finished", on_finish),
+        ]
+        return batches.made(self, self._executor, self._scope, name, follow)
+
     # Managing
+
+    @property
+    def batches(self) -> Batches:
+        """Batches: `app.batches.get(id)`, `app.batches.list()`."""
+        return Batches(self, self._executor, self._scope)
 
     @property
     def jobs(self) -> Jobs:
@@ -216,7 +249,7 @@ class Surface:
 
     # How
 
-    def new_jobs(self, calls: Sequence[Call[Any]]) -> list[NewJob]:
+    def new_jobs(self, calls: Sequence[Call[Any]], batch: str | None = None) -> list[NewJob]:
         """The jobs that calls are to be stored as."""
         for call in calls:
             if call.task.connection not in (None, self._connection):
@@ -230,7 +263,7 @@ class Surface:
         if self._tenant is not None:
             for one in new:
                 refuse_others(one, self._tenant)
-        return new
+        return linked(calls, new, batch) if batch is not None or links(calls) else new
 
     def _scope_of(self, new: Sequence[NewJob]) -> Scope:
         """The tenant of these jobs, if they have but one."""

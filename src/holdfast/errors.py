@@ -5,7 +5,8 @@ HoldfastError                      code
 │   ├── DuplicateTask              duplicate_task    two tasks of one name in one app
 │   └── ImportFailed               import_failed     `mod:app` names nothing that can be imported
 ├── InvalidOption (ValueError)     invalid_option    an option of a call: a bad duration, a naive datetime …
-│   └── InvalidArguments           invalid_arguments arguments a task does not take or JSON cannot hold
+│   ├── InvalidArguments           invalid_arguments arguments a task does not take or JSON cannot hold
+│   └── DependencyCycle            dependency_cycle  jobs would wait for each other; nothing was stored
 ├── InvalidResult                  invalid_result    a return value its annotation or JSON cannot hold
 ├── TransactionTooLong             transaction_too_long  a body kept its transaction on SQLite for too long
 ├── DatabaseError                  database
@@ -19,7 +20,8 @@ HoldfastError                      code
 │   └── OutcomeUnknown             outcome_unknown   the connection went in commit: it may or may not have happened
 ├── Refused                        refused           a request that was not stored, as its own options asked
 │   ├── KeyTaken                   key_taken         a live job has the key, and on_conflict="reject" was given
-│   └── RateLimited                rate_limited      it came sooner than its rate_limit allows
+│   ├── RateLimited                rate_limited      it came sooner than its rate_limit allows
+│   └── BatchEnded                 batch_ended       the batch takes no more jobs: it has ended or was cancelled
 ├── JobError
 │   ├── JobNotFound                job_not_found
 │   ├── WrongState                 wrong_state       the job's state forbids the verb; nothing changed
@@ -83,6 +85,12 @@ class InvalidArguments(InvalidOption):
     """Arguments the task does not take, or that JSON cannot hold; nothing was stored."""
 
     code = "invalid_arguments"
+
+
+class DependencyCycle(InvalidOption):
+    """Jobs would wait for each other, or one for itself; nothing was stored."""
+
+    code = "dependency_cycle"
 
 
 class InvalidResult(HoldfastError):
@@ -175,6 +183,12 @@ class RateLimited(Refused):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class BatchEnded(Refused):
+    """The batch takes no more jobs: it has ended, or was cancelled; nothing was stored."""
+
+    code = "batch_ended"
 
 
 class JobError(HoldfastError):

@@ -8,9 +8,9 @@ at once. A task reaches a database through its `Binding`, which an app is.
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeAlias, TypeGuard, cast
 
 from typing_extensions import TypeVar, Unpack
 
@@ -20,6 +20,7 @@ from holdfast.ids import new_id
 from holdfast.model.codec import Signature
 from holdfast.model.conflict import Merge, merged, newest_wins
 from holdfast.model.job import NewJob
+from holdfast.model.need import After, When, check_waitable, check_when, listed
 from holdfast.model.options import NO_OPTIONS, UNSET, JobOptions, OptionArguments, Unset
 from holdfast.model.policy import Policy, raw_policy
 from holdfast.model.retry import NO_RETRY, Retry
@@ -32,6 +33,7 @@ from holdfast.waiting import present_scope
 
 if TYPE_CHECKING:
     from holdfast.handle import Job
+    from holdfast.model.need import Identified, Waitable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,6 +119,8 @@ class Task(Generic[P, R, C]):
         self.timetable: Timetable | None = None
         self.version: str | None = None
         self.connection: Any = None
+        self.awaits: tuple[Awaited, ...] = ()
+        self.batch: str | None = None
         self._home = _Home()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
@@ -192,7 +196,15 @@ class Task(Generic[P, R, C]):
         other._home = _Home(binding)
         return other
 
-    def using(self, *, connection: Any = None, **options: Unpack[OptionArguments]) -> Self:
+    def using(
+        self,
+        *,
+        connection: Any = None,
+        after: "After | Call[Any] | Iterable[Call[Any]]" = None,
+        when: When = "succeeded",
+        batch: "Identified | str | None" = None,
+        **options: Unpack[OptionArguments],
+    ) -> Self:
         """The same task with other options for the jobs it enqueues; this one stays as it is.
 
         Takes queue, priority, delay or run_at, retry, timeout, on_timeout, on_crash, max_crashes, key, on_conflict,
@@ -201,8 +213,13 @@ class Task(Generic[P, R, C]):
 
         connection: enqueue in the transaction that is open on it, which stays yours to commit: a sqlite3, psycopg,
             asyncpg or aiosqlite connection, a SQLAlchemy session or connection, or Django's.
+        after: jobs, records, batches or ids of these, one or many (1,000): the job starts when all of them have ended.
+        when: how they must end: "succeeded", "failed" (otherwise than in success) or "finished" (in any way); where
+            one ends otherwise, the job is cancelled (reason `dependency`).
+        batch: the batch that counts it.
 
         >>> send_mail.using(delay="5m", priority=5).enqueue("a@b.c", subject="hi")
+        >>> publish.using(after=[encode_job, review_job]).enqueue("song")
         """
         given = JobOptions.of(options)
         self._refuse_code(given.retry)
@@ -211,6 +228,12 @@ class Task(Generic[P, R, C]):
         if connection is not None:
             recognise(connection)
             other.connection = connection
+        if after is not None:
+            other.awaits = awaited(after, when)
+        elif when != "succeeded":
+            raise InvalidOption("when says how what is given as after must end: give after, too")
+        if batch is not None:
+            other.batch = check_waitable(batch, "batch")
         return other
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> "Call[R]":
@@ -257,9 +280,7 @@ class Task(Generic[P, R, C]):
 
     def find(self, *args: P.args, **kwargs: P.kwargs) -> "Job[R] | None":
         """The job that answers this input: the live one, or one that the task's `cache` still remembers; else None.
-
-        With it a job is awaited or cancelled by what it was asked to do. Raises InvalidOption for a task without
-        `cache`, and InvalidArguments.
+        Raises InvalidOption for a task without `cache`, and InvalidArguments.
 
         >>> report.find(2026).result()
         """
@@ -293,11 +314,41 @@ class Call(Generic[R]):
     """One job to be: a task with its options, and arguments as checked JSON text.
 
     told: of the options that are functions of the arguments, what they answered.
+    awaits: what it waits for besides what its task was told.
     """
 
     task: Task[Any, R, Any]
     args: str
     told: JobOptions = NO_OPTIONS
+    awaits: "tuple[Awaited, ...]" = ()
+
+    def after(self, *others: "Waitable | Call[Any]", when: When = "succeeded") -> "Call[R]":
+        """The same call, to start when these have ended, too: calls of the same `enqueue_many`, jobs, records, batches
+        or ids. `when` is as `Task.using` takes it. Raises InvalidOption.
+
+        >>> fetched = fetch.call("https://example.org")
+        >>> app.enqueue_many([fetched, parse.call("example").after(fetched)])
+        """
+        return replace(self, awaits=(*self.awaits, *awaited(others, when)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Awaited:
+    """What a job waits for: a call that is stored with it, or what has an id already."""
+
+    what: Call[Any] | str
+    when: When
+
+
+def awaited(others: Any, when: When) -> tuple[Awaited, ...]:
+    """Each of one or many things to wait for; InvalidOption for what is none."""
+    check_when(when)
+    given: tuple[Any, ...] = (cast(Any, others),) if isinstance(others, Call) else listed(others)
+    return tuple(Awaited(one if _is_call(one) else check_waitable(one), when) for one in given)
+
+
+def _is_call(value: object) -> TypeGuard[Call[Any]]:
+    return isinstance(value, Call)
 
 
 def to_new_job(call: Call[Any], defaults: JobOptions = NO_OPTIONS) -> NewJob:

@@ -17,7 +17,7 @@ from holdfast.testing.cluster import Server
 EMPTIED = (
     "schedules", "schedule_runs",
     "jobs", "history", "job_logs", "workers", "leaders", "queues", "gates", "gate_jobs", "gate_notes",
-    "marks", "steps", "journals",
+    "marks", "steps", "journals", "waits", "wait_notes", "batches",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from tests.faults.conftest import FIGURES
 from tests.faults.faulty import Fault
 from tests.faults.test_calls import Check, Desk, count_up, desk, fail_each_call
 
+from holdfast.batches import Batch, Batches
 from holdfast.bound import Surface
 from holdfast.errors import DatabaseError, OutcomeUnknown
 from holdfast.handle import Job
@@ -90,6 +91,15 @@ def noted(desk: Desk) -> str:
 
 def fact(desk: Desk, key: str) -> object:
     return desk.app.metadata.get(key)
+
+
+def opened(desk: Desk) -> Batch:
+    return desk.app.batch("b").open()
+
+
+def is_open(desk: Desk, batch: Batch) -> bool | None:
+    found = desk.app.batches.get(batch.id)
+    return None if found is None else found.record.state == "open"
 
 
 def scheduled(desk: Desk, paused: bool = False) -> str:
@@ -184,6 +194,17 @@ VERBS: dict[str, Verb] = {
     "schedules.simulate": Verb(scheduled, lambda desk, name: desk.app.schedules.simulate(name), paused, False),
     "schedules.runs": Verb(scheduled, lambda desk, name: desk.app.schedules.runs(name), paused, False),
     "schedules.stats": Verb(scheduled, lambda desk, name: desk.app.schedules.stats(), paused, False),
+    "batches.get": Verb(opened, lambda desk, batch: desk.app.batches.get(batch.id), is_open, True),
+    "batches.list": Verb(opened, lambda desk, batch: desk.app.batches.list(limit=1), is_open, True),
+    "batch.open": Verb(lambda desk: desk.app.batch("b"), lambda desk, batch: batch.open(), is_open, True),
+    "batch.close": Verb(opened, lambda desk, batch: batch.close(), is_open, False),
+    "batch.cancel": Verb(opened, lambda desk, batch: batch.cancel(), is_open, False),
+    "batch.enqueue_many": Verb(
+        lambda desk: (opened(desk), new_id()),
+        lambda desk, made: made[0].enqueue_many(calls(made[1], number=3)),
+        lambda desk, made: how_many(desk, made[1]),
+        3,
+    ),
     "metadata.put": Verb(
         lambda desk: new_id(), lambda desk, key: desk.app.metadata.put(key, 1), lambda desk, key: fact(desk, key), 1
     ),
@@ -205,6 +226,12 @@ VERBS: dict[str, Verb] = {
 ELSEWHERE = {
     "app.bind": "touches nothing",
     "app.tenant": "touches nothing",
+    "app.batch": "touches nothing",
+    "app.new_jobs": "touches nothing",
+    "app.handles": "touches nothing",
+    "batch.wait": "reads until it has ended, as job.result does",
+    "batch.await_": "the same for event loops",
+    "batch.arecord": "`record` for event loops",
     "app.call_raw": "touches nothing",
     "job.result": "asks the database again until it answers: tests/behaviour/test_results.py",
 }
@@ -219,7 +246,12 @@ def public(kind: type, prefix: str) -> set[str]:
 def test_every_verb_is_in_the_table() -> None:
     surface = public(Surface, "app") | public(Jobs, "jobs") | public(Groups, "groups") | public(Limits, "limits")
     surface |= (
-        public(Metadata, "metadata") | public(Job, "job") | public(Schedules, "schedules") | public(Queues, "queues")
+        public(Metadata, "metadata")
+        | public(Batch, "batch")
+        | public(Batches, "batches")
+        | public(Job, "job")
+        | public(Schedules, "schedules")
+        | public(Queues, "queues")
     )
     listed = {name.partition(",")[0] for name in VERBS} | ELSEWHERE.keys()
     assert not surface - listed, "a verb without a line in VERBS"

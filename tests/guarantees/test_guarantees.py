@@ -569,9 +569,6 @@ def test_g22_one_live_job_of_a_key(still: Holdfast) -> None:
     assert newer.result(timeout=10) == 99
 
 
-# ---------------------------------------------------------------- what fails here
-
-
 @contextmanager
 def connecting(app: Holdfast, connect: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
     """Let the lane that writes connect so, given its own way, and have 0.3 s of patience."""
@@ -717,3 +714,29 @@ def test_g26_a_queue_does_as_it_was_told(make_app: Callable[..., Holdfast]) -> N
         for job in jobs:
             job.result(timeout=30)
     assert most == [2]
+
+
+def test_g27_one_after_another(still: Holdfast) -> None:
+    ran: list[str] = []
+
+    @still.task
+    def step(name: str) -> None:
+        ran.append(name)
+        if name == "fails":
+            raise ValueError
+
+    first = step.enqueue("first")
+    step.using(after=first).enqueue("second")
+    fails = step.enqueue("fails")
+    vain = step.using(after=fails).enqueue("vain")
+    with still.batch("all", on_finish=step.call("last")) as batch:
+        batch.enqueue_many([step.call("a"), step.call("b")])
+    for _ in range(4):
+        still.work_once(batch=100)
+    assert ran.index("first") < ran.index("second")
+    assert sorted(ran) == ["a", "b", "fails", "first", "last", "second"]
+    assert ran[-1] == "last"
+    assert (vain.refresh().state, vain.record.reason) == (JobState.CANCELLED, "dependency")
+
+
+# ---------------------------------------------------------------- what fails here

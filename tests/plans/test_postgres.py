@@ -40,7 +40,7 @@ READS_RUNNING = {"claim_again", "drained", "queue_names", "queue_running", "queu
 
 RUNNING = 500
 
-LARGE = ("jobs", "history", "job_logs", "gate", "marks")
+LARGE = ("jobs", "history", "job_logs", "gate", "marks", "wait", "batches")
 FILL = """
 insert into holdfast.jobs (tenant, id, queue, task, args, max_attempts, state, reason, due, created_at, updated_at,
     worker, lease_until, token)
@@ -86,6 +86,23 @@ insert into holdfast.marks (tenant, kind, name, id, since, keep_until)
 select 'default', (array['input', 'debounce', 'rate', 'request'])[n % 4 + 1], 'n' || n, gen_random_uuid(), now(),
     now() + n * interval '1 second' - interval '50 seconds'
 from generate_series(1, 20000) n
+"""
+
+
+WAITS = """
+delete from holdfast.waits;
+insert into holdfast.waits (tenant, job, id, need)
+select tenant, id, gen_random_uuid(), 'succeeded' from holdfast.jobs;
+insert into holdfast.waits (tenant, job, id, need, batch)
+select tenant, id, '0190163d-8694-79b5-8c1d-4f0e2a7b6c5d', 'finished', true from holdfast.jobs;
+insert into holdfast.wait_notes (tenant, id, what, state)
+select tenant, id, case when n % 2 = 0 then 'batch' else 'look' end, case when n % 2 = 0 then 'succeeded' end
+from (select tenant, id, row_number() over () as n from holdfast.jobs limit 20000) as jobs;
+insert into holdfast.batches (tenant, id, name, open, keep, created_at, keep_until)
+select 'default', gen_random_uuid(), 'b', false, 60, now(), now() + n * interval '1 second' - interval '50 seconds'
+from generate_series(1, 5000) n;
+insert into holdfast.batches (tenant, id, name, keep, created_at)
+select tenant, id, 'b', 60, now() from holdfast.jobs where state = 'running';
 """
 
 
@@ -156,6 +173,7 @@ class Full:
         connection.execute(FULL_GROUP)
         connection.execute(HISTORY.replace("%%", "%"))
         connection.execute(MARKS)
+        connection.execute(WAITS)
         if belief == "fresh":
             connection.execute("vacuum analyze")
         found = connection.execute("select tenant, id::text, token from holdfast.jobs where state = 'running'")

@@ -19,7 +19,10 @@ from .values import rows_for
 
 STATEMENTS = load("holdfast.storage.sqlite", "", "?")
 BELIEFS = ("never analyzed", "empty", "stale", "fresh")
-LARGE = "holdfast_jobs|holdfast_history|holdfast_payloads|holdfast_job_logs|holdfast_gate_jobs|holdfast_gates"
+LARGE = (
+    "holdfast_jobs|holdfast_history|holdfast_payloads|holdfast_job_logs|holdfast_gate_jobs|holdfast_gates|"
+    "holdfast_waits|holdfast_batches"
+)
 READS_ALL = {"count"}
 """For tests, demos and small databases."""
 
@@ -64,6 +67,22 @@ from numbers
 """
 
 
+WAITS = """
+insert into holdfast_waits (tenant, job, id, need)
+select tenant, id, lower(hex(randomblob(16))), 'succeeded' from holdfast_jobs;
+insert into holdfast_waits (tenant, job, id, need, batch)
+select tenant, id, '0190163d-8694-79b5-8c1d-4f0e2a7b6c5d', 'finished', 1 from holdfast_jobs;
+insert into holdfast_wait_notes (tenant, id, what, state)
+select tenant, id, case when seq % 2 = 0 then 'batch' else 'look' end, case when seq % 2 = 0 then 'succeeded' end
+from holdfast_jobs limit 20000;
+with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 5000)
+insert into holdfast_batches (tenant, id, name, open, keep, created_at, keep_until)
+select 'default', lower(hex(randomblob(16))), 'b', 0, 60, 0, 4000000000000000 + n from numbers;
+insert into holdfast_batches (tenant, id, name, keep, created_at)
+select tenant, id, 'b', 60, 0 from holdfast_jobs where state = 'running';
+"""
+
+
 class Full:
     """A file that is full of jobs, and what is known of it."""
 
@@ -82,6 +101,7 @@ class Full:
         for queue, state, count in AMOUNTS:
             connection.execute(FILL, {"queue": queue, "state": state, "count": count, "now": self.now})
         connection.executescript(FULL_GROUP)
+        connection.executescript(WAITS)
         connection.execute(HISTORY, {"now": self.now})
         if belief == "fresh":
             connection.execute("analyze")

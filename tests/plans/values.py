@@ -23,6 +23,8 @@ FIXED: dict[str, Any] = {
     "anew": (False, True), "caps": (100, 5), "concurrency": 1, "defaults": "{}", "display_name": None,
     "paused_by": None,
     "delay": 0.0, "edited": 0, "elapsed": 1.0, "error": '{"attempt":1}',
+    "cancelled": 0, "count": 1, "failed": 0, "need": "succeeded", "stalled": 0, "succeeded": 0, "total": 1,
+    "what": "look",
     "expires": None, "gate": "group:full", "gates": GATES, "grace": 0.0, "group_key": "full", "host": "h",
     "keep": 600.0, "kept": None, "lease": 30.0, "level": "info", "line": 1, "max_attempts": 1, "message": "m",
     "metadata": None, "name": "n", "other": "group:other", "passed": 0, "pid": 1, "policy": "{}", "priority": 0,
@@ -32,7 +34,13 @@ FIXED: dict[str, Any] = {
     "timeout": 1.0, "token": 1, "uncounted": 0, "version": 1, "weight": 1, "worker": "w",
 }  # fmt: skip
 
+KEY = object()
+"""The id of a job that runs."""
+
 OWN: dict[str, dict[str, Any]] = {
+    "batch_add": {"job": new_id()},
+    "batch_end": {"state": "succeeded"},
+    "batch_members": {"id": "0190163d-8694-79b5-8c1d-4f0e2a7b6c5d"},
     "claim": {"tasks": None},
     "claim_capped": {"tasks": None},
     "claim_queues": {"tasks": None},
@@ -45,12 +53,16 @@ OWN: dict[str, dict[str, Any]] = {
     "list": {"queue": None, "state": None, "task": None},
     "unblock_rest": {"tasks": ("\tdefault", "\nmail")},
     "step": {"kind": "step", "state": "done"},
+    "wait": {"job": new_id()},
+    "wait_note": {"state": None},
+    "waits_ended": {"job": KEY, "state": "succeeded"},
     "worker_seen": {"queues": None, "tasks": "[]"},
 }
 """Where a name means something else."""
 
 FRESH_IDS = frozenset({
     "enqueue", "enqueue_again", "enqueue_gated", "enqueue_gated_again", "enqueue_key", "mark", "rate",
+    "batch_new", "wait",
 })  # fmt: skip
 FRESH_NAMES = frozenset({"enqueue_key", "mark", "rate"})
 """Statements of which no two rows may be about one key or mark."""
@@ -66,7 +78,7 @@ def rows_for(statement: Sql, keys: list[tuple[str, str, int]]) -> list[tuple[Any
 
     def value(name: str, key: tuple[str, str, int]) -> Any:
         if name in own:
-            return own[name]
+            return key[1] if own[name] is KEY else own[name]
         if name == "request":
             return new_id()
         if name == "id":

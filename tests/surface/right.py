@@ -325,3 +325,21 @@ def schedules(app: Holdfast) -> None:
     assert_type(app.schedules.simulate(every="1h", count=3), list[datetime])
     assert_type(app.schedules.backfill("x", datetime.now(UTC), datetime.now(UTC)), int)
     assert_type(app.schedules.trigger("x"), Job[Any])
+
+
+def waits_and_batches() -> None:
+    first = plain.enqueue("a")
+    second: Job[int] = plain.using(after=first).enqueue("b")
+    plain.using(after=(first, second.record, second.id), when="finished", batch=second.record.batch).enqueue("c")
+    assert_type(plain.call("d").after(first, plain.call("e"), when="failed"), Call[int])
+    with app.batch("all", on_success=plain.call("f"), on_finish=plain.call("g")) as batch:
+        assert_type(batch.enqueue_many(plain.call(name) for name in "hi"), list[Job[int]])
+    plain.using(after=batch).enqueue("j")
+    assert_type(batch.wait(timeout="1s").progress, float)
+    assert_type(app.batches.list()[0].name, str)
+
+
+async def waits_and_batches_later() -> None:
+    async with app.batch("all") as batch:
+        assert_type(await batch.aenqueue_many([plain.call("a")]), list[Job[int]])
+    assert_type((await batch.await_()).left, int)

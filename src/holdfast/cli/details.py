@@ -1,13 +1,14 @@
 """One job with all its parts, for people."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from holdfast.cli.screen import printable
 from holdfast.cli.tables import STYLES, sized
 from holdfast.cli.times import now, relative, utc
+from holdfast.cli.waits import MOST, Awaited
 from holdfast.model.duration import format_duration
 from holdfast.model.job import AttemptError, JobRecord, JobState
 from holdfast.model.raw import RawResult
@@ -22,13 +23,16 @@ LONGEST_IN_LINE = 60
 Fact = tuple[str, str]
 
 
-def print_job(console: "Console", job: JobRecord, payload: bool, tracebacks: bool) -> None:
+def print_job(
+    console: "Console", job: JobRecord, payload: bool, tracebacks: bool, waits: Sequence[Awaited] = ()
+) -> None:
     """All that is known; parts that are empty are left out."""
     from rich.text import Text
 
     at = now()
     console.print(Text.assemble((job.id, "bold"), "  ", (job.state.value, STYLES[job.state])), soft_wrap=True)
-    for label, value in (*_facts(job), *_raw(job), *_times(job, at), *(_payload(job) if payload else ())):
+    facts = (*_facts(job), *_waits(job, waits), *_raw(job), *_times(job, at), *(_payload(job) if payload else ()))
+    for label, value in facts:
         _print_fact(console, label, value)
     for error in job.errors:
         _print_error(console, error, at, payload, tracebacks)
@@ -85,11 +89,21 @@ def _facts(job: JobRecord) -> Iterator[Fact]:
         ("version", job.version if job.version > 1 else None),
         ("key", job.key),
         ("group", job.group),
+        ("batch", job.batch),
         ("tags", ", ".join(job.tags)),
         ("schedule", job.schedule_id),
         ("worker", job.worker),
     )
     yield from ((label, str(value)) for label, value in optional if value)
+
+
+def _waits(job: JobRecord, waits: Sequence[Awaited]) -> Iterator[Fact]:
+    """What it still waits for, else what it was stored to wait for."""
+    if waits:
+        yield "waits for", "\n".join(str(one) for one in waits)
+    elif job.after:
+        more = f" and {len(job.after) - MOST} more" if len(job.after) > MOST else ""
+        yield "after", ", ".join(job.after[:MOST]) + more
 
 
 def _attempt(job: JobRecord) -> str:

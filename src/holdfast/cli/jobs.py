@@ -1,5 +1,6 @@
 """`holdfast jobs`: look at jobs, and do something to one (see `verbs`)."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -69,6 +70,7 @@ def show(
     """Show everything about one job, with -v the tracebacks too."""
     from holdfast.cli.details import print_job
     from holdfast.cli.documents import job_document
+    from holdfast.cli.waits import waits_of
     from holdfast.errors import JobNotFound
 
     wanted = asked(context, url, schema, verbose)
@@ -76,14 +78,17 @@ def show(
     try:
         job = app.jobs.get(id)
         where = app.store.where
+        waits = waits_of(app, job) if job is not None else []
     finally:
         app.close()
     if job is None:
         raise JobNotFound(f"there is no job {id} (any more) in {where}", id)
     if as_json:
-        print_json(job_document(job, not hide_payload, tracebacks=True))
+        print_json(
+            {**job_document(job, not hide_payload, tracebacks=True), "waits_for": [asdict(one) for one in waits]}
+        )
     else:
-        print_job(stdout(), job, not hide_payload, wanted.verbose > 0)
+        print_job(stdout(), job, not hide_payload, wanted.verbose > 0, waits)
 
 
 for verb in verbs.ALL:

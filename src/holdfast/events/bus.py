@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from holdfast.clock import DatabaseClock, instant
 from holdfast.errors import InvalidOption
+from holdfast.model.batch import BatchRecord
 from holdfast.model.event import EVENTS, Event
 from holdfast.model.job import AttemptError, JobRecord
 from holdfast.model.text import shown
@@ -79,6 +80,7 @@ class Bus:
         schedule: str | None = None,
         tick: datetime | None = None,
         reason: str | None = None,
+        batch: BatchRecord | None = None,
         **details: Any,
     ) -> None:
         """State a fact. Names that are no events (see log.py) are for the log alone."""
@@ -88,7 +90,7 @@ class Bus:
         if not hearers:
             return
         event = Event(
-            name, self.now(), job, queue, task, error, will_retry, count, details, schedule, tick, reason
+            name, self.now(), job, queue, task, error, will_retry, count, details, schedule, tick, reason, batch
         )  # fmt: skip
         for subscriber in hearers:
             try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.clock import machine_micros, monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, upkeep, watch
+from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, upkeep, waits, watch
 from holdfast.leader.duties.bury import CARETAKER as ROLE
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties
@@ -72,6 +72,7 @@ class Caretaker:
         self._duties = [
             Duty("promote", most_idle, self._promote),
             self._gates,
+            Duty("see to jobs that wait", waits.IDLE, self._see_to_waits),
             Duty("rescue", min(5.0, lease / 3), self._rescue),
             Duty("revive schedules", 30.0, self._revive),
             Duty("prune", 60.0, self._prune),
@@ -180,6 +181,8 @@ class Caretaker:
         promoted = promote.run_once(self._store)
         if promoted.overdue:
             overdue.run_once(self._store, self._bus)
+        if promoted.noted:
+            waits.run_once(self._store, self._bus)
         if promoted.gates and self._gates.due_at > monotonic() + gates.EVERY:
             self._gates.due_at = float("-inf")
         times = [promoted.next_in]
@@ -202,6 +205,9 @@ class Caretaker:
             self._duties[0].due_at = monotonic()
         return None
 
+    def _see_to_waits(self) -> float | None:
+        return waits.run_once(self._store, self._bus).next_in
+
     def _rescue(self) -> float | None:
         self._notice_pause(0.0)
         if monotonic() < self._calm_until:
@@ -215,6 +221,7 @@ class Caretaker:
             self._bus.tell("history.pruned", count=removed)
         if unused := gates.prune_once(self._store):
             self._bus.tell("gate.pruned", count=unused)
+        waits.prune_once(self._store)
         return 1.0 if removed >= prune.PAGE * prune.MOST_PAGES else None
 
     def _upkeep(self) -> float | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from holdfast.model.batch import BatchRecord
 from holdfast.model.job import AttemptError, JobRecord, JobState
 
 JOB_EVENTS = (
@@ -31,6 +32,8 @@ OTHER_EVENTS = (
     "queue.resumed",
     "history.pruned",
     "gate.pruned",
+    "batch.progress",
+    "batch.finished",
     "worker.started",
     "worker.stopping",
     "worker.stopped",
@@ -58,6 +61,7 @@ class Event:
     queue, task: the names it is about.
     error, will_retry: of `job.attempt_failed`.
     count: of `history.pruned` and `gate.pruned`.
+    batch: the record of a batch, of `batch.*` events.
     details: whatever else there is, by name; `by` of `queue.paused`.
     schedule, tick, reason: of `schedule.fired` and `schedule.parked`: its name; the instant its job is for; why it
         cannot fire.
@@ -75,3 +79,4 @@ class Event:
     schedule: str | None = None
     tick: datetime | None = None
     reason: str | None = None
+    batch: BatchRecord | None = None

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from holdfast.model.inputs import Cache
 from holdfast.model.jsontext import dump_json
+from holdfast.model.need import Need
 from holdfast.model.raw import MARK, RawBody, body_of
 from holdfast.model.spacing import Space
 from holdfast.model.tick import tick_of
@@ -64,6 +65,13 @@ class NewJob(NamedTuple):
     rate_limit: Space | None = None
     group: str | None = None
     gates: str | None = None
+    after: tuple[Need, ...] = ()
+    batch: str | None = None
+
+    @property
+    def linked(self) -> bool:
+        """Whether it waits for others, or a batch for it."""
+        return bool(self.after) or self.batch is not None
 
     @property
     def conditional(self) -> bool:
@@ -149,6 +157,8 @@ class JobRecord:
     started_at: datetime | None
     finished_at: datetime | None
     updated_at: datetime
+    after: tuple[str, ...] = ()
+    batch: str | None = None
     result_text: str | None = field(default=None, repr=False, compare=False)
 
     @property

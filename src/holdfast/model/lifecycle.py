@@ -33,7 +33,7 @@ MOVES: dict[JobState, dict[JobState, str]] = {
     },
     S.BLOCKED: {
         S.READY: "unblocked",
-        S.SCHEDULED: "edit",
+        S.SCHEDULED: "edit, or unblocked before it is due",
         S.CANCELLED: "cancel",
         S.FAILED: "fail",
         S.SUCCEEDED: "resolve",

@@ -217,7 +217,7 @@ _OWN_COLUMNS = (
     "queue", "priority", "delay", "run_at", "expires", "deadline", "timeout", "tags", "metadata", "tenant",
     "key", "cache", "debounce", "rate_limit", "group",
 )  # fmt: skip
-_POLICY = tuple(each.name for each in fields(Policy) if each.name not in ("raw", "said"))
+_POLICY = tuple(each.name for each in fields(Policy) if each.name not in ("raw", "said", "after", "batch"))
 
 
 def _columns(options: JobOptions) -> dict[str, Any]:
@@ -263,7 +263,10 @@ def _space(spacing: Spacing, ask: Callable[[Callable[..., Any]], Any], task: str
     return Space(short(whose), spacing.seconds, wait)
 
 
-_ELSEWHERE = {"connection": "task.using(…)", "transaction": "the decorator"}
+_ELSEWHERE = {
+    **dict.fromkeys(("connection", "after", "when", "batch"), "task.using(…)"),
+    "transaction": "the decorator",
+}
 
 
 def _unknown(name: str) -> str:

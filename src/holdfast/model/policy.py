@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from holdfast.errors import InvalidOption
 from holdfast.model.duration import DAY, LONGEST
+from holdfast.model.need import WHENS, Need
 from holdfast.model.retry import NO_RETRY, Retry
 from holdfast.model.text import shown
 
@@ -41,6 +42,7 @@ class Policy:
     raw: whether the arguments are a raw job's. Statements look for it where some worker takes raw jobs of any type.
     said: which of `retry`, `keep_succeeded` and `keep_failed` the job or its task asked for, by the letters of SAID; of
         the others its queue may say something.
+    after: what it waits for, or did; batch: the batch that counts it.
 
     >>> Policy(on_crash="stall").dumps()
     '{"on_crash":"stall"}'
@@ -54,6 +56,8 @@ class Policy:
     keep_failed: float = 30 * DAY
     raw: bool = False
     said: str = ""
+    after: tuple[Need, ...] = ()
+    batch: str | None = None
 
     def __post_init__(self) -> None:
         if self.retry.attempts != 1:
@@ -99,6 +103,19 @@ def raw_policy(text: str) -> str:
     return replace(Policy.loads(text), raw=True).dumps()
 
 
+def linked_policy(text: str, after: tuple[Need, ...], batch: str | None) -> str:
+    """The same policy of a job that waits for others, or is one of a batch."""
+    return replace(Policy.loads(text), after=after, batch=batch).dumps()
+
+
+def _is_need(value: Any) -> bool:
+    return isinstance(value, list) and len(cast(Any, value)) == 2 and isinstance(value[0], str) and value[1] in WHENS
+
+
+def _is_after(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_need, cast(Any, value)))
+
+
 def _is_keep(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST
 
@@ -111,6 +128,8 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "keep_failed": _is_keep,
     "raw": lambda value: type(value) is bool,
     "said": lambda value: isinstance(value, str),
+    "after": _is_after,
+    "batch": lambda value: value is None or isinstance(value, str),
 }
 
 
@@ -121,6 +140,8 @@ def _loads(text: str) -> Policy:
         plain = {name: stored[name] for name in _PLAIN if name in stored}
         if not all(_FITS[name](value) for name, value in plain.items()):
             raise ValueError(plain)
+        if "after" in plain:
+            plain["after"] = tuple(Need(*need) for need in plain["after"])
         return replace(_DEFAULT, retry=Retry.from_json(stored.get("retry", {})), **plain)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidOption(f"a stored policy must be a JSON object, not {shown(text)}") from error

@@ -240,7 +240,7 @@ def _run_one_by_one(session: Session, ops: Sequence[Op[Any]], again: bool) -> li
 def _run_alone(session: Session, op: Op[Any], again: bool) -> Answer:
     try:
         if op.single and not again:
-            return drive(session, op.steps(False)), None
+            return _drive_single(session, op.steps(False)), None
         with guard(session):
             return drive(session, op.steps(again)), None
     except ConnectionLost:
@@ -249,19 +249,35 @@ def _run_alone(session: Session, op: Op[Any], again: bool) -> Answer:
         return None, error
 
 
-def drive(session: Speaker, steps: Generator[Statement, list[Row], R], lent: bool = False) -> R:
-    """Run one op's statements one after another."""
+def drive(
+    session: Speaker, steps: Generator[Statement, list[Row], R], lent: bool = False, wanted: Statement | None = None
+) -> R:
+    """Run one op's statements one after another, from the one that it is known to want."""
     try:
-        wanted = next(steps)
+        wanted = wanted or next(steps)
         while True:
             if isinstance(wanted, Shared) and not lent:
-                drive(session, wanted.together(wanted.rows))
-                wanted = steps.send([])
+                said: list[Row] | None = drive(session, wanted.together(wanted.rows))
+                wanted = steps.send(said or [])
             else:
                 wanted = steps.send(session.execute(wanted.name, wanted.rows))
     except StopIteration as stop:
         answer: R = stop.value
         return answer
+
+
+def _drive_single(session: Session, steps: Generator[Statement, list[Row], R]) -> R:
+    """One statement, and reads about what it did not find, need no transaction; what is written then is in one."""
+    try:
+        wanted = next(steps)
+        wanted = steps.send(session.execute(wanted.name, wanted.rows))
+        while session.reads(wanted.name):
+            wanted = steps.send(session.execute(wanted.name, wanted.rows))
+    except StopIteration as stop:
+        answer: R = stop.value
+        return answer
+    with guard(session):
+        return drive(session, steps, wanted=wanted)
 
 
 def _run_together(session: Session, ops: Sequence[Op[Any]], again: bool) -> list[Answer]:
@@ -270,9 +286,11 @@ def _run_together(session: Session, ops: Sequence[Op[Any]], again: bool) -> list
     wanted = _advance([(place, steps, None) for place, steps in running], answers)
     first_try = all(op.single for op in ops) and not again
     if first_try and (_only_reads(session, wanted) or _one_group(session, wanted)):
-        while wanted:  # a second round only reads: it asks about rows that a fenced write did not find
+        wanted = _round(session, wanted, answers)
+        while wanted and _only_reads(session, wanted):  # they ask about rows that a fenced write did not find
             wanted = _round(session, wanted, answers)
-        return answers
+        if not wanted:
+            return answers
     with guard(session):
         while wanted:
             wanted = _round(session, wanted, answers)
@@ -331,9 +349,14 @@ def _round(session: Session, wanted: list[Pending], answers: list[Answer]) -> li
 
 
 def _together(session: Session, shared: Sequence[Pending], answers: list[Answer]) -> list[Pending]:
-    (one, *_) = (statement for _, _, statement in shared if isinstance(statement, Shared))
-    drive(session, one.together([row for _, _, statement in shared for row in statement.rows]))
-    return _advance([(place, steps, []) for place, steps, _ in shared], answers)
+    """Do what some ops share, of several such things the early ones first."""
+    kinds = [statement for _, _, statement in shared if isinstance(statement, Shared)]
+    one = next((kind for kind in kinds if kind.early), kinds[0])
+    mine = [pending for pending in shared if pending[2].name == one.name]
+    rows = [row for _, _, statement in mine for row in statement.rows]
+    said: list[Row] | None = drive(session, one.together(rows))
+    others = [pending for pending in shared if pending[2].name != one.name]
+    return _advance([(place, steps, said or []) for place, steps, _ in mine], answers) + others
 
 
 def _merged(session: Session, name: str, members: Sequence[Pending]) -> list[list[Row]]:

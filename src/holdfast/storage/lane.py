@@ -250,7 +250,7 @@ class Lane:
             self._drop_session()
             raise
         _answer(batch, answers)
-        if any(op.wakes and error is None for op, (_, error) in zip(ops, answers, strict=True)):
+        if any(_wakes(op) and error is None for op, (_, error) in zip(ops, answers, strict=True)):
             self._wake_others()
 
     def _wake_others(self) -> None:
@@ -322,6 +322,10 @@ class Lane:
 def _of_one_tenant(ops: Sequence[Op[Any]]) -> list[Op[Any]]:
     """Those at the beginning that can share a transaction where each is for one tenant."""
     return list(takewhile(lambda op: op.scope == ops[0].scope, ops))
+
+
+def _wakes(op: Op[Any]) -> bool:
+    return op.wakes or (op.woken is not None and op.woken())
 
 
 def _closed() -> DatabaseUnavailable:

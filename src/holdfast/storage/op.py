@@ -32,9 +32,11 @@ class Shared(Statement):
     """Work at the end of a batch, done once for all of its ops that ask for it: `together` with all their rows.
 
     On a connection that somebody lent it is not done: `name` is run with `rows` instead, which says that it is to be.
+    `early`: it comes before what is not. What `together` answers is handed to each of the ops.
     """
 
-    together: "Callable[[Sequence[Row]], Steps[None]]"
+    together: "Callable[[Sequence[Row]], Steps[list[Row] | None]]"
+    early: bool = False
 
 
 Steps: TypeAlias = Generator[Statement, list[Row], R]
@@ -47,7 +49,7 @@ class Op(Generic[R]):
     `steps(again)` makes a fresh generator; `again` is true when an earlier try may have been committed, and the
     body then repeats in a way that ends in the same state and the same answer.
     `single` promises exactly one statement on a first try, so that no BEGIN and COMMIT need a trip of their own.
-    `wakes` says that other processes may have work once this is committed.
+    `wakes` says that other processes may have work once this is committed; `woken` that they do, when it was run.
     `lent`, where there is one, is what is done instead on a connection that somebody lent.
     `apart`: its statements build on each other so that no other op's may come between them: it is never batched.
     """
@@ -59,6 +61,7 @@ class Op(Generic[R]):
     wakes: bool = False
     lent: Callable[[], Steps[R]] | None = None
     apart: bool = False
+    woken: Callable[[], bool] | None = None
 
     def within(self, scope: Scope) -> "Op[R]":
         """The same for this scope, which its statements are about anyway."""

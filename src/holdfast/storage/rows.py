@@ -67,6 +67,8 @@ def record(row: Row) -> JobRecord:
         started_at=moment_or_none(started_at),
         finished_at=moment_or_none(finished_at),
         updated_at=moment(updated_at),
+        after=tuple(need.id for need in policy.after),
+        batch=policy.batch,
         result_text=result,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from holdfast.app import Holdfast
 from holdfast.errors import MisuseError
+from holdfast.storage.ops.passing import due
 from holdfast.storage.ops.workers import unblock
 from holdfast.worker.tally import Report
 from holdfast.worker.until_told import on_loop
@@ -40,11 +41,16 @@ async def adrain(
     """`drain` for event loops."""
     wanted = None if queues is None else tuple(queues)
     await app.adeclare_schedules()
-    await asyncio.to_thread(app.promote)
-    freed = await app.store.arun(unblock(app.kept().names(), rest=app.kept().rest_marks()))
-    if freed:
-        app.store.ring()
-    report = await app.worker(wanted, concurrency=concurrency, leader=False).once(limit + 1, None)
-    if report.claimed > limit:
-        raise DrainLimit(f"more than {limit} jobs ran: does one enqueue itself? {report}")
+    report: Report | None = None
+    while True:
+        await asyncio.to_thread(app.promote)
+        freed = await app.store.arun(unblock(app.kept().names(), rest=app.kept().rest_marks()))
+        if freed:
+            app.store.ring()
+        last = await app.worker(wanted, concurrency=concurrency, leader=False).once(limit + 1, None)
+        report = last if report is None else report + last
+        if report.claimed > limit:
+            raise DrainLimit(f"more than {limit} jobs ran: does one enqueue itself? {report}")
+        if last.claimed == 0 or not (await app.store.arun(due(), "read")).any:  # nobody waits for what ended
+            break
     return report

@@ -17,6 +17,10 @@ class Report:
     cancelled: int = 0
     left: int = 0
 
+    def __add__(self, other: "Report") -> "Report":
+        mine, theirs = asdict(self), asdict(other)
+        return Report(**{name: mine[name] + theirs[name] for name in mine})
+
     def __str__(self) -> str:
         return ", ".join(f"{value} {name}" for name, value in asdict(self).items() if value) or "nothing done"
 

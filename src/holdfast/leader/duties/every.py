@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, upkeep
+from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, upkeep, waits
 from holdfast.leader.duties.rescue import Rescued
 from holdfast.leader.duties.upkeep import Upkeep
 from holdfast.storage.base import Store
@@ -30,6 +30,7 @@ def run_once(store: Store, bus: Bus, lease: float, find: schedules.Find = schedu
     schedules.revive(store, find)
     promoted, cancelled, fired = keep_time(store, bus, find)
     rescued = mourn(store, bus) + rescue.run_settled(store, bus, lease)
+    waits.run_once(store, bus)
     gates.run_once(store)
     gates.sweep_once(store)
     pruned = prune.run_once(store, pages=1)
@@ -37,6 +38,7 @@ def run_once(store: Store, bus: Bus, lease: float, find: schedules.Find = schedu
         bus.tell("history.pruned", count=pruned)
     if unused := gates.prune_once(store, pages=1):
         bus.tell("gate.pruned", count=unused)
+    waits.prune_once(store, pages=1)
     return Round(promoted, cancelled, fired, rescued, pruned, upkeep.run_once(store))
 
 
@@ -54,11 +56,12 @@ def mourn(store: Store, bus: Bus) -> Rescued:
 
 def keep_time(store: Store, bus: Bus, find: schedules.Find = schedules.nobody) -> tuple[int, int, int]:
     """Make ready what is due, end what is past its own time, fire the schedules that are due: how many of each. Gates
-    that ask for it are looked at."""
+    and waits that ask for it are looked at."""
     promoted = promote.run_once(store)
     cancelled = overdue.run_once(store, bus) if promoted.overdue else 0
     fired = 0
     if promoted.schedule_in is not None and promoted.schedule_in <= 0:
         fired = schedules.run_once(store, bus, find).fired
+    waits.run_once(store, bus)
     gates.run_once(store)
     return promoted.count, cancelled, fired

@@ -6,17 +6,19 @@ next one of the same op sees, so those about one thing go in rounds.
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from holdfast.model.job import JobState, NewJob
+from holdfast.model.need import Need
 from holdfast.model.tenant import Scope
 from holdfast.storage.op import Op, Statement, Steps
-from holdfast.storage.ops import gated
+from holdfast.storage.ops import gated, waits
 from holdfast.storage.ops.admitted import Admitted, Answer, Clash, How
 from holdfast.storage.ops.gates import looked_at
 from holdfast.storage.ops.jobs import Lease
 from holdfast.storage.ops.keyed import keyed, pend_row
 from holdfast.storage.ops.marked import debounced, enqueue_new, joined, known, let_in, rounds
+from holdfast.storage.ops.waits import Link
 
 
 def admit(jobs: Sequence[NewJob], scope: Scope) -> Op[list[Answer]]:
@@ -27,10 +29,12 @@ def admit(jobs: Sequence[NewJob], scope: Scope) -> Op[list[Answer]]:
     """
     gates = any(job.gates is not None for job in jobs)
     single = len(jobs) == 1 and jobs[0].key is not None and jobs[0].rate_limit is None
-    single = single and jobs[0].on_conflict != "replace" and not gates
+    linked = any(job.linked for job in jobs)
+    single = single and jobs[0].on_conflict != "replace" and not gates and not linked
 
     def steps(again: bool) -> Steps[list[Answer]]:
         answers: dict[int, Answer] = {}
+        needs = (yield from waits.wanted(jobs)) if linked else {}
         if again:
             answers.update((yield from _stored(jobs)))
         left = [place for place in range(len(jobs)) if place not in answers]
@@ -49,6 +53,8 @@ def admit(jobs: Sequence[NewJob], scope: Scope) -> Op[list[Answer]]:
         if again:  # the first try may have been committed, and its job have run, since we looked
             new = [(jobs[at].tenant, jobs[at].id) for at in left if _is_new(answers[at])]
             yield Statement("enqueue_undo", new)
+        if linked:
+            yield from waits.link(list(_links(jobs, answers, needs)))
         freed = [lease for lease in freed if lease.gates]
         if freed:
             yield Statement("gate_leave", [(lease.tenant, lease.id, None, 0) for lease in freed])
@@ -111,6 +117,18 @@ def _stored(jobs: Sequence[NewJob]) -> Steps[dict[int, Answer]]:
         how: How = "new" if id == job.id else "merged" if job.on_conflict == "merge" else "replaced"
         found[int(ordinal) - 1] = Admitted(how, id, version)
     return found
+
+
+def _links(jobs: Sequence[NewJob], answers: dict[int, Answer], needs: dict[str, tuple[Need, ...]]) -> Iterator[Link]:
+    """What is to wait for whom: a batch for whichever job answers a request, a job only if the request made it."""
+    for place, job in enumerate(jobs):
+        answer = answers[place]
+        if not job.linked or (isinstance(answer, Admitted) and answer.how in ("taken", "refused")):
+            continue
+        if isinstance(answer, Admitted) and answer.how in ("new", "replaced"):
+            yield Link(job.tenant, answer.id, needs.get(job.id, ()), job.batch, answer.how == "replaced")
+        elif job.batch is not None:
+            yield Link(job.tenant, answer.id, (), job.batch)
 
 
 def _is_new(answer: Answer) -> bool:

@@ -17,7 +17,8 @@ from holdfast.storage.ops.jobs import Ending, Held, Lease, end
 class Promoted:
     """How many scheduled jobs became ready or came to their gates, in how many seconds the next one is due (None: none
     waits), whether there are jobs whose own time is over, whether some came to their gates, in how many seconds the
-    next schedule is due (None: there is none), and whether there are gates."""
+    next schedule is due (None: there is none), whether there are gates, and whether the wait pass has something to
+    do."""
 
     count: int
     next_in: float | None
@@ -25,16 +26,17 @@ class Promoted:
     gated: bool = False
     schedule_in: float | None = None
     gates: bool = False
+    noted: bool = False
 
 
 def promote(batch: int = 1000) -> Op[Promoted]:
     """Make due jobs ready, one page."""
 
     def steps(again: bool) -> Steps[Promoted]:
-        count, next_in, overdue, gated, schedule_in, gates = (yield one("promote", batch))[0]
+        count, next_in, overdue, gated, schedule_in, gates, noted = (yield one("promote", batch))[0]
         if gated:
             yield entered()
-        return Promoted(count, next_in, bool(overdue), bool(gated), schedule_in, bool(gates))
+        return Promoted(count, next_in, bool(overdue), bool(gated), schedule_in, bool(gates), bool(noted))
 
     return Op("promote", steps)
 

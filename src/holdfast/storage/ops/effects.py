@@ -4,8 +4,8 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 
 from holdfast.model.job import JobState
 from holdfast.storage.op import Op, Statement, Steps
-from holdfast.storage.ops import gated
-from holdfast.storage.ops.jobs import HANDED, Ending, Held, Lease, finish_row
+from holdfast.storage.ops import gated, waits
+from holdfast.storage.ops.jobs import HANDED, HANDED_ON, WATCHED, Ending, Held, Lease, finish_row, over, unwatched
 
 
 def complete(ending: Ending) -> Op[Held]:
@@ -22,12 +22,18 @@ def complete(ending: Ending) -> Op[Held]:
             yield from gated.after([ending])
             return Held.DONE
         found = yield Statement("held", [(lease.tenant, lease.id, lease.token)])
-        if found and found[0][1] == HANDED:
+        if found and found[0][1] in (HANDED, HANDED_ON):
             if (yield Statement("hand_over", [finish_row(ending)])):
+                if found[0][1] == HANDED_ON:
+                    yield from waits.begun([(lease.tenant, lease.id)])
                 yield from gated.after([ending], enters=True)
                 return Held.DONE
             return Held.LOCKED
-        return Held.LOCKED if found and found[0][1] == 1 else Held.LOST
+        if found and found[0][1] == WATCHED and (yield from unwatched([ending])):
+            yield waits.over([over(ending)])
+            yield from gated.after([ending])
+            return Held.DONE
+        return Held.LOCKED if found and found[0][1] in (1, WATCHED) else Held.LOST
 
     return Op("complete", steps)
 

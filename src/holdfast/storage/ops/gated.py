@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from holdfast.storage.ops.jobs import Ending, Lease
 
 
-def store(jobs: Sequence[NewJob], plain: Sequence[Row], again: bool = False, lent: bool = False) -> Steps[None]:
-    """Store new jobs some of which have gates (`plain`: their rows without them), and have these stand in line.
+def insert(jobs: Sequence[NewJob], plain: Sequence[Row], again: bool = False, lent: bool = False) -> Steps[set[int]]:
+    """Store new jobs some of which have gates (`plain`: their rows without them): the places of those that had run
+    already and were not stored again.
 
     lent: on a connection of somebody else's, whose transaction may be long: no gate is touched, and the leader's pass
     has them stand in line.
@@ -25,13 +26,19 @@ def store(jobs: Sequence[NewJob], plain: Sequence[Row], again: bool = False, len
     reason = ENTERS if lent else WAITS
     rows = [(*row, reason, job.group, job.gates) for job, row in zip(jobs, plain, strict=True)]
     yield Statement("enqueue_gated_again" if again else "enqueue_gated", rows)
-    if again:
-        undone = yield Statement("enqueue_undo", [row[:2] for row in rows])
-        if undone:
-            yield Statement("gate_leave", [(*rows[int(ordinal) - 1][:2], None, 0) for ordinal, *_ in undone])
-    if lent:
-        return
+    if not again:
+        return set()
+    undone = [int(row[0]) - 1 for row in (yield Statement("enqueue_undo", [row[:2] for row in rows]))]
+    if undone:
+        yield Statement("gate_leave", [(*rows[place][:2], None, 0) for place in undone])
+    return set(undone)
+
+
+def enter(jobs: Sequence[NewJob]) -> Steps[None]:
+    """Have new jobs stand in line before their gates."""
     passes = [(job, load_passes(job.gates)) for job in jobs if job.gates is not None]
+    if not passes:
+        return
     yield opening((job.tenant, each) for job, each_of in passes for each in each_of)
     yield from _resize(passes)
     yield Statement("gate_wait", [(job.tenant, job.id, of[0].gate, of[0].weight) for job, of in passes if of])

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from holdfast.clock import to_micros
 from holdfast.model.conflict import NEWER, ended_for_newer
-from holdfast.model.job import ClaimedJob, NewJob
+from holdfast.model.job import ClaimedJob, JobState, NewJob
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
-from holdfast.storage.ops import gated, suspended
+from holdfast.storage.ops import gated, stored, suspended, waits
 
 
 class Held(Enum):
@@ -56,18 +56,18 @@ def enqueue(jobs: Sequence[NewJob], scope: Scope) -> Op[None]:
     Repeated: those that are there stay as they are, and one that already ran and left the hot table is not put back.
     """
     rows = [new_row(job) for job in jobs]
-    gates = any(job.gates is not None for job in jobs)
+    more = any(job.gates is not None or job.linked for job in jobs)
 
     def steps(again: bool, lent: bool = False) -> Steps[None]:
-        if gates:
-            yield from gated.store(jobs, rows, again, lent)
+        if more:
+            yield from stored.store(jobs, rows, again, lent)
             return
         yield Statement("enqueue_again" if again else "enqueue", rows)
         if again:
             yield Statement("enqueue_undo", [row[:2] for row in rows])
 
     wakes = any(not job.delay for job in jobs)
-    return Op("enqueue", steps, scope, single=not gates, wakes=wakes, lent=lambda: steps(False, lent=True))
+    return Op("enqueue", steps, scope, single=not more, wakes=wakes, lent=lambda: steps(False, lent=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,7 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
     finishes = sum(isinstance(ending.verdict, Finish) for ending in endings)
     gates = any(ending.lease.gates for ending in endings)
     suspends = any(isinstance(ending.verdict, Requeue) and ending.verdict.waits for ending in endings)
+    released: list[Row] = []
 
     def steps(again: bool) -> Steps[list[Held]]:
         ours = (yield from gated.before(endings)) if gates else endings
@@ -157,19 +158,25 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
         requeued = [ending for ending in ours if isinstance(ending.verdict, Requeue)]
         answers: dict[int, Held] = {}
         written: list[Ending] = []
+        watched: list[Ending] = []
         if finished:
-            written += yield from _fenced("finish", finished, [finish_row(ending) for ending in finished], answers)
+            rows = [finish_row(ending) for ending in finished]
+            written += yield from _fenced("finish", finished, rows, answers, watched)
         if requeued:
-            written += yield from _fenced("requeue", requeued, [_requeue_row(ending) for ending in requeued], answers)
+            rows = [_requeue_row(ending) for ending in requeued]
+            written += yield from _fenced("requeue", requeued, rows, answers, watched)
         if suspends:
             yield from suspended.after(written)
+        if watched:
+            released.extend((yield waits.over(map(over, watched))))
         if gates:
             kept = {id(ending) for ending in ours}  # the others were handed over: newer versions come to their gates
             yield from gated.after(written, enters=any(id(ending) not in kept for ending in written))
         return [answers[id(ending)] for ending in ours]
 
     wakes = gates or any(isinstance(each.verdict, Requeue) and each.verdict.delay <= 0 for each in endings)
-    return Op("end", steps, single=not gates and not suspends and finishes in (0, len(endings)), wakes=wakes)
+    single = not gates and not suspends and finishes in (0, len(endings))
+    return Op("end", steps, single=single, wakes=wakes, woken=lambda: bool(released))
 
 
 RESCUED = frozenset({"rescued", "suspect"})
@@ -178,14 +185,53 @@ RESCUED = frozenset({"rescued", "suspect"})
 HANDED = 4
 """What held.sql says of a row on which a newer version waits for the end of this one."""
 
+WATCHED = 5
+"""And of one for whose end others wait."""
+
+HANDED_ON = 6
+"""And of one on which a newer version waits that is to wait for others, too."""
+
+
+def over(ending: Ending) -> tuple[str, str, str]:
+    """The job that ended, and how."""
+    assert isinstance(ending.verdict, Finish)
+    return (ending.lease.tenant, ending.lease.id, ending.verdict.state.value)
+
+
+def unwatched(endings: Sequence[Ending]) -> Steps[list[Ending]]:
+    """Write ends of jobs that others wait for, who are to be seen to then; those that somebody has locked are not."""
+    keys = [(ending.lease.tenant, ending.lease.id, ending.lease.token) for ending in endings]
+    marked = [endings[int(row[0]) - 1] for row in (yield Statement("unwatch", keys))]
+    done = (yield Statement("finish", [finish_row(ending) for ending in marked])) if marked else []
+    return [marked[int(row[0]) - 1] for row in done]
+
+
+def end_locked(endings: Sequence[Ending], released: list[Row]) -> Steps[list[Ending]]:
+    """End jobs that wait and are locked already, and let go who waited for them: what was written.
+
+    released: gets something where that made others ready.
+    """
+    done = {int(row[0]) for row in (yield Statement("finish", [finish_row(ending) for ending in endings]))}
+    written = [ending for ordinal, ending in enumerate(endings, 1) if ordinal in done]
+    missed = [ending for ordinal, ending in enumerate(endings, 1) if ordinal not in done]
+    if missed and (watched := (yield from unwatched(missed))):
+        written += watched
+        released.extend((yield waits.over(map(over, watched))))
+    return written
+
 
 def superseded(ending: Ending, policy: str) -> Ending:
     """The end of a version that a newer one waits for: it is not tried again."""
     return ending._replace(verdict=ended_for_newer(ending.verdict, policy))
 
 
-def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: dict[int, Held]) -> Steps[list[Ending]]:
-    """Write, and ask about the rows that did not answer: only they cost a second statement. Answers what it wrote."""
+def _fenced(
+    name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: dict[int, Held], watched: list[Ending]
+) -> Steps[list[Ending]]:
+    """Write, and ask about the rows that did not answer: only they cost a second statement. Answers what it wrote.
+
+    watched: filled with those of them for which others waited.
+    """
     done = {row[0] for row in (yield Statement(name, rows))}
     for ordinal, ending in enumerate(endings, 1):
         answers[id(ending)] = Held.DONE if ordinal in done else Held.LOST
@@ -195,21 +241,34 @@ def _fenced(name: str, endings: Sequence[Ending], rows: Sequence[Row], answers: 
         return written
     keys = [(ending.lease.tenant, ending.lease.id, ending.lease.token) for ending in missed]
     handed: list[tuple[Ending, Ending]] = []
+    marked: list[Ending] = []
+    waiting: list[tuple[str, str]] = []
     for ordinal, place, state, reason, policy in (yield Statement("held", keys)):
         ending = missed[int(ordinal) - 1]
+        if place == WATCHED and isinstance(ending.verdict, Finish):
+            marked.append(ending)
         answers[id(ending)] = _judge(ending.verdict, place, state, reason)
-        if place == HANDED:
+        if place in (HANDED, HANDED_ON):
             handed.append((ending, superseded(ending, policy)))
+        if place == HANDED_ON:
+            waiting.append((ending.lease.tenant, ending.lease.id))
+    if marked:
+        watched += yield from unwatched(marked)
+        written += watched
+        answers.update((id(ending), Held.DONE) for ending in watched)
     if handed:
         for row in (yield Statement("hand_over", [finish_row(end) for _, end in handed])):
             ending, end = handed[int(row[0]) - 1]
             answers[id(ending)] = Held.DONE if end.verdict is ending.verdict else Held.REPLACED
             written.append(end)
+    if waiting:
+        yield from waits.begun(waiting)
     return written
 
 
 def _judge(verdict: Finish | Requeue, place: int, state: str, reason: str | None) -> Held:
-    """`place` as held.sql says it: 1 running under our token, 2 in history, 3 back in the queue, 4 to be handed over.
+    """`place` as held.sql says it: 1 running under our token, 2 in history, 3 back in the queue, 4 and 6 to be handed
+    over, 5 either of 1 and 3, and waited for.
 
     A rescue ends and requeues under the same token, but says other things than we do.
     """
@@ -218,7 +277,8 @@ def _judge(verdict: Finish | Requeue, place: int, state: str, reason: str | None
             return Held.REPLACED if reason == NEWER else Held.LOST
         ours = (verdict.state, verdict.reason) == (state, reason)
         return Held.DONE if ours else Held.LOST
-    if place == 3 and isinstance(verdict, Requeue):
+    back = place == 3 or (place == WATCHED and state != JobState.RUNNING)
+    if back and isinstance(verdict, Requeue):
         return Held.LOST if reason in RESCUED and reason != verdict.reason else Held.DONE
     return Held.LOCKED
 

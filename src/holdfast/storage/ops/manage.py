@@ -10,10 +10,11 @@ from holdfast.model.job import JobRecord, JobState
 from holdfast.model.lifecycle import Finish
 from holdfast.model.policy import Policy
 from holdfast.model.tenant import Scope
-from holdfast.storage.op import Op, Statement, Steps, one
-from holdfast.storage.ops import gated
+from holdfast.storage import rows as decode
+from holdfast.storage.op import Op, Row, Statement, Steps, one
+from holdfast.storage.ops import gated, waits
 from holdfast.storage.ops.inspect import read_removed
-from holdfast.storage.ops.jobs import Ending, Held, Lease, end, finish_row
+from holdfast.storage.ops.jobs import Ending, Held, Lease, end, end_locked
 
 WAITING = frozenset({JobState.SCHEDULED, JobState.BLOCKED, JobState.READY, JobState.SUSPENDED})
 
@@ -91,10 +92,10 @@ def cancel(ids: Sequence[str], scope: Scope, reason: str = "explicit") -> Op[lis
         if waiting:
             ends = [Ending(job.lease, Finish(JobState.CANCELLED, job.policy.keep_failed, reason)) for job in waiting]
             # The rows are locked: one that is not found was ended by another op of this very batch.
-            written = {row[0] for row in (yield Statement("finish", [finish_row(ending) for ending in ends]))}
-            for ordinal, job in enumerate(waiting, 1):
-                answers[job.lease.id] = Answer.DONE if ordinal in written else Answer.ENDED
-            yield from gated.after(ending for ordinal, ending in enumerate(ends, 1) if ordinal in written)
+            written = yield from end_locked(ends, [])
+            answers.update((job.lease.id, Answer.ENDED) for job in waiting)
+            answers.update((ending.lease.id, Answer.DONE) for ending in written)
+            yield from gated.after(written)
         if running:
             yield Statement("ask_stop", [(lease.tenant, lease.id, lease.token, reason) for lease in running])
             answers.update((lease.id, Answer.ASKED) for lease in running)
@@ -117,6 +118,7 @@ def delete(ids: Sequence[str], scope: Scope) -> Op[list[Answer]]:
         if leases:
             yield from gated.noted((lease, None) for lease in leases)
             yield Statement("discard", [(lease.tenant, lease.id, lease.token) for lease in leases])
+            yield waits.over((lease.tenant, lease.id, waits.DELETED) for lease in leases)
             yield from gated.freed(leases)
         others = yield from _not_live([id for id in ids if id not in live], scope)
         gone = [id for id in ids if id in live or isinstance(others[id], Ended)]
@@ -151,7 +153,10 @@ def retry(ids: Sequence[str], scope: Scope, delay: float = 0.0, force: bool = Fa
             asked = list(fit)
             rows = [(scope.tenant, id, ended.version, delay) for id, ended in fit.items()]
             revived = yield Statement("revive", rows)
-            begun = {asked[int(row[0]) - 1] for row in revived}
+            begun = {asked[int(row[0]) - 1]: str(row[2]) for row in revived}
+            linked = [id for id, policy in begun.items() if '"after"' in policy or '"batch"' in policy]
+            if linked:
+                yield from waits.revived([(scope.tenant or "", id, begun[id], fit[id].state.value) for id in linked])
             fit = {id: ended for id, ended in fit.items() if id in begun}
             if any(row[1] for row in revived):
                 yield gated.entered()
@@ -189,12 +194,24 @@ def settle(id: str, scope: Scope, verdict: Finish) -> Op[list[Answer]]:
         if found.state is not JobState.STALLED:
             return Answer.DONE if again and found.state is verdict.state else Answer.FORBIDDEN
         row = (scope.tenant, id, found.version, verdict.state.value, verdict.reason, verdict.result)
-        return Answer.DONE if (yield Statement("settle", [row])) else Answer.BUSY
+        if not (yield Statement("settle", [row])):
+            return Answer.BUSY
+        yield from _recount((yield Statement("get", [(scope.tenant, id)])), verdict.state)
+        return Answer.DONE
 
     def steps(again: bool) -> Steps[list[Answer]]:
         return [(yield from settled(again))]
 
     return Op("settle", steps, scope)
+
+
+def _recount(found: list[Row], state: JobState) -> Steps[None]:
+    """A stalled job was settled by hand: its batch counts it otherwise."""
+    for row in found:
+        record = decode.record(row[1:])
+        if record.batch is not None:
+            batch = (record.tenant, record.batch)
+            yield waits.seen_to([waits.note("batch", *batch, "stalled", -1), waits.note("batch", *batch, state.value)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from holdfast.model.policy import Policy
 from holdfast.model.spacing import Space
 from holdfast.storage.op import Row, Statement, Steps
 from holdfast.storage.ops.admitted import Admitted, Answer
-from holdfast.storage.ops.jobs import Ending, Lease, finish_row, new_row
+from holdfast.storage.ops.jobs import Ending, Lease, end_locked, new_row
 
 MARGIN = 3600.0
 """Seconds for which marks outlive what they are for."""
@@ -151,7 +151,7 @@ def debounced(jobs: Sequence[NewJob], places: Sequence[int], again: bool) -> Ste
             answers[place] = Admitted("joined", others[place][0])
     losers = [place for place in waiting if place not in answers]
     if losers:
-        yield Statement("finish", [finish_row(waiting[place]) for place in losers])
+        yield from end_locked([waiting[place] for place in losers], [])
         yield Statement("supersede", [(jobs[at].tenant, others[at][0], 1, jobs[at].id) for at in losers])
     mine = [place for place in places if place not in answers]
     yield from _remark(jobs, [place for place in mine if place in others], "debounce", ages)

@@ -40,6 +40,9 @@ And the time after which the rows locked by a process that was stopped amid a tr
 longest time for which a statement of ours may run or wait for a lock. It never cuts a commit short.
 """
 
+PREPARED = 1000
+"""Statements that stay prepared on a connection: all of ours, and none makes another one's plan be made anew."""
+
 _EACH = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in PINS.items())
 PIN = f"select {_EACH} from (select pg_backend_pid() as pid) as own where pid = $1"  # noqa: S608 - words of ours
 """Pins a connection of ours for good. Behind a pooler the server process is not the one that we were told of, may
@@ -164,6 +167,7 @@ class PostgresSession:
         self._cursor.format = psycopg.pq.Format.BINARY
         if self._owned and not self._source.pooled:
             self._pinned = bool(self._send(PIN, [connection.info.backend_pid]))
+            connection.prepared_max = PREPARED
             if self._pinned and self._lock_timeout is not None:
                 self._command(f"set lock_timeout = '{self._lock_timeout}'")
         return connection

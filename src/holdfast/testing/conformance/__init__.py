@@ -22,15 +22,38 @@ No test sleeps: `clock` is `holdfast.testing.Clock`, and time passes when the te
 import pytest
 
 ROOMS = (
-    "batches", "claiming", "endings", "enqueueing", "gates", "inspection", "keys", "leadership", "leases", "limits",
-    "promotion", "queues", "repeats", "rescue", "retention", "schedules", "steps", "versions", "waking",
+    "batches",
+    "batching",
+    "claiming",
+    "dependencies",
+    "dependencies_by_hand",
+    "endings",
+    "enqueueing",
+    "gates",
+    "inspection",
+    "keys",
+    "leadership",
+    "leases",
+    "limits",
+    "promotion",
+    "queues",
+    "repeats",
+    "rescue",
+    "retention",
+    "schedules",
+    "steps",
+    "versions",
+    "waking",
     "workers",
-)  # fmt: skip
+)
 
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
 
 from holdfast.testing.conformance.batches import Batches  # noqa: E402 - asserts are rewritten before they are imported
+from holdfast.testing.conformance.batching import Batching  # noqa: E402
 from holdfast.testing.conformance.claiming import Claiming  # noqa: E402
+from holdfast.testing.conformance.dependencies import Dependencies  # noqa: E402
+from holdfast.testing.conformance.dependencies_by_hand import DependenciesByHand  # noqa: E402
 from holdfast.testing.conformance.endings import Endings  # noqa: E402
 from holdfast.testing.conformance.enqueueing import Enqueueing  # noqa: E402
 from holdfast.testing.conformance.gates import Gates  # noqa: E402
@@ -73,12 +96,37 @@ class StoreConformance(
     Gates,
     Limits,
     Queues,
+    Dependencies,
+    DependenciesByHand,
+    Batching,
 ):
     """Everything: inherit from it in a class named `Test…` and supply the fixture `store`."""
 
 
 __all__ = [
-    "Batches", "Claiming", "Endings", "Enqueueing", "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits",
-    "Promotion", "Queues", "Repeats", "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance",
-    "Suspension", "Versions", "Waking", "Workers",
-]  # fmt: skip
+    "Batches",
+    "Batching",
+    "Claiming",
+    "Dependencies",
+    "DependenciesByHand",
+    "Endings",
+    "Enqueueing",
+    "Gates",
+    "Inspection",
+    "Keys",
+    "Leadership",
+    "Leases",
+    "Limits",
+    "Promotion",
+    "Queues",
+    "Repeats",
+    "Rescue",
+    "Retention",
+    "Schedules",
+    "StepRecords",
+    "StoreConformance",
+    "Suspension",
+    "Versions",
+    "Waking",
+    "Workers",
+]

@@ -90,6 +90,7 @@ create table "holdfast".jobs (
     errors text,
     progress text,
     pending text,
+    watched boolean,
     stop_reason text,
     schedule_id text,
     expires_at timestamptz,
@@ -379,6 +380,56 @@ create table "holdfast".marks (
 ) with (fillfactor = 70);
 
 create index marks_until on "holdfast".marks (keep_until);
+
+-- Who waits for whose end (`job`, which may be a batch): a job that is to run after it, or a batch that counts it. Gone
+-- when that has ended as needed, `failed` when it has ended otherwise. Jobs that are waited for are marked `watched`.
+create table "holdfast".waits (
+    tenant text not null,
+    job uuid not null,
+    id uuid not null,
+    need text not null check (need in ('succeeded', 'failed', 'finished')),
+    batch boolean not null default false,
+    failed boolean not null default false,
+    primary key (tenant, job, id)
+);
+
+-- For statements that ask for it in its own words; to those that look for a `job` it does not exist.
+create index waits_open on "holdfast".waits (tenant, id, job) where tenant <> '';
+
+-- What a pass has still to do about them, said by transactions that wait for nobody. Only ever inserted and taken.
+create table "holdfast".wait_notes (
+    seq bigint generated always as identity primary key,
+    tenant text not null,
+    id uuid not null,
+    what text not null check (what in ('watch', 'ended', 'look', 'batch', 'close', 'stop')),
+    state text,
+    count int not null default 1
+);
+
+create index wait_notes_batch on "holdfast".wait_notes (tenant, id) where what = 'batch';
+
+-- Named sets of jobs, counted. What has just changed is in the notes.
+create table "holdfast".batches (
+    tenant text not null default 'default' check (tenant <> ''),
+    id uuid not null,
+    name text not null check (name <> ''),
+    open boolean not null default true,
+    stopped boolean not null default false,
+    state text check (state in ('succeeded', 'failed', 'cancelled')),
+    total int not null default 0,
+    succeeded int not null default 0,
+    failed int not null default 0,
+    cancelled int not null default 0,
+    stalled int not null default 0,
+    keep float8 not null,
+    created_at timestamptz not null,
+    finished_at timestamptz,
+    keep_until timestamptz,
+    primary key (tenant, id)
+);
+
+create index batches_live on "holdfast".batches (tenant) where state is null and tenant <> '';
+create index batches_until on "holdfast".batches (keep_until) where keep_until is not null;
 
 create table "holdfast".workers (
     boot text primary key,

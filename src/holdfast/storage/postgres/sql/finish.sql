@@ -1,6 +1,6 @@
 -- Ends running jobs: the row leaves the hot table and enters history, where it is under this token and no other.
 -- Rows locked by somebody's long transaction are skipped and tried again; rows under another token are not ours.
--- A row on which a newer request waits is left to hand_over.sql.
+-- A row on which a newer request waits is left to hand_over.sql, one that others wait for to unwatch.sql.
 -- Each row is looked up by itself: as a join the planner once walked the whole table for it. `state` is not asked for,
 -- because with it the planner took the index of leases. Errors are joined as text, for jsonb refuses some valid JSON.
 -- The end of a body that comes after a rescue took its attempt back, and before the next claim, counts it again.
@@ -13,7 +13,7 @@ with held as materialized (
     cross join lateral (
         select ctid as place
         from "holdfast".jobs
-        where tenant = e.tenant and id = e.id and token = e.token and pending is null
+        where tenant = e.tenant and id = e.id and token = e.token and pending is null and watched is null
         limit 1
         for update skip locked
     ) as j

@@ -1,6 +1,6 @@
 -- Scheduled and suspended jobs whose time has come become ready, or come to their gates. Answers how many, in how many
 -- seconds the next one is due, whether there are jobs whose own time is over, whether some came to their gates, in how
--- many seconds the next schedule is due, and whether there are gates.
+-- many seconds the next schedule is due, whether there are gates, and notes about jobs that wait.
 --: one batch
 with moved as (
     update "holdfast".jobs
@@ -31,4 +31,5 @@ select (select count(*) from moved),
             where state = 'blocked' and reason <> 'gate' and reason = 'gate_entry'),
     (select extract(epoch from due_at - coalesce(:now::timestamptz, statement_timestamp()))::float8
         from "holdfast".schedules where due_at is not null order by due_at limit 1),
-    exists (select from "holdfast".gates)
+    exists (select from "holdfast".gates),
+    exists (select from "holdfast".wait_notes)

@@ -24,6 +24,6 @@ cross join lateral (
 ) as h
 order by r.ord
 on conflict do nothing
-returning tenant, id, reason
+returning tenant, id, reason, policy
 )
-select a.ord, m.reason is not null from made m join asked a on a.tenant = m.tenant and a.id = m.id
+select a.ord, m.reason is not null, m.policy from made m join asked a on a.tenant = m.tenant and a.id = m.id

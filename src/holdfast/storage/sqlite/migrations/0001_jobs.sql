@@ -33,6 +33,7 @@ create table holdfast_jobs (
     errors text,
     progress text,
     pending text,
+    watched integer,
     stop_reason text,
     schedule_id text,
     expires_at integer,
@@ -229,6 +230,55 @@ create table holdfast_marks (
 ) without rowid;
 
 create index holdfast_marks_until on holdfast_marks (keep_until);
+
+-- Who waits for whose end (`job`, which may be a batch): a job that is to run after it, or a batch that counts it. Gone
+-- when that has ended as needed, `failed` when it has ended otherwise. Jobs that are waited for are marked `watched`.
+create table holdfast_waits (
+    tenant text not null,
+    job text not null,
+    id text not null,
+    need text not null check (need in ('succeeded', 'failed', 'finished')),
+    batch integer not null default 0,
+    failed integer not null default 0,
+    primary key (tenant, job, id)
+);
+
+create index holdfast_waits_open on holdfast_waits (tenant, id, job);
+
+-- What a pass has still to do about them.
+create table holdfast_wait_notes (
+    seq integer primary key autoincrement,
+    tenant text not null,
+    id text not null,
+    what text not null check (what in ('watch', 'ended', 'look', 'batch', 'close', 'stop')),
+    state text,
+    count integer not null default 1
+);
+
+create index holdfast_wait_notes_batch on holdfast_wait_notes (tenant, id) where what = 'batch';
+
+-- Named sets of jobs, counted. What has just changed is in the notes.
+create table holdfast_batches (
+    tenant text not null default 'default' check (tenant <> ''),
+    id text not null,
+    name text not null check (name <> ''),
+    open integer not null default 1,
+    stopped integer not null default 0,
+    state text check (state in ('succeeded', 'failed', 'cancelled')),
+    total integer not null default 0,
+    succeeded integer not null default 0,
+    failed integer not null default 0,
+    cancelled integer not null default 0,
+    stalled integer not null default 0,
+    keep real not null,
+    created_at integer not null,
+    finished_at integer,
+    keep_until integer,
+    primary key (tenant, id)
+);
+
+create index holdfast_batches_live on holdfast_batches (tenant) where state is null;
+create index holdfast_batches_until on holdfast_batches (keep_until) where keep_until is not null;
 
 create table holdfast_workers (
     boot text primary key,

@@ -1,5 +1,5 @@
 -- Ends running jobs: the row leaves the hot table and enters history, where it is under this token and no other.
--- A row on which a newer request waits is left to hand_over.sql.
+-- A row on which a newer request waits is left to hand_over.sql, one that others wait for to unwatch.sql.
 -- The end of a body that comes after a rescue took its attempt back, and before the next claim, counts it again.
 --: rows tenant, id, token, state, reason, result, error, elapsed, keep
 insert into holdfast_history (tenant, id, version, seq, task, queue, state, reason, priority, due, args, result,
@@ -21,9 +21,9 @@ select j.tenant, j.id, j.version, j.seq, j.task, j.queue, g.state, g.reason, j.p
     coalesce(cast(g.now - g.elapsed * 1000000 as integer), j.started_at), g.now, g.now,
     cast(g.now + case when g.keep > 0 then g.keep else 3600 end * 1000000 as integer), g.keep <= 0
 from given g cross join holdfast_jobs j on j.tenant = g.tenant and j.id = g.id and j.token = g.token
-where j.pending is null;
+where j.pending is null and j.watched is null;
 delete from holdfast_jobs where seq in (
     with given as (:rows tenant, id, token)
     select j.seq from given g cross join holdfast_jobs j on j.tenant = g.tenant and j.id = g.id and j.token = g.token
-    where j.pending is null
+    where j.pending is null and j.watched is null
 )

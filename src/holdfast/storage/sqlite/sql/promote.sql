@@ -1,6 +1,6 @@
 -- Scheduled and suspended jobs whose time has come become ready, or come to their gates. Answers how many, in how many
 -- seconds the next one is due, whether there are jobs whose own time is over, whether some came to their gates, in how
--- many seconds the next schedule is due, and whether there are gates.
+-- many seconds the next schedule is due, whether there are gates, and notes about jobs that wait.
 --: one batch
 update holdfast_jobs
 set state = case when gates is null then 'ready' else 'blocked' end,
@@ -16,4 +16,5 @@ select changes(),
             and deadline_at is not null and stop_reason is null),
     exists (select 1 from holdfast_jobs where state = 'blocked' and reason <> 'gate' and reason = 'gate_entry'),
     (select (due_at - :now) / 1000000.0 from holdfast_schedules where due_at is not null order by due_at limit 1),
-    exists (select 1 from holdfast_gates)
+    exists (select 1 from holdfast_gates),
+    exists (select 1 from holdfast_wait_notes)

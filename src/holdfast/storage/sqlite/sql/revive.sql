@@ -11,4 +11,4 @@ select tenant, id, version + 1, task, queue, case when :delay > 0 then 'schedule
 from holdfast_history
 where tenant = :tenant and id = :id and version = :version and stub = 0
 on conflict do nothing
-returning reason is not null
+returning reason is not null, policy
