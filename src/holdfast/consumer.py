@@ -24,6 +24,7 @@ from typing_extensions import TypeVar, Unpack
 from holdfast.context import Context, RawJob
 from holdfast.errors import ConfigError, InvalidArguments, InvalidOption, MisuseError
 from holdfast.events.bus import check_event
+from holdfast.model.bodies import check_transaction
 from holdfast.model.codec import Signature
 from holdfast.model.contract import Contract
 from holdfast.model.event import Event
@@ -31,7 +32,7 @@ from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.raw import RawBody, is_raw, load_body
 from holdfast.model.text import check_name, shown
 from holdfast.raw import RawSignature, items_only, raw_item
-from holdfast.task import Binding, Call, Later, Task, Transaction, check_body, check_transaction
+from holdfast.task import Binding, Call, Later, Task, Transaction, check_body
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -24,11 +24,12 @@ from typing_extensions import TypeVar
 from holdfast.context import Context
 from holdfast.errors import ConfigError, DuplicateTask, MisuseError
 from holdfast.handle import Job
+from holdfast.model.bodies import check_transaction, is_async
 from holdfast.model.codec import Signature
 from holdfast.model.contract import Contract, place
 from holdfast.model.options import JobOptions
 from holdfast.model.retry import Retry, RetryOption
-from holdfast.task import Call, Later, Task, Transaction, check_body, check_transaction, is_async
+from holdfast.task import Call, Later, Task, Transaction, check_body
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -8,10 +8,11 @@ from typing_extensions import TypeVar, Unpack, is_typeddict
 
 from holdfast.declared import Declared, DeclaredArgs, unhandled
 from holdfast.errors import ConfigError
+from holdfast.model.bodies import check_aliases
 from holdfast.model.contract import ArgsContract, Contract
 from holdfast.model.options import UNSET, JobOptions, OptionArguments
 from holdfast.model.text import check_name, shown
-from holdfast.task import Later, Task, check_aliases, check_body
+from holdfast.task import Later, Task, check_body
 
 P = ParamSpec("P")
 R = TypeVar("R")

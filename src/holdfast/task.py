@@ -17,6 +17,7 @@ from typing_extensions import TypeVar, Unpack
 from holdfast.context import Context, JobView
 from holdfast.errors import ConfigError, InvalidOption, MisuseError
 from holdfast.ids import new_id
+from holdfast.model.bodies import is_async
 from holdfast.model.codec import Signature
 from holdfast.model.conflict import Merge, merged, newest_wins
 from holdfast.model.job import NewJob
@@ -371,31 +372,6 @@ def _merging(new: NewJob, call: Call[Any], on_conflict: Any) -> NewJob:
         return new
     how = cast(Merge, on_conflict) if callable(on_conflict) else newest_wins
     return new._replace(on_conflict="merge", merge=partial(merged, how, call.task.signature.dump_arguments))
-
-
-def check_aliases(aliases: Iterable[str]) -> tuple[str, ...]:
-    """Old names of a task, given as several or as one text. Raises InvalidOption."""
-    return tuple(check_name(alias, "an alias") for alias in ((aliases,) if isinstance(aliases, str) else aliases))
-
-
-def is_async(body: Callable[..., Any]) -> bool:
-    """Whether calling it gives a coroutine."""
-    return inspect.iscoroutinefunction(body) or inspect.iscoroutinefunction(type(body).__call__)
-
-
-def check_transaction(body: Callable[..., Any], name: str, cpu: bool, transaction: object) -> None:
-    """Raise ConfigError for a `transaction=` that this body cannot have."""
-    if not transaction:
-        return
-    if transaction is not True and not callable(transaction):
-        raise ConfigError(
-            f"transaction of task {name} must be True, or a function that opens a connection or session; "
-            f"not {shown(transaction)}"
-        )
-    if cpu:
-        raise ConfigError(f"task {name} runs in a process of its own, where it can have no transaction=")
-    if inspect.iscoroutinefunction(transaction) and not is_async(body):
-        raise ConfigError(f"task {name} is a plain function, and its transaction= must be awaited")
 
 
 def check_body(body: object, name: str | None, cpu: bool) -> str:

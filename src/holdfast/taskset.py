@@ -11,6 +11,7 @@ from holdfast.context import Context
 from holdfast.declared import Declared
 from holdfast.declarer import Declarer
 from holdfast.errors import ConfigError, DuplicateTask
+from holdfast.model.bodies import check_aliases, check_transaction
 from holdfast.model.cron import Missing, Twice
 from holdfast.model.duration import Duration
 from holdfast.model.job import ClaimedJob
@@ -20,7 +21,7 @@ from holdfast.model.rule import CatchUp, CronOption, Every, Overlap
 from holdfast.model.text import shown
 from holdfast.raw import RawDecorator, RawTask
 from holdfast.scheduled import schedule_by, timetable
-from holdfast.task import Later, Task, Transaction, check_aliases, check_body, check_transaction
+from holdfast.task import Later, Task, Transaction, check_body
 
 P = ParamSpec("P")
 R = TypeVar("R")

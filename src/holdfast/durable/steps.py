@@ -7,11 +7,11 @@ from functools import lru_cache
 from typing import Any, TypeAlias, TypedDict
 
 from holdfast.errors import InvalidOption
+from holdfast.model.bodies import is_async
 from holdfast.model.codec import Signature
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.retry import Backoff, Retry
 from holdfast.model.text import check_name, shown
-from holdfast.task import is_async
 
 WAITS = ("100ms", "30s", "2m", "10m", "30m", "1h", "2h", "12h", "1d")
 TRIES = Retry(attempts=3, backoff=WAITS)
