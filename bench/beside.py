@@ -57,7 +57,7 @@ PEERS = (
         "pgqueuer", "pgqueuer[asyncpg]==1.6.0", "postgres",
         {
             "drain": 50_000, "drain1": 2_000, "drain10": 10_000, "drain500": 25_000, "sync": 10_000,
-            "one_by_one": 1_000, "together": 4_000, "fill": 100_000, "pickup": 50, "stream": 6_000,
+            "one_by_one": 1_000, "together": 4_000, "fill": 100_000, "pickup": 50, "stream": 6_000, "backlog": 200_000,
         },
     ),
     Peer(
@@ -109,8 +109,11 @@ LABELS = {
     "fill": "enqueue, 100,000 in bulk",
     "pickup": "pick-up by an idle worker",
     "stream": "pick-up at 3,000 a second",
+    "backlog": "drain behind what has gathered",
 }
-CONCURRENCY = {"drain": 100, "drain1": 1, "drain10": 10, "drain500": 500, "sync": 100}
+CONCURRENCY = {"drain": 100, "drain1": 1, "drain10": 10, "drain500": 500, "sync": 100, "backlog": 100}
+FIRST = 20_000
+"""Of a backlog, so many are drained."""
 CALLERS = 200
 
 
@@ -140,6 +143,7 @@ def _contest(place: Place, peer: Peer, asked: str) -> Contest:
     less = asked in ("pickup", "stream")
     unit, better = ("ms", "less") if less else ("jobs/s", "more")
     who = peer.name if peer.database != "redis" else f"{peer.name} (Redis)"
+    who += ", 200k waiting" if asked == "backlog" else ""
     figures = Figures(LABELS[asked], peer.database, who, unit, better, peer=True)
     jobs = sized(peer.jobs[asked], CALLERS if asked == "together" else 30 if less else 100)
     run: Callable[[str], None]
@@ -147,7 +151,8 @@ def _contest(place: Place, peer: Peer, asked: str) -> Contest:
     def drain(url: str) -> None:
         if peer.fills:
             peer.ask("fill", url, jobs=jobs)
-        found = peer.ask("sync" if asked == "sync" else "drain", url, jobs=jobs, concurrency=CONCURRENCY[asked])
+        more = {"first": sized(FIRST)} if asked == "backlog" else {}
+        found = peer.ask("sync" if asked == "sync" else "drain", url, jobs=jobs, concurrency=CONCURRENCY[asked], **more)
         assert (found["lost"], found["doubled"]) == (0, 0), f"{peer.name}: {found}"
         figures.note(found["rate"], python=found["python"])
 

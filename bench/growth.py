@@ -2,7 +2,7 @@
 
 The same drain of 20,000 jobs out of a table that holds nothing else, 200,000 or 1,000,000 waiting jobs, and 200,000
 waiting beside 1,000,000 finished and 100,000 scheduled ones. The rows are copies of real ones, written by SQL, each
-database once for all rounds.
+database once for all rounds. PgQueuer, which is asked too, stores its own.
 """
 
 import asyncio

@@ -109,14 +109,18 @@ def _backlog(found: Found) -> str:
         rates = [(float(many), found.value(GROWTH, kind, who)) for many, who in BACKLOG.items()]
         points = [(many, rate) for many, rate in rates if rate is not None]
         if len(points) > 1:
-            lines.append(svg.Line(NAMES[kind], points, stroke, bold=True))
+            lines.append(svg.Line(f"on {NAMES[kind]}", points, stroke, bold=True))
     if not lines:
         return ""
+    behind = found.value(GROWTH, "postgres", "pgqueuer, 200k waiting")
+    plain = found.value(DRAINS[0], "postgres", "pgqueuer")
+    if behind is not None and plain is not None:
+        lines.append(svg.Line("pgqueuer", [(5e4, plain), (2e5, behind)], _colours(found)["pgqueuer"]))
     across = svg.Axis("jobs waiting", [(2e4, "20k"), (1e5, "100k"), (2e5, "200k"), (5e5, "500k"), (1e6, "1M")])
     most = max(rate for line in lines for _, rate in line.points)
     step = 5_000 if most < 30_000 else 10_000
     ticks = [(float(rate), f"{rate // 1000}k" if rate else "0") for rate in range(0, int(most * 1.2) + step, step)]
-    panel = ("Holdfast: jobs a second", across, svg.Axis("", ticks, logarithmic=False), lines)
+    panel = ("Holdfast and PgQueuer: jobs a second", across, svg.Axis("", ticks, logarithmic=False), lines)
     return svg.lines("Rate by backlog, 100 at once", [panel], width=560)
 
 

@@ -33,7 +33,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "processes": (),
     "writers": (),
     "idle": (),
-    "growth": (),
+    "growth": ("backlog",),
     "snapshot": (),
     "durability": (),
     "imports": (),

@@ -16,11 +16,12 @@ from typing import Any
 
 
 class Counted:
-    """Counts how often each job ran, on whatever thread, and knows when all have."""
+    """Counts how often each job ran, on whatever thread, and knows when all have; or the `first` so many."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, first: int = 0) -> None:
         self.ran = bytearray(jobs)
-        self.left = jobs
+        self.jobs = first or jobs
+        self.left = self.jobs
         self.began = self.cpu = self.ended = 0.0
         self.lock = threading.Lock()
 
@@ -37,14 +38,12 @@ class Counted:
             return not self.left
 
     def found(self) -> dict[str, Any]:
-        jobs = len(self.ran)
-        seconds = self.ended - self.began
-        python = (time.process_time() - self.cpu) / jobs * 1e6
+        ran = len(self.ran) - self.ran.count(0)
         return {
-            "rate": jobs / seconds,
-            "python": python,
-            "lost": self.ran.count(0),
-            "doubled": jobs - self.ran.count(1),
+            "rate": self.jobs / (self.ended - self.began),
+            "python": (time.process_time() - self.cpu) / ran * 1e6,
+            "lost": max(0, self.jobs - ran),
+            "doubled": ran - self.ran.count(1),
         }
 
 

@@ -36,8 +36,8 @@ async def fill(url: str, jobs: int) -> dict[str, Any]:
     return rate_of(jobs, took)
 
 
-async def drain(url: str, jobs: int, concurrency: int, threads: bool = False) -> dict[str, Any]:
-    counted = Counted(jobs)
+async def drain(url: str, jobs: int, concurrency: int, threads: bool = False, first: int = 0) -> dict[str, Any]:
+    counted = Counted(jobs, first)
     connection = await asyncpg.connect(url)
     manager = QueueManager(Queries(AsyncpgDriver(connection)))
 
