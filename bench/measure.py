@@ -7,7 +7,7 @@ import sqlite3
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -124,8 +124,8 @@ class Place:
 
 
 @contextmanager
-def place() -> Iterator[Place]:
-    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder, Cluster.start(LIKE_AS_SHIPPED) as cluster:
+def place(settings: Mapping[str, object] = LIKE_AS_SHIPPED) -> Iterator[Place]:
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder, Cluster.start(settings) as cluster:
         here = Place(cluster, Path(folder))
         gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
         try:
