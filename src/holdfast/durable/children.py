@@ -5,7 +5,6 @@ The record of a child and the child itself are one commit, so that a replay find
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from holdfast.bound import Surface
@@ -32,7 +31,7 @@ from holdfast.model.branch import Branch
 from holdfast.model.gate import load_passes
 from holdfast.model.job import JobRecord, JobState, NewJob
 from holdfast.model.options import Unset
-from holdfast.model.policy import Policy
+from holdfast.model.policy import awaited_policy
 from holdfast.model.tenant import Scope
 from holdfast.results import result_text
 from holdfast.running import digest_of, enqueue_name, numbered
@@ -107,9 +106,7 @@ def _waiting(asked: Asked, id: str, timeout: float | None) -> StepRow:
 
 def _child(run: "Run", call: Call[Any], new: NewJob) -> NewJob:
     """A child is its parent's tenant's, and its row outlives its end, for its parent to read it."""
-    policy = Policy.read(new.policy)
-    longer = replace(policy, keep_succeeded=max(policy.keep_succeeded, KEPT), keep_failed=max(policy.keep_failed, KEPT))
-    return inherited(run, call, new)._replace(policy=longer.dumps())
+    return inherited(run, call, new)._replace(policy=awaited_policy(new.policy, KEPT))
 
 
 def inherited(run: "Run", call: Call[Any], new: NewJob) -> NewJob:

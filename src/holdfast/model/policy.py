@@ -40,6 +40,7 @@ class Policy:
     max_crashes: the crash that ends the job; None: none does.
     keep_succeeded, keep_failed: seconds the finished row is kept, 7 and 30 days; 0: not at all.
     raw: whether the arguments are a raw job's. Statements look for it where some worker takes raw jobs of any type.
+    awaited: whether another job waits for its end in the middle of its body, which is then woken.
     said: which of `retry`, `keep_succeeded` and `keep_failed` the job or its task asked for, by the letters of SAID; of
         the others its queue may say something.
     after: what it waits for, or did; batch: the batch that counts it.
@@ -55,6 +56,7 @@ class Policy:
     keep_succeeded: float = 7 * DAY
     keep_failed: float = 30 * DAY
     raw: bool = False
+    awaited: bool = False
     said: str = ""
     after: tuple[Need, ...] = ()
     batch: str | None = None
@@ -98,6 +100,25 @@ _DEFAULT = Policy()
 _PLAIN = tuple(each.name for each in fields(Policy) if each.name != "retry")
 
 
+def is_awaited(text: str) -> bool:
+    """Whether a stored policy says that another job waits for the end of this one."""
+    return '"awaited"' in text
+
+
+def awaited_policy(text: str, kept: float) -> str:
+    """The same policy of a job that another waits for, whose row must outlive its end: for so many seconds at least,
+    whatever its queue says."""
+    policy = Policy.read(text)
+    said = {*policy.said, *(letter for letter, name in SAID.items() if name.startswith("keep"))}
+    return replace(
+        policy,
+        keep_succeeded=max(policy.keep_succeeded, kept),
+        keep_failed=max(policy.keep_failed, kept),
+        awaited=True,
+        said="".join(letter for letter in SAID if letter in said),
+    ).dumps()
+
+
 def raw_policy(text: str) -> str:
     """The same policy of a raw job."""
     return replace(Policy.loads(text), raw=True).dumps()
@@ -127,6 +148,7 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "keep_succeeded": _is_keep,
     "keep_failed": _is_keep,
     "raw": lambda value: type(value) is bool,
+    "awaited": lambda value: type(value) is bool,
     "said": lambda value: isinstance(value, str),
     "after": _is_after,
     "batch": lambda value: value is None or isinstance(value, str),

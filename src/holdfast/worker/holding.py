@@ -10,7 +10,7 @@ from holdfast.model.job import ClaimedJob
 from holdfast.model.lifecycle import SUSPECT_CRASHES
 from holdfast.model.policy import Policy
 from holdfast.model.retry import NO_RETRY
-from holdfast.storage.ops.jobs import Lease
+from holdfast.storage.ops.jobs import Lease, lease_of
 
 if TYPE_CHECKING:
     from holdfast.running import Early, Recorded
@@ -52,7 +52,7 @@ class Holding(Branch):
 
     def __init__(self, job: ClaimedJob) -> None:
         self.job = job
-        self.lease = Lease(job.tenant, job.id, job.token, job.gates)
+        self.lease = lease_of(job)
         self.policy = Policy.read(job.policy)
         self.claimed_at = self.leased_at = monotonic()
         if job.deadline_in is not None:

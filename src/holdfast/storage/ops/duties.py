@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.model.job import JobRecord
 from holdfast.model.lifecycle import Verdict
+from holdfast.model.policy import is_awaited
 from holdfast.storage.op import Op, Statement, Steps, one
 from holdfast.storage.ops.gated import entered
 from holdfast.storage.ops.inspect import read_removed
@@ -81,7 +82,7 @@ def _put_back(
 ) -> Op[list[tuple[Lapsed, Held]]]:
     def steps(again: bool) -> Steps[list[tuple[Lapsed, Held]]]:
         found = yield wanted
-        lapsed = [Lapsed(Lease(row[0], row[1], row[2], row[-1]), *row[3:-1]) for row in found]
+        lapsed = [Lapsed(Lease(row[0], row[1], row[2], row[-1], is_awaited(row[6])), *row[3:-1]) for row in found]
         if not lapsed:
             return []
         endings = [Ending(job.lease, judge(job)) for job in lapsed]

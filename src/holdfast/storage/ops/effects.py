@@ -4,7 +4,7 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 
 from holdfast.model.job import JobState
 from holdfast.storage.op import Op, Statement, Steps
-from holdfast.storage.ops import gated, waits
+from holdfast.storage.ops import gated, suspended, waits
 from holdfast.storage.ops.jobs import HANDED, HANDED_ON, WATCHED, Ending, Held, Lease, finish_row, over, unwatched
 
 
@@ -19,6 +19,7 @@ def complete(ending: Ending) -> Op[Held]:
     def steps(again: bool) -> Steps[Held]:
         yield from gated.before([ending])
         if (yield Statement("finish", [finish_row(ending)])):
+            yield from suspended.after([ending])
             yield from gated.after([ending])
             return Held.DONE
         found = yield Statement("held", [(lease.tenant, lease.id, lease.token)])

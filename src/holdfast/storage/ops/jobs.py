@@ -11,6 +11,7 @@ from holdfast.clock import to_micros
 from holdfast.model.conflict import NEWER, ended_for_newer
 from holdfast.model.job import ClaimedJob, JobState, NewJob
 from holdfast.model.lifecycle import Finish, Requeue
+from holdfast.model.policy import is_awaited
 from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
@@ -36,10 +37,11 @@ class Lease(NamedTuple):
     id: str
     token: int
     gates: str | None = None
+    awaited: bool = False
 
 
 def lease_of(job: ClaimedJob) -> Lease:
-    return Lease(job.tenant, job.id, job.token, job.gates)
+    return Lease(job.tenant, job.id, job.token, job.gates, is_awaited(job.policy))
 
 
 def new_row(job: NewJob) -> Row:
@@ -149,7 +151,7 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
     """
     finishes = sum(isinstance(ending.verdict, Finish) for ending in endings)
     gates = any(ending.lease.gates for ending in endings)
-    suspends = any(isinstance(ending.verdict, Requeue) and ending.verdict.waits for ending in endings)
+    others = any(suspended.concerns(ending) for ending in endings)
     released: list[Row] = []
 
     def steps(again: bool) -> Steps[list[Held]]:
@@ -165,7 +167,7 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
         if requeued:
             rows = [_requeue_row(ending) for ending in requeued]
             written += yield from _fenced("requeue", requeued, rows, answers, watched)
-        if suspends:
+        if others:
             yield from suspended.after(written)
         if watched:
             released.extend((yield waits.over(map(over, watched))))
@@ -174,8 +176,9 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
             yield from gated.after(written, enters=any(id(ending) not in kept for ending in written))
         return [answers[id(ending)] for ending in ours]
 
-    wakes = gates or any(isinstance(each.verdict, Requeue) and each.verdict.delay <= 0 for each in endings)
-    single = not gates and not suspends and finishes in (0, len(endings))
+    more = gates or others
+    wakes = more or any(isinstance(each.verdict, Requeue) and each.verdict.delay <= 0 for each in endings)
+    single = not more and finishes in (0, len(endings))
     return Op("end", steps, single=single, wakes=wakes, woken=lambda: bool(released))
 
 

@@ -8,11 +8,11 @@ from enum import Enum
 
 from holdfast.model.job import JobRecord, JobState
 from holdfast.model.lifecycle import Finish
-from holdfast.model.policy import Policy
+from holdfast.model.policy import Policy, is_awaited
 from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
-from holdfast.storage.ops import gated, waits
+from holdfast.storage.ops import gated, suspended, waits
 from holdfast.storage.ops.inspect import read_removed
 from holdfast.storage.ops.jobs import Ending, Held, Lease, end, end_locked
 
@@ -60,7 +60,12 @@ def _live(ids: Sequence[str], scope: Scope) -> Steps[dict[str, Live]]:
         yield Statement("lock", [(scope.tenant, id) for id in ids])
     ):
         id = ids[int(ordinal) - 1]
-        found[id] = Live(Lease(scope.tenant or "", id, token, gates), JobState(state), Policy.read(policy), attempt)
+        found[id] = Live(
+            Lease(scope.tenant or "", id, token, gates, is_awaited(policy)),
+            JobState(state),
+            Policy.read(policy),
+            attempt,
+        )
     return found
 
 
@@ -95,6 +100,7 @@ def cancel(ids: Sequence[str], scope: Scope, reason: str = "explicit") -> Op[lis
             written = yield from end_locked(ends, [])
             answers.update((job.lease.id, Answer.ENDED) for job in waiting)
             answers.update((ending.lease.id, Answer.DONE) for ending in written)
+            yield from suspended.after(written)
             yield from gated.after(written)
         if running:
             yield Statement("ask_stop", [(lease.tenant, lease.id, lease.token, reason) for lease in running])
@@ -119,6 +125,7 @@ def delete(ids: Sequence[str], scope: Scope) -> Op[list[Answer]]:
             yield from gated.noted((lease, None) for lease in leases)
             yield Statement("discard", [(lease.tenant, lease.id, lease.token) for lease in leases])
             yield waits.over((lease.tenant, lease.id, waits.DELETED) for lease in leases)
+            yield from suspended.over(leases)
             yield from gated.freed(leases)
         others = yield from _not_live([id for id in ids if id not in live], scope)
         gone = [id for id in ids if id in live or isinstance(others[id], Ended)]
@@ -243,7 +250,8 @@ def overdue(batch: int = 500, removed: dict[str, JobRecord] | None = None) -> Op
         if waiting:
             ends = [
                 Ending(
-                    Lease(tenant, id, token, gates), Finish(JobState.CANCELLED, Policy.read(policy).keep_failed, why)
+                    Lease(tenant, id, token, gates, is_awaited(policy)),
+                    Finish(JobState.CANCELLED, Policy.read(policy).keep_failed, why),
                 )
                 for tenant, id, token, _, policy, why, gates in waiting
             ]
