@@ -1,0 +1,94 @@
+"""A job with steps, waits and children, and workers that kill themselves at one of its writes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+from holdfast import Context, Holdfast, TaskSet, gather, sleep, step
+from holdfast.ids import new_id
+from holdfast.storage.op import Op
+
+tasks = TaskSet()
+WRITES = frozenset({"step", "start", "end"})
+log = ""
+
+
+def effect(job: str, what: str) -> str:
+    """Something that is seen outside, once each time: a line, and a value of its own."""
+    value = new_id()
+    with open(log, "a") as file:
+        file.write(f"{job} {what} {value}\n")
+    return value
+
+
+@tasks.task(max_crashes=None)
+async def child(parent: str, n: int) -> str:
+    return await step("child step", effect, parent, f"child {n}")
+
+
+@tasks.task(max_crashes=None)
+async def note(parent: str) -> None:
+    effect(parent, "note")
+
+
+@tasks.task(max_crashes=None)
+async def song(ctx: Context[Any]) -> dict[str, Any]:
+    me, queue = ctx.job.id, ctx.job.queue
+    await note.using(queue=queue).aenqueue(me)
+    first = await step("first", effect, me, "first")
+
+    async def line(n: int) -> list[str]:
+        one = await step("fetch", effect, me, f"fetch {n}")
+        return [one, await step("parse", effect, me, f"parse {n}")]
+
+    lines = await asyncio.gather(line(0), line(1))
+    await sleep("20ms")
+    children = await gather(*(child.using(queue=queue).invoke(me, n) for n in range(2)))
+    await note.using(queue=queue).aenqueue(me)
+    last = await step("last", effect, me, "last")
+    found = {"first": first, "last": last}
+    for n, (fetched, parsed) in enumerate(lines):
+        found |= {f"fetch {n}": fetched, f"parse {n}": parsed, f"child {n}": children[n]}
+    return found
+
+
+def open_app(url: str) -> Holdfast:
+    app = Holdfast(url)
+    app.include(tasks)
+    return app
+
+
+def work(url: str, path: str, queue: str, nth: int, after: bool) -> None:
+    """Work on a queue, and die before or after the nth write; or until nothing of it is left."""
+    global log
+    log = path
+    app = open_app(url)
+    store: Any = app.store
+    arun, count = store.arun, 0
+
+    async def counted(op: Op[Any], lane: str = "write") -> Any:
+        nonlocal count
+        if op.name not in WRITES:
+            return await arun(op, lane)
+        count += 1
+        fatal = count == nth
+        if fatal and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = await arun(op, lane)
+        if fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    store.arun = counted
+
+    async def main() -> None:
+        async with app.worker([queue], concurrency=4, poll_interval=0.05, leader=False):
+            while not all(record.state.finished for record in await app.jobs.alist(queue=queue)):
+                await asyncio.to_thread(app.promote)
+                await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    app.close()
