@@ -85,9 +85,9 @@ def work(url: str, path: str, queue: str, nth: int, after: bool) -> None:
     store.arun = counted
 
     async def main() -> None:
-        async with app.worker([queue], concurrency=4, poll_interval=0.05, leader=False):
+        async with app.worker([queue], concurrency=4, poll_interval=0.05, lease=1.0, leader=False):
             while not all(record.state.finished for record in await app.jobs.alist(queue=queue)):
-                await asyncio.to_thread(app.promote)
+                await asyncio.to_thread(app.do_duties)
                 await asyncio.sleep(0.01)
 
     asyncio.run(main())

@@ -217,9 +217,7 @@ _OWN_COLUMNS = (
     "queue", "priority", "delay", "run_at", "expires", "deadline", "timeout", "tags", "metadata", "tenant",
     "key", "cache", "debounce", "rate_limit", "group",
 )  # fmt: skip
-_POLICY = tuple(
-    each.name for each in fields(Policy) if each.name not in ("raw", "awaited", "said", "after", "batch")
-)
+_POLICY = tuple(each.name for each in fields(Policy) if each.name not in ("raw", "awaited", "said", "after", "batch"))
 
 
 def _columns(options: JobOptions) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def complete(ending: Ending) -> Op[Held]:
             return Held.LOCKED
         if found and found[0][1] == WATCHED and (yield from unwatched([ending])):
             yield waits.over([over(ending)])
+            yield from suspended.after([ending])
             yield from gated.after([ending])
             return Held.DONE
         return Held.LOCKED if found and found[0][1] in (1, WATCHED) else Held.LOST
