@@ -30,9 +30,9 @@ from holdfast.handle import Job
 from holdfast.model.branch import Branch
 from holdfast.model.job import ClaimedJob, JobState, NewJob
 from holdfast.model.lifecycle import Requeue
-from holdfast.model.lifecycle import Waits as Kept
 from holdfast.model.outcome import Outcome, Parked
 from holdfast.model.signals import RetryIn, Signal
+from holdfast.model.step import Waits as Kept
 from holdfast.model.tenant import Scope
 from holdfast.model.text import clean_text
 from holdfast.running import Body, check_stop

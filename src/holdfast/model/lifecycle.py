@@ -5,7 +5,7 @@ picture in the docs is drawn from this table (`model/picture.py`).
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from holdfast.model.job import JobState
 from holdfast.model.outcome import (
@@ -20,6 +20,7 @@ from holdfast.model.outcome import (
     TimedOut,
     UnknownTask,
 )
+from holdfast.model.step import Waits
 
 S = JobState
 
@@ -122,16 +123,6 @@ class Finish(NamedTuple):
     reason: str | None = None
     result: str | None = None
     error: str | None = None
-
-
-class Waits(NamedTuple):
-    """What a suspended job waits for, as rows of the database: `pieces` and `journals` that are not recorded yet, the
-    keys of pieces that may be answered by others (`asked`), and the `jobs` whose end wakes it."""
-
-    pieces: tuple[tuple[Any, ...], ...] = ()
-    journals: tuple[tuple[Any, ...], ...] = ()
-    asked: tuple[tuple[Any, ...], ...] = ()
-    jobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""What identifies a recorded piece of a job."""
+"""What identifies a recorded piece of a job, and what a suspended one waits for."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class StepKey(NamedTuple):
@@ -9,3 +9,13 @@ class StepKey(NamedTuple):
     branch: str
     name: str
     nth: int
+
+
+class Waits(NamedTuple):
+    """What a suspended job waits for, as rows of the database: `pieces` and `journals` that are not recorded yet, the
+    keys of pieces that may be answered by others (`asked`), and the `jobs` whose end wakes it."""
+
+    pieces: tuple[tuple[Any, ...], ...] = ()
+    journals: tuple[tuple[Any, ...], ...] = ()
+    asked: tuple[tuple[Any, ...], ...] = ()
+    jobs: tuple[str, ...] = ()

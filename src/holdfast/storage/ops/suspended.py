@@ -5,7 +5,8 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from holdfast.model.lifecycle import Finish, Requeue, Waits
+from holdfast.model.lifecycle import Finish, Requeue
+from holdfast.model.step import Waits
 from holdfast.storage.op import Statement, Steps
 from holdfast.storage.ops.waking import Key, waiting_for, waking
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from holdfast.model.job import JobState
-from holdfast.model.lifecycle import Waits
+from holdfast.model.step import Waits
 from holdfast.storage.base import Store
 from holdfast.storage.ops import jobs as jobs_ops
 from holdfast.storage.ops import steps
