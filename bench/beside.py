@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import redis_server
-from measure import Contest, Figures, Place, sized
+from measure import Contest, Figures, PeerFailed, Place, sized
 
 FOLDER = Path(__file__).resolve().parent / "peers"
 ENVIRONMENTS = Path(__file__).resolve().parents[1] / ".venv" / "peers"
@@ -46,9 +46,12 @@ class Peer:
 
     def ask(self, question: str, url: str, **given: float) -> Any:
         command = self.command(question, url, given)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        except subprocess.TimeoutExpired:
+            raise PeerFailed(f"{self.name} took longer than {PATIENCE:.0f} s for {question}") from None
         if done.returncode:
-            raise SystemExit(f"{self.name} failed at {question}:\n{done.stderr[-2000:]}")
+            raise PeerFailed(f"{self.name} failed at {question}:\n{done.stderr[-2000:]}")
         return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -153,7 +156,8 @@ def _contest(place: Place, peer: Peer, asked: str) -> Contest:
             peer.ask("fill", url, jobs=jobs)
         more = {"first": sized(FIRST)} if asked == "backlog" else {}
         found = peer.ask("sync" if asked == "sync" else "drain", url, jobs=jobs, concurrency=CONCURRENCY[asked], **more)
-        assert (found["lost"], found["doubled"]) == (0, 0), f"{peer.name}: {found}"
+        if (found["lost"], found["doubled"]) != (0, 0):
+            raise PeerFailed(f"{peer.name} lost or doubled jobs: {found}")
         figures.note(found["rate"], python=found["python"])
 
     def enqueue(url: str) -> None:
@@ -170,11 +174,12 @@ def _contest(place: Place, peer: Peer, asked: str) -> Contest:
                 out, err = worker.communicate(timeout=30)
             except subprocess.TimeoutExpired:
                 worker.kill()
-                raise
+                raise PeerFailed(f"{peer.name} did not begin all jobs within 30 s") from None
         if worker.returncode:
-            raise SystemExit(f"{peer.name} failed at work:\n{err[-2000:]}")
+            raise PeerFailed(f"{peer.name} failed at work:\n{err[-2000:]}")
         waits = json.loads(out.splitlines()[-1])
-        assert len(waits) == jobs, f"{peer.name}: {len(waits)} of {jobs}"
+        if len(waits) != jobs:
+            raise PeerFailed(f"{peer.name} began {len(waits)} of {jobs} jobs")
         figures.note_waits(waits)
 
     run = pick_up if less else drain if asked in CONCURRENCY else enqueue

@@ -14,6 +14,7 @@ import os
 import shlex
 import sys
 import time
+import traceback
 from typing import Any
 
 import beside
@@ -21,7 +22,7 @@ import measure
 import pages
 import pictures
 import results
-from measure import ROUNDS, Contest, Figures, interleave, place
+from measure import ROUNDS, Contest, Figures, Place, interleave, place
 from report import show
 from targets import Found
 
@@ -54,42 +55,61 @@ def main() -> int:
     names = asked.questions + asked.only or list(QUESTIONS)
     if unknown := [name for name in names if name not in QUESTIONS]:
         parser.error(f"no question called {', '.join(unknown)}; there are: {', '.join(QUESTIONS)}")
+    failed: list[str] = []
+    saved = not (asked.quick or asked.no_save)
     if not asked.report:
         measure.scale = 0.1 if asked.quick else 1.0
-        found = ask(names, asked.rounds or (1 if asked.quick else ROUNDS), peers=not asked.no_peers)
-        if asked.quick or asked.no_save:
-            return 0
-        results.keep(found)
+        failed = ask(names, asked.rounds or (1 if asked.quick else ROUNDS), not asked.no_peers, saved)
+    if saved:
+        tell()
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def tell() -> None:
+    """Table, pictures and pages of all that is kept."""
     drawn = pictures.draw(results.figures())
     for path in [results.write(), *drawn, *pages.write(Found(results.figures()), drawn)]:
         print(os.path.relpath(path))
-    return 0
 
 
-def ask(names: list[str], rounds: int, peers: bool) -> dict[str, Any]:
-    """Ask each question so often; what was found, as it is kept."""
+def ask(names: list[str], rounds: int, peers: bool, saved: bool) -> list[str]:
+    """Ask each question so often, and keep each answer as soon as it is there; those that failed."""
     if peers:
         beside.install()
-    found: dict[str, Any] = {}
+    failed: list[str] = []
     with place() as here:
         here.rounds = rounds
         for name in names:
-            began, load = time.monotonic(), os.getloadavg()[0]
             print(f"{name} …", file=sys.stderr, flush=True)
-            contests = importlib.import_module(name).contests(here)
-            if peers:
-                contests = neighbours(contests + beside.contests(here, QUESTIONS[name]))
-            figures: list[Figures] = interleave(contests, rounds)
-            took = time.monotonic() - began
-            show(figures)
-            print(f"{name}: {rounds} rounds, {took:.0f} s, each job counted: 0 lost, 0 doubled\n", flush=True)
-            about = {**here.machine, "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "rounds": rounds}
-            about |= {"seconds": round(took), "load before": round(load, 1)}
-            about |= {"command": shlex.join(["bench/run.py", *sys.argv[1:]])}
-            found[name] = {"about": about, "figures": [one.kept() for one in figures]}
+            try:
+                answer = answered(here, name, peers)
+            except Exception:
+                traceback.print_exc()
+                failed.append(name)
+            else:
+                if saved:
+                    results.keep({name: answer})
     if os.getloadavg()[0] > 4:
         print("the machine is busy with other things: believe CPU µs and, with care, the ratios")
-    return found
+    return failed
+
+
+def answered(here: Place, name: str, peers: bool) -> dict[str, Any]:
+    """What was found, as it is kept."""
+    began, load = time.monotonic(), os.getloadavg()[0]
+    contests = importlib.import_module(name).contests(here)
+    if peers:
+        contests = neighbours(contests + beside.contests(here, QUESTIONS[name]))
+    figures: list[Figures] = interleave(contests, here.rounds)
+    took = time.monotonic() - began
+    show(figures)
+    print(f"{name}: {here.rounds} rounds, {took:.0f} s, each job counted: 0 lost, 0 doubled\n", flush=True)
+    about = {**here.machine, "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "rounds": here.rounds}
+    about |= {"seconds": round(took), "load before": round(load, 1)}
+    about |= {"command": shlex.join(["bench/run.py", *sys.argv[1:]])}
+    return {"about": about, "figures": [one.kept() for one in figures]}
 
 
 def neighbours(contests: list[Contest]) -> list[Contest]:
