@@ -212,7 +212,7 @@ class Figures:
     @property
     def spread(self) -> float:
         """Half of what lies between the best and the worst round, in parts of the median."""
-        return (max(self.rounds) - min(self.rounds)) / 2 / self.median
+        return (max(self.rounds) - min(self.rounds)) / 2 / self.median if self.median else 0.0
 
     def of(self, name: str) -> float:
         """The median of a figure beside the main one; of waits' percentiles, that of all rounds' waits together."""
