@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from holdfast.model.retry import Retry
     from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
     from holdfast.model.spacing import Spacing
+    from holdfast.pipe import Pipe
     from holdfast.storage.open import migration_sql
     from holdfast.task import Call, Task
     from holdfast.taskset import TaskSet
@@ -57,6 +58,7 @@ __all__ = [
     "JobState",
     "Limit",
     "NewJob",
+    "Pipe",
     "RawJob",
     "RawResult",
     "Report",
@@ -94,6 +96,7 @@ _HOMES = {
     "JobState": "holdfast.model.job",
     "Limit": "holdfast.model.limit",
     "NewJob": "holdfast.model.job",
+    "Pipe": "holdfast.pipe",
     "RawJob": "holdfast.context",
     "RawResult": "holdfast.model.raw",
     "Report": "holdfast.worker.tally",

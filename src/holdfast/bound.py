@@ -23,6 +23,7 @@ from holdfast.model.need import When
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import ALL, Scope
 from holdfast.model.text import check_name, shown
+from holdfast.posting import Posting
 from holdfast.queues import Queues
 from holdfast.raw import outgoing
 from holdfast.running import early, enqueueing, recorded, run_of
@@ -41,7 +42,7 @@ def _nothing_known(name: str) -> None:
     return None
 
 
-class Surface:
+class Surface(Posting):
     """Enqueueing and managing: what an app and `app.bind(connection)` have in common.
 
     A property or verb that is written here, over `_executor`, is had by both.

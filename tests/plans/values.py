@@ -21,7 +21,7 @@ FIXED: dict[str, Any] = {
     "job": "{}", "last": 0, "nth": 0, "parked": None, "paused": False, "skipped": 0, "source": "api", "spec": "{}",
     "timed": True, "branch": "", "code": None, "mark": None, "place": 0, "topic": None, "tries": 1, "value": "1",
     "anew": (False, True), "caps": (100, 5), "concurrency": 1, "defaults": "{}", "display_name": None,
-    "paused_by": None,
+    "paused_by": None, "pipe": "p", "pipes": ("p", "q"), "seq": 1,
     "delay": 0.0, "edited": 0, "elapsed": 1.0, "error": '{"attempt":1}',
     "cancelled": 0, "count": 1, "failed": 0, "need": "succeeded", "stalled": 0, "succeeded": 0, "total": 1,
     "what": "look",
