@@ -357,11 +357,10 @@ def _is_call(value: object) -> TypeGuard[Call[Any]]:
 def to_new_job(call: Call[Any], defaults: JobOptions = NO_OPTIONS) -> NewJob:
     """The request that stores `call`, with a new id; `defaults` are the app's own, below the task's."""
     options = call.task.options
-    if call.told is not NO_OPTIONS:
-        options = call.told.over(options)
     if defaults is not NO_OPTIONS:
         options = options.over(defaults)
-    new = NewJob(new_id(), call.task.name, call.args, **options.columns())
+    told = None if call.told is NO_OPTIONS else call.told
+    new = NewJob(new_id(), call.task.name, call.args, **options.columns(told))
     if options.tenant is UNSET and (here := present_scope()) is not IMPLIED:
         new = new._replace(tenant=here.tenant or new.tenant)
     if call.task.raw:
