@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
+from typing_extensions import Unpack
+
 from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, KeyTaken, OutcomeUnknown, WrongState
 from holdfast.executor import Executor
 from holdfast.handle import Job
@@ -18,13 +20,12 @@ from holdfast.model.jsontext import dump_json
 from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
-from holdfast.paging import Page, checked, cut, page
+from holdfast.paging import Asked, Counts, FilterArguments, Order, Page, checked, filtered
 from holdfast.storage.op import Op
-from holdfast.storage.ops import inspect, manage, telling
+from holdfast.storage.ops import inspect, lists, manage, telling
 from holdfast.storage.ops.admit import by_key
 from holdfast.storage.ops.manage import Answer
 from holdfast.storage.ops.telling import LogEntry
-from holdfast.task import Task
 
 R = TypeVar("R")
 Answers: TypeAlias = list[Answer]  # named out here: in the class, `list` is a verb
@@ -66,40 +67,53 @@ class Jobs:
     def list(
         self,
         *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        task: "Task[Any, Any, Any] | str | None" = None,
-        tag: str | None = None,
+        order: Order = "-created",
         limit: int = 100,
         after: str | None = None,
+        before: str | None = None,
+        **filters: Unpack[FilterArguments],
     ) -> Page:
-        """Jobs, newest first, each of their versions: a page of at most `limit` (1 to 1,000), after the cursor `after`.
+        """Jobs that meet all of these conditions, each of their versions: a page of at most `limit` (1 to 1,000).
 
-        Raises InvalidOption for a state that does not exist, what is no name, a bad limit or cursor.
+        filters: see `holdfast.paging.FilterArguments`: state, queue, task, tag, key, group, tenant, priority, created,
+            due, finished, error.
+        order: "-created" (the newest first), "created", "claim" (ready jobs as they would start), "-claim".
+        after, before: a cursor, the `next` or `previous` of a page.
 
-        >>> page = app.jobs.list(state="failed", limit=50)
-        >>> older = app.jobs.list(state="failed", limit=50, after=page.next)
+        One page looks at 10,000 rows at most: if these do not fill it, `partial` is true and `next` goes on.
+        Raises InvalidOption for what is no filter or cannot be one, a bad limit or cursor.
+
+        >>> page = app.jobs.list(state="failed", error="Timeout", limit=50)
+        >>> older = app.jobs.list(state="failed", error="Timeout", limit=50, after=page.next)
         """
-        found = self._run(page(self._scope, state, queue, task, tag, limit, after), "read")
-        return cut(found, limit)
+        asked = Asked.of(self._scope, filters, order, limit, after, before)
+        return asked.page(self._run(asked.op(), "read"))
 
     async def alist(
         self,
         *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        task: "Task[Any, Any, Any] | str | None" = None,
-        tag: str | None = None,
+        order: Order = "-created",
         limit: int = 100,
         after: str | None = None,
+        before: str | None = None,
+        **filters: Unpack[FilterArguments],
     ) -> Page:
         """`list` for event loops."""
-        found = await self._arun(page(self._scope, state, queue, task, tag, limit, after), "read")
-        return cut(found, limit)
+        asked = Asked.of(self._scope, filters, order, limit, after, before)
+        return asked.page(await self._arun(asked.op(), "read"))
 
-    def count(self) -> dict[str, int]:
-        """Jobs by state. It reads every row: for small databases and tests."""
-        return self._run(inspect.count(self._scope), "read")
+    def count(self, **filters: Unpack[FilterArguments]) -> Counts:
+        """Jobs by state: those that meet all of these conditions, as `list` takes them.
+
+        The newest 100,000 live and as many finished ones are looked at; where there are more, `complete` is false.
+
+        >>> app.jobs.count(queue="mail").total
+        """
+        return Counts(*self._run(lists.count(*filtered(self._scope, filters)), "read"))
+
+    async def acount(self, **filters: Unpack[FilterArguments]) -> Counts:
+        """`count` for event loops."""
+        return Counts(*await self._arun(lists.count(*filtered(self._scope, filters)), "read"))
 
     def logs(self, id: str, *, limit: int = 1000) -> Entries:
         """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step.

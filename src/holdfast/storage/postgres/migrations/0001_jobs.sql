@@ -138,6 +138,16 @@ exception when data_exception then
     return false;
 end $$;
 
+-- Whether one of the errors has a kind or message with this text in it.
+create function "holdfast".has_error(errors text, error text) returns boolean
+language plpgsql immutable as $$
+begin
+    return exists (select from jsonb_array_elements(errors::jsonb) as e
+        where strpos(e ->> 'kind', error) > 0 or strpos(e ->> 'message', error) > 0);
+exception when data_exception then
+    return false;
+end $$;
+
 -- Finished jobs, append-only, dropped by whole partitions when `keep_until` has passed. `span` sorts them by how
 -- long they stay: a range by day and one by month over the same column would overlap.
 create table "holdfast".history (
@@ -179,6 +189,7 @@ create table "holdfast".history (
     primary key (tenant, id, version, span, keep_until)
 ) partition by list (span);
 
+create index history_failed on "holdfast".history ((tenant || ''), id, version) where state <> 'succeeded';
 create index history_key on "holdfast".history (tenant, queue, key, finished_at) where key is not null;
 
 -- The row in history of a version that ends while its job lives on, as the next one.

@@ -130,6 +130,7 @@ create table holdfast_history (
 );
 
 create unique index holdfast_history_id on holdfast_history (tenant, id, version);
+create index holdfast_history_failed on holdfast_history (tenant || '', id, version) where state <> 'succeeded';
 create index holdfast_history_until on holdfast_history (keep_until);
 create index holdfast_history_key on holdfast_history (tenant, queue, key, finished_at) where key is not null;
 
