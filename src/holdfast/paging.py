@@ -97,7 +97,7 @@ class Asked:
 
     @staticmethod
     def of(
-        scope: Scope, given: Mapping[str, Any], order: str, limit: int, after: str | None, before: str | None
+        scope: Scope, given: Mapping[str, Any], order: Order, limit: int, after: str | None, before: str | None
     ) -> "Asked":
         """Raises InvalidOption for what cannot be asked."""
         which, scope = filtered(scope, given)
@@ -137,7 +137,11 @@ def filtered(scope: Scope, given: Mapping[str, Any]) -> tuple[JobFilter, Scope]:
     if isinstance(task := asked.get("task"), Task):
         asked["task"] = task.name
     which = JobFilter.of(**asked)
-    return which, scope if tenant is None else Scope(check_name(tenant, "tenant"))
+    if tenant is None or check_name(tenant, "tenant") == scope.tenant:
+        return which, scope
+    if not scope.implied:
+        raise InvalidOption(f"tenant {shown(tenant)} was asked for, and this is the surface of {shown(scope.tenant)}")
+    return which, Scope(tenant)
 
 
 def checked(limit: int) -> int:

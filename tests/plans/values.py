@@ -32,7 +32,7 @@ FIXED: dict[str, Any] = {
     "run_at": None, "running": 0, "seconds": 15.0, "size": 1, "spacing": None, "state": "ready", "step": None,
     "stop": 0, "suspects": 2**31 - 1, "tag": None, "tags": None, "task": "t", "tasks": ("t", "u"), "tenant": "default",
     "back": False, "created_from": None, "created_to": None, "due_from": None, "due_to": None,
-    "ended": True, "failed": True, "finished_from": None, "finished_to": None, "highest": None, "live": True,
+    "ended": True, "rest": True, "finished_from": None, "finished_to": None, "highest": None, "live": True,
     "lowest": None, "states": None, "until": None, "until_due": None, "until_rank": None, "until_seq": None,
     "up": False, "window": 500,
     "timeout": 1.0, "token": 1, "uncounted": 0, "version": 1, "weight": 1, "worker": "w",

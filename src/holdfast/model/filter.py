@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, TypeAlias, cast
 
@@ -130,7 +130,7 @@ def _states(value: Any) -> tuple[JobState, ...]:
     try:
         return tuple(dict.fromkeys(JobState(cast(str, one)) for one in asked))
     except ValueError:
-        raise InvalidOption(f"state must be one of {', '.join(JobState)}, not {shown(value)}") from None
+        raise InvalidOption(f"state must be one of {', '.join(JobState)}, not {shown(asked)}") from None
 
 
 def _named(what: str) -> Callable[[Any], str]:
@@ -145,7 +145,7 @@ def _whole(value: Any, what: str) -> int:
 
 def _ends(value: Any, what: str, check: Callable[[Any, str], Any]) -> tuple[Any, Any]:
     """The two ends of a range, one of which may be open."""
-    given = cast("tuple[Any, ...]", tuple(value))
+    given: tuple[Any, ...] = tuple(value)
     if len(given) != 2:
         raise InvalidOption(f"{what} as a range has two ends, such as (start, None), not {len(given)}")
     low, high = (None if one is None else check(one, what) for one in given)
@@ -159,7 +159,8 @@ def _ends(value: Any, what: str, check: Callable[[Any, str], Any]) -> tuple[Any,
 def _priority(value: Any) -> tuple[int | None, int | None]:
     if isinstance(value, tuple | list):
         return _ends(cast(Any, value), "priority", _whole)
-    return (_whole(value, "priority"),) * 2
+    number = _whole(value, "priority")
+    return number, number
 
 
 def _instants(what: str) -> Callable[[Any], Instants]:
@@ -202,8 +203,3 @@ def _unknown(name: str) -> str:
     close = get_close_matches(name, _CHECKS, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(_CHECKS)} and tenant"
     return f"there is no filter {shown(name)}{hint}"
-
-
-def before(age: float, now: datetime) -> Instants:
-    """The range of what is older than so many seconds."""
-    return None, now - timedelta(seconds=age)

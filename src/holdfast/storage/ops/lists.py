@@ -58,8 +58,8 @@ def page(which: JobFilter, scope: Scope, limit: int, after: ById | None = None, 
             ended = keyed and which.ended
             asked = (scope.tenant, running, ended, which.queue, which.key, WINDOW)
             if (yield one("list_few_edge", *asked))[0][0] < WINDOW:
-                flags = (up, running, keyed and which.live, ended, WINDOW, limit + 1)
-                rows = yield one("list_few", scope.tenant, at.id, version, *flags, *which.values())
+                few = (up, running, keyed and which.live, ended, WINDOW, limit + 1)
+                rows = yield one("list_few", scope.tenant, at.id, version, *few, *which.values())
                 return _by_id(rows, limit, None)
         flags = (which.live, which.ended and not which.unsuccessful, which.unsuccessful)
         edge = (yield one("list_edge", scope.tenant, at.id, up, *flags, WINDOW))[0][0]
@@ -76,7 +76,8 @@ def _few(which: JobFilter) -> tuple[bool, bool]:
 
 
 def _by_id(rows: Sequence[Row], limit: int, edge: str | None) -> Found:
-    jobs = [(record, ById(record.id, record.version)) for record in map(decode.record, rows[:limit])]
+    records = [decode.record(row) for row in rows[:limit]]
+    jobs: list[tuple[JobRecord, ById | ByClaim]] = [(each, ById(each.id, each.version)) for each in records]
     return Found(jobs, len(rows) > limit, None if edge is None else ById(edge))
 
 

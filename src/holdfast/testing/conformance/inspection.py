@@ -1,7 +1,6 @@
 """Reading: by id and in pages, of one's own tenant only."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -28,14 +27,15 @@ from holdfast.testing.conformance.kit import (
 def pages(store: Store, size: int, which: JobFilter | None = None, scope: Scope = OURS) -> list[str]:
     """All ids, page by page."""
     ids: list[str] = []
-    after: Any = None
+    after: lists.ById | None = None
     while True:
         found = store.run(lists.page(which or JobFilter(), scope, size, after))
         assert len(found.jobs) <= size
         ids += [record.id for record, _ in found.jobs]
         if not found.more:
             return ids
-        after = found.jobs[-1][1]
+        last = found.jobs[-1][0]
+        after = lists.ById(last.id, last.version)
 
 
 class Inspection(Fixtures):

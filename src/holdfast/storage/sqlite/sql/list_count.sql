@@ -1,5 +1,5 @@
 -- Jobs by state, the newest ones to where their window ends (list_edge.sql).
---: read one tenant, until, live, ended, failed, states, queue, task, tag, key, group_key, lowest, highest, created_from, created_to, due_from, due_to, finished_from, finished_to, error
+--: read one tenant, until, live, ended, rest, states, queue, task, tag, key, group_key, lowest, highest, created_from, created_to, due_from, due_to, finished_from, finished_to, error
 select state, count(*) from (
     select state from holdfast_jobs
     where :live and tenant = :tenant and id >= coalesce(:until, '')
@@ -10,7 +10,7 @@ select state, count(*) from (
         --> wanted_ended
     union all
     select state from holdfast_history
-    where :failed and tenant || '' = :tenant and state <> 'succeeded' and id >= coalesce(:until, '')
+    where :rest and tenant || '' = :tenant and state <> 'succeeded' and id >= coalesce(:until, '')
         and not stub and keep_until > :now
         --> wanted_ended
 )
