@@ -46,7 +46,8 @@ def test_every_filter(app: Holdfast, tasks: Any, clock: Clock) -> None:
     middle = clock.now()
     fourth = tasks.good.using(priority=7).enqueue()
     found = app.jobs.get(third.id)
-    assert found is not None and found.finished_at is not None
+    assert found is not None
+    assert found.finished_at is not None
     for which, expected in [
         ({"state": ["failed", JobState.READY]}, [fourth, third]),
         ({"state": "running"}, []),
@@ -60,7 +61,7 @@ def test_every_filter(app: Holdfast, tasks: Any, clock: Clock) -> None:
         ({"created": (None, middle)}, [third, second, first]),
         ({"created": (middle, None)}, [fourth]),
         ({"due": (middle, None)}, [fourth, second]),
-        ({"finished": found.finished_at}, [third, first] if found.finished_at == born else [third, first]),
+        ({"finished": found.finished_at}, [third, first]),
         ({"finished": (middle, None)}, []),
         ({"error": "host"}, [third]),
         ({"error": "a%b_c'"}, [third]),
@@ -91,7 +92,7 @@ def test_pages_both_ways(app: Holdfast, tasks: Any, order: Any, queue: str | Non
         page = app.jobs.list(order=order, queue=queue, limit=4, after=page.next)
         seen += [job.id for job in page]
         pages.append(page)
-    assert seen == whole and not page.partial
+    assert (seen, page.partial) == (whole, False)
     for earlier in reversed(pages[:-1]):
         page = app.jobs.list(order=order, queue=queue, limit=4, before=page.previous)
         assert list(page) == list(earlier)
@@ -118,12 +119,13 @@ def test_a_page_looks_at_a_window_and_goes_on(app: Holdfast, tasks: Any, monkeyp
         page = app.jobs.list(tag="rare", order=order)
         looks = 1
         while not page:
-            assert page.partial and page.next is not None
+            assert page.partial
             page = app.jobs.list(tag="rare", order=order, after=page.next)
             looks += 1
         assert ([job.id for job in page], looks, page.next) == ([rare.id], 3, None)
     counts = app.jobs.count()
-    assert not counts.complete and 8 <= counts.total < 13
+    assert not counts.complete
+    assert 8 <= counts.total < 13
     assert app.jobs.count(state="failed").complete
 
 
@@ -131,7 +133,8 @@ def test_a_page_looks_at_a_window_and_goes_on(app: Holdfast, tasks: Any, monkeyp
     "bad",
     [
         {"stat": "failed"}, {"state": "lost"}, {"state": []}, {"priority": "high"}, {"priority": (2, 1)},
-        {"created": datetime(2026, 1, 1)}, {"created": (None, None)}, {"due": (datetime(2026, 1, 2, tzinfo=UTC),)},
+        {"created": datetime(2026, 1, 1)},  # noqa: DTZ001
+        {"created": (None, None)}, {"due": (datetime(2026, 1, 2, tzinfo=UTC),)},
         {"order": "due"}, {"order": "claim", "state": "failed"}, {"limit": 0}, {"limit": 1001}, {"after": "x"},
         {"before": "x"}, {"order": "claim", "after": "1.2"}, {"order": "claim", "after": f"{2**40}.0.0"},
         {"error": ""}, {"error": "a\x00"}, {"key": ""}, {"tenant": ""},
