@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from holdfast.batches import Batch
     from holdfast.consumer import handles, on
     from holdfast.context import Context, RawJob
+    from holdfast.durable.patching import patched
     from holdfast.durable.sleep import sleep
     from holdfast.durable.step import step
     from holdfast.durable.waiting import cancel, gather, invoke, wait_for
@@ -75,6 +76,7 @@ __all__ = [
     "invoke",
     "migration_sql",
     "on",
+    "patched",
     "sleep",
     "step",
     "wait_for",
@@ -112,6 +114,7 @@ _HOMES = {
     "invoke": "holdfast.durable.waiting",
     "migration_sql": "holdfast.storage.open",
     "on": "holdfast.consumer",
+    "patched": "holdfast.durable.patching",
     "sleep": "holdfast.durable.sleep",
     "step": "holdfast.durable.step",
     "wait_for": "holdfast.durable.waiting",

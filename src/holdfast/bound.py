@@ -28,6 +28,7 @@ from holdfast.queues import Queues
 from holdfast.raw import outgoing
 from holdfast.running import early, enqueueing, recorded, run_of
 from holdfast.schedules import Schedules
+from holdfast.steps import Steps
 from holdfast.storage.borrow import Borrowed, atransaction, transaction
 from holdfast.storage.op import Op, no_statements
 from holdfast.storage.ops.admit import join
@@ -182,11 +183,6 @@ class Surface(Posting):
         (new,) = self.new_jobs([call])
         return self._found(new, call, await self._executor.arun(_join(new), "read"))
 
-    @property
-    def jobs_client(self) -> Client:
-        """What handles on jobs read with."""
-        return self._executor.client
-
     def batch(
         self,
         name: str,
@@ -242,6 +238,11 @@ class Surface(Posting):
     def queues(self) -> Queues:
         """Queues: `app.queues.pause("mail")`, `app.queues.configure("render", concurrency=4)`."""
         return Queues(self._executor, self._scope)
+
+    @property
+    def steps(self) -> Steps:
+        """What jobs have recorded: `app.steps.list(id)`; `app.steps.release(id)` of one that is parked."""
+        return Steps(self._executor, self._scope)
 
     @property
     def schedules(self) -> Schedules:

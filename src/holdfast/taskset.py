@@ -95,6 +95,7 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         cron: CronOption,
         every: Every | None = None,
         args: None = None,
@@ -117,6 +118,7 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         cron: CronOption | None = None,
         every: Every,
         args: None = None,
@@ -139,6 +141,7 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         cron: CronOption | None = None,
         every: Every | None = None,
         args: Mapping[str, Any],
@@ -161,6 +164,7 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         triggers: Triggers = (),
         **options: Unpack[OptionArguments],
     ) -> TaskDecorator: ...
@@ -174,6 +178,7 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         **options: Unpack[OptionArguments],
     ) -> RawDecorator: ...
     @overload
@@ -185,6 +190,7 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         **options: Unpack[OptionArguments],
     ) -> RawDecorator: ...
     def task(
@@ -196,6 +202,7 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         cron: CronOption | None = None,
         every: Every | None = None,
         args: Mapping[str, Any] | None = None,
@@ -218,6 +225,7 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
         cpu: run the body, which must be a plain function, in a process of its own.
         transaction: a function that opens a connection or session (True: one of our own), which the body finds as
             `ctx.connection`: what it writes there and the end of its job are one commit.
+        version: which version of its code this is: a job that recorded steps under another one is parked.
         raw: the function takes (ctx, item: RawJob), bytes as they came by `enqueue_raw`; the name is their type, and
             may be given first. "*": every raw job of the task's queue that no other task takes.
         cron, every: run it by itself: a cron expression or several, or a period (`every="15m"`); args: the arguments
@@ -248,6 +256,7 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
 
         def decorate(body: Callable[..., Any]) -> Task[Any, Any, Any]:
             made = _define(body, name, aliases, cpu, JobOptions.of(options), transaction, RawTask if raw else Task)
+            made.version = None if version is None else str(version)
             if when is not None:
                 schedule_by(made, when)
             made.triggers = triggers_of(triggers)

@@ -28,6 +28,7 @@ from holdfast.pipe import Pipe
 from holdfast.pipes import Pipes
 from holdfast.queues import Queues
 from holdfast.schedules import Schedules
+from holdfast.steps import Steps
 
 __all__ = ["desk"]
 
@@ -60,6 +61,15 @@ def keyed(desk: Desk) -> tuple[str, str]:
 def cancelled(desk: Desk) -> str:
     id = _plain(desk)
     desk.app.jobs.cancel(id)
+    return id
+
+
+def parked(desk: Desk) -> str:
+    """A job whose code asked for other steps than it had recorded."""
+    id = _plain(desk)
+    table = "holdfast_jobs" if "SQLite" in desk.app.store.where else "holdfast.jobs"
+    with desk.app.transaction() as connection:
+        connection.execute(f"update {table} set state = 'blocked', reason = 'nondeterminism' where id = '{id}'")
     return id
 
 
@@ -191,6 +201,8 @@ VERBS: dict[str, Verb] = {
     "limits.get": Verb(limited, lambda desk, name: desk.app.limits.get(name), places, 1),
     "limits.set": Verb(limited, lambda desk, name: desk.app.limits.set(name, concurrency=7), places, 7),
     "limits.reset": Verb(limited, lambda desk, name: desk.app.limits.reset(name), places, 1),
+    "steps.list": Verb(_plain, lambda desk, id: desk.app.steps.list(id), NOTHING, None),
+    "steps.release": Verb(parked, lambda desk, id: desk.app.steps.release(id), state, "ready"),
     "schedules.put": Verb(
         lambda desk: "s-" + new_id(),
         lambda desk, name: desk.app.schedules.put(name, count_up.call(0), cron="0 0 1 1 *"),
@@ -290,6 +302,7 @@ def test_every_verb_is_in_the_table() -> None:
         | public(Batches, "batches")
         | public(Job, "job")
         | public(Schedules, "schedules")
+        | public(Steps, "steps")
         | public(Queues, "queues")
         | public(Pipes, "pipes")
     )
