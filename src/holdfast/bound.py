@@ -23,12 +23,10 @@ from holdfast.model.need import When
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import ALL, Scope
 from holdfast.model.text import check_name, shown
-from holdfast.posting import Posting
 from holdfast.queues import Queues
 from holdfast.raw import outgoing
 from holdfast.running import early, enqueueing, recorded, run_of
 from holdfast.schedules import Schedules
-from holdfast.steps import Steps
 from holdfast.storage.borrow import Borrowed, atransaction, transaction
 from holdfast.storage.op import Op, no_statements
 from holdfast.storage.ops.admit import join
@@ -43,7 +41,7 @@ def _nothing_known(name: str) -> None:
     return None
 
 
-class Surface(Posting):
+class Surface:
     """Enqueueing and managing: what an app and `app.bind(connection)` have in common.
 
     A property or verb that is written here, over `_executor`, is had by both.
@@ -183,6 +181,11 @@ class Surface(Posting):
         (new,) = self.new_jobs([call])
         return self._found(new, call, await self._executor.arun(_join(new), "read"))
 
+    @property
+    def jobs_client(self) -> Client:
+        """What handles on jobs read with."""
+        return self._executor.client
+
     def batch(
         self,
         name: str,
@@ -238,11 +241,6 @@ class Surface(Posting):
     def queues(self) -> Queues:
         """Queues: `app.queues.pause("mail")`, `app.queues.configure("render", concurrency=4)`."""
         return Queues(self._executor, self._scope)
-
-    @property
-    def steps(self) -> Steps:
-        """What jobs have recorded: `app.steps.list(id)`; `app.steps.release(id)` of one that is parked."""
-        return Steps(self._executor, self._scope)
 
     @property
     def schedules(self) -> Schedules:

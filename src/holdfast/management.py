@@ -7,25 +7,26 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from typing_extensions import Unpack
-
 from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, KeyTaken, OutcomeUnknown, WrongState
 from holdfast.executor import Executor
+from holdfast.explaining import ended, explained
 from holdfast.handle import Job
 from holdfast.ids import check_id
 from holdfast.model.conflict import check_key
 from holdfast.model.duration import Duration, seconds
+from holdfast.model.explanation import Explanation
 from holdfast.model.job import JobRecord, JobState
 from holdfast.model.jsontext import dump_json
 from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
-from holdfast.paging import Asked, Counts, FilterArguments, Order, Page, checked, filtered
+from holdfast.paging import Page, checked, cut, page
 from holdfast.storage.op import Op
-from holdfast.storage.ops import inspect, lists, manage, telling
+from holdfast.storage.ops import explain, inspect, manage, telling
 from holdfast.storage.ops.admit import by_key
 from holdfast.storage.ops.manage import Answer
 from holdfast.storage.ops.telling import LogEntry
+from holdfast.task import Task
 
 R = TypeVar("R")
 Answers: TypeAlias = list[Answer]  # named out here: in the class, `list` is a verb
@@ -67,53 +68,62 @@ class Jobs:
     def list(
         self,
         *,
-        order: Order = "-created",
+        state: JobState | str | None = None,
+        queue: str | None = None,
+        task: "Task[Any, Any, Any] | str | None" = None,
+        tag: str | None = None,
         limit: int = 100,
         after: str | None = None,
-        before: str | None = None,
-        **filters: Unpack[FilterArguments],
     ) -> Page:
-        """Jobs that meet all of these conditions, each of their versions: a page of at most `limit` (1 to 1,000).
+        """Jobs, newest first, each of their versions: a page of at most `limit` (1 to 1,000), after the cursor `after`.
 
-        filters: see `holdfast.paging.FilterArguments`: state, queue, task, tag, key, group, tenant, priority, created,
-            due, finished, error.
-        order: "-created" (the newest first), "created", "claim" (ready jobs as they would start), "-claim".
-        after, before: a cursor, the `next` or `previous` of a page.
+        Raises InvalidOption for a state that does not exist, what is no name, a bad limit or cursor.
 
-        One page looks at 10,000 rows at most: if these do not fill it, `partial` is true and `next` goes on.
-        Raises InvalidOption for what is no filter or cannot be one, a bad limit or cursor.
-
-        >>> page = app.jobs.list(state="failed", error="Timeout", limit=50)
-        >>> older = app.jobs.list(state="failed", error="Timeout", limit=50, after=page.next)
+        >>> page = app.jobs.list(state="failed", limit=50)
+        >>> older = app.jobs.list(state="failed", limit=50, after=page.next)
         """
-        asked = Asked.of(self._scope, filters, order, limit, after, before)
-        return asked.page(self._run(asked.op(), "read"))
+        found = self._run(page(self._scope, state, queue, task, tag, limit, after), "read")
+        return cut(found, limit)
 
     async def alist(
         self,
         *,
-        order: Order = "-created",
+        state: JobState | str | None = None,
+        queue: str | None = None,
+        task: "Task[Any, Any, Any] | str | None" = None,
+        tag: str | None = None,
         limit: int = 100,
         after: str | None = None,
-        before: str | None = None,
-        **filters: Unpack[FilterArguments],
     ) -> Page:
         """`list` for event loops."""
-        asked = Asked.of(self._scope, filters, order, limit, after, before)
-        return asked.page(await self._arun(asked.op(), "read"))
+        found = await self._arun(page(self._scope, state, queue, task, tag, limit, after), "read")
+        return cut(found, limit)
 
-    def count(self, **filters: Unpack[FilterArguments]) -> Counts:
-        """Jobs by state: those that meet all of these conditions, as `list` takes them.
+    def count(self) -> dict[str, int]:
+        """Jobs by state. It reads every row: for small databases and tests."""
+        return self._run(inspect.count(self._scope), "read")
 
-        The newest 100,000 live and as many finished ones are looked at; where there are more, `complete` is false.
+    def explain(self, id: str) -> Explanation:
+        """Why a job does not run, or has not run yet: `str()` of the answer is a sentence, and `reasons` has codes.
 
-        >>> app.jobs.count(queue="mail").total
+        Raises JobNotFound.
+
+        >>> print(app.jobs.explain(job.id))
+        send_mail 0190… is scheduled: it is due in 5 min; expected to start at 2026-03-01 09:05:00 UTC
         """
-        return Counts(*self._run(lists.count(*filtered(self._scope, filters)), "read"))
+        seen = self._run(explain.sight(check_id(id), self._scope), "read")
+        if seen is None:
+            return ended(id, self.get(id))
+        rule = self._run(explain.rule(seen.queue), "read")
+        return explained(id, seen, rule, self._run(explain.here(), "read"), self._executor.now())
 
-    async def acount(self, **filters: Unpack[FilterArguments]) -> Counts:
-        """`count` for event loops."""
-        return Counts(*await self._arun(lists.count(*filtered(self._scope, filters)), "read"))
+    async def aexplain(self, id: str) -> Explanation:
+        """`explain` for event loops."""
+        seen = await self._arun(explain.sight(check_id(id), self._scope), "read")
+        if seen is None:
+            return ended(id, await self.aget(id))
+        rule = await self._arun(explain.rule(seen.queue), "read")
+        return explained(id, seen, rule, await self._arun(explain.here(), "read"), self._executor.now())
 
     def logs(self, id: str, *, limit: int = 1000) -> Entries:
         """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step.

@@ -122,6 +122,7 @@ MATRIX: dict[str, Verb] = {
     "jobs.get": lambda t, x, task: t.jobs.get(x.waiting),
     "jobs.get, finished": lambda t, x, task: t.jobs.get(x.failed),
     "jobs.get, keyed": lambda t, x, task: t.jobs.get(key=x.key),
+    "jobs.explain": lambda t, x, task: t.jobs.explain(x.waiting),
     "jobs.logs": lambda t, x, task: t.jobs.logs(x.failed),
     "jobs.cancel": lambda t, x, task: t.jobs.cancel(x.waiting),
     "jobs.retry": lambda t, x, task: t.jobs.retry(x.failed),

@@ -8,7 +8,6 @@ import typer
 from holdfast.cli import verbs
 from holdfast.cli.commands import Command, Group
 from holdfast.cli.options import AsJson, Schema, Url, Verbose
-from holdfast.cli.release import release
 from holdfast.cli.screen import print_json, stderr, stdout
 from holdfast.cli.target import asked, existing
 from holdfast.model.job import JobState
@@ -68,10 +67,9 @@ def show(
     schema: Schema = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Show everything about one job and its steps, with -v the tracebacks too."""
+    """Show everything about one job, with -v the tracebacks too."""
     from holdfast.cli.details import print_job
     from holdfast.cli.documents import job_document
-    from holdfast.cli.steps import print_steps, step_documents
     from holdfast.cli.waits import waits_of
     from holdfast.errors import JobNotFound
 
@@ -81,23 +79,42 @@ def show(
         job = app.jobs.get(id)
         where = app.store.where
         waits = waits_of(app, job) if job is not None else []
-        steps = app.steps.list(id, version=job.version) if job is not None else ()
     finally:
         app.close()
     if job is None:
         raise JobNotFound(f"there is no job {id} (any more) in {where}", id)
     if as_json:
         print_json(
-            {
-                **job_document(job, not hide_payload, tracebacks=True),
-                "waits_for": [asdict(one) for one in waits],
-                "steps": step_documents(steps, not hide_payload),
-            }
+            {**job_document(job, not hide_payload, tracebacks=True), "waits_for": [asdict(one) for one in waits]}
         )
     else:
         print_job(stdout(), job, not hide_payload, wanted.verbose > 0, waits)
-        print_steps(stdout(), steps)
 
 
-for verb in (*verbs.ALL, release):
+@program.command("explain", cls=Command)
+def explain(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    as_json: AsJson = False,
+    url: Url = None,
+    schema: Schema = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Say why a job does not run, or has not run yet, and when it should start, where that is known."""
+    app = existing(asked(context, url, schema, verbose))
+    try:
+        found = app.jobs.explain(id)
+    finally:
+        app.close()
+    if as_json:
+        print_json(asdict(found))
+        return
+    print(f"{found.task} {found.id} is {found.state}")
+    for reason in found.reasons:
+        print(f"  {reason.code}: {reason.text}")
+    if found.expected_at is not None:
+        print(f"  expected to start at {found.expected_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+for verb in verbs.ALL:
     program.command(verb.__name__, cls=Command)(verb)

@@ -28,12 +28,11 @@ def keyed(jobs: Sequence[NewJob], places: Sequence[int], freed: list[Lease]) -> 
             raise DatabaseUnavailable("the keys of these jobs changed hands all the time; nothing changed: try again")
         rows = [_keyed_row(jobs[place]) for place in left]
         there: dict[int, Clash] = {}
-        for ordinal, *found in (yield Statement("enqueue_key", rows)):
+        for ordinal, id, version, state, args, pending, gates in (yield Statement("enqueue_key", rows)):
             place = left[int(ordinal) - 1]
-            if not found or found[0] == jobs[place].id:
-                answers[place] = Admitted("new", jobs[place].id)
+            if id == jobs[place].id:
+                answers[place] = Admitted("new", id)
             else:
-                id, version, state, args, pending, gates = found
                 there[place] = Clash(id, version, state, args or "", pending, gates)
         replacing: list[int] = []
         for place, clash in there.items():

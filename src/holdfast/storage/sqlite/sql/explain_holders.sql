@@ -1,0 +1,9 @@
+-- Jobs that have a place in a gate, those first that keep it shut: which worker runs them, or what became of them.
+--: read one tenant, gate
+select h.id, h.stop, j.state, j.worker
+from (
+    select tenant, id, stop from holdfast_gate_jobs
+    where tenant = :tenant and gate = :gate and held
+    order by tenant, gate, id limit 1000) as h
+left join holdfast_jobs j on j.tenant = h.tenant and j.id = h.id
+order by h.stop desc, h.id limit 5
