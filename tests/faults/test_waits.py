@@ -90,6 +90,36 @@ def test_waits_survive_kills(nursery: Nursery, database: Database, tmp_path: Pat
     app.close()
 
 
+MOMENTS = (("unwatch", True), ("release", False), ("release", True), ("batch_end", True))
+"""Between the end of a job and the release of who waits for it, and between that of a batch and its callback's."""
+
+
+def test_killed_between_an_end_and_who_waits_for_it(nursery: Nursery, database_url: str, tmp_path: Path) -> None:
+    app, where = waits_crew.opened(database_url), str(tmp_path)
+    app.migrate()
+    made: list[tuple[Any, Any]] = []
+    for statement, after in MOMENTS:
+        queue = f"{statement} {after}"
+        task = waits_crew.noted.using(queue=queue).via(app)
+        with app.batch("two", on_finish=task.call(where, f"{queue} callback")) as batch:
+            first = task.call(where, f"{queue} first")
+            second = batch.enqueue_many([first, task.call(where, f"{queue} second").after(first)])[1]
+        made.append((batch, second))
+        child = nursery.start(waits_crew.die, url=database_url, queue=queue, statement=statement, after=after)
+        assert child.wait() == -signal.SIGKILL, child.tail()
+    with app.worker(lease=1.0, poll_interval=0.1):
+        for batch, second in made:
+            second.result(timeout=30)
+            assert batch.wait(timeout=30).state == "succeeded"
+            batch.follow[0].result(timeout=30)
+    ran = (tmp_path / "noted").read_text().splitlines()
+    for statement, after in MOMENTS:
+        queue = f"{statement} {after}"
+        assert ran.count(f"{queue} callback") == 1
+        assert [what for what in ran if what.startswith(queue)][-2:] == [f"{queue} second", f"{queue} callback"]
+    app.close()
+
+
 def _batch(app: Any, id: str) -> Any:
     found = app.batches.get(id)
     assert found is not None

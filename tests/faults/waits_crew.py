@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from holdfast import Context, Holdfast, TaskSet
 
@@ -52,4 +54,36 @@ def run(url: str, where: str) -> None:
     with app.worker(concurrency=4, lease=1.0, poll_interval=0.1):
         while not Path(where, "over").exists():
             time.sleep(0.02)
+    app.close()
+
+
+@tasks.task(keep_succeeded="1h", max_crashes=None)
+def noted(where: str, what: str) -> None:
+    """Write down what ran, once each time."""
+    with Path(where, "noted").open("a") as file:
+        file.write(f"{what}\n")
+
+
+def die(url: str, queue: str, statement: str, after: bool) -> None:
+    """Run jobs of a queue, and be killed in the midst of a transaction, before or after the first such statement."""
+    app = opened(url)
+    store: Any = app.store
+    probe = store._open()
+    kind = type(probe)
+    probe.close()
+    execute = kind.execute
+
+    def deadly(self: Any, name: str, rows: Any) -> Any:
+        if name == statement and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = execute(self, name, rows)
+        if name == statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    kind.execute = deadly
+    with app.worker([queue], lease=1.0, poll_interval=0.05, leader=False):
+        while not all(record.state.finished for record in app.jobs.list(queue=queue)):
+            app.do_duties()
+            time.sleep(0.01)
     app.close()
