@@ -183,7 +183,7 @@ def _pass_on(made: Plan, view: View, at: Key, seat: Seat) -> set[Key]:
 
 def _retract(made: Plan, view: View, at: Key, seat: Seat, victims: list[Seat], passed: bool) -> bool:
     """Take back as few of `victims` as make room for `seat`, the last in order first; none where all would not do."""
-    if view.stopped or view.closed > 0:
+    if not victims or view.stopped or view.closed > 0:
         return False
     fresh = {one.id for one in made.offers} | {one.id for one, _, _ in made.retracts}
     chosen: list[Seat] = []
