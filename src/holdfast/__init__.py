@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from holdfast.batches import Batch
     from holdfast.consumer import handles, on
     from holdfast.context import Context, RawJob
+    from holdfast.durable.patching import patched
     from holdfast.durable.sleep import sleep
     from holdfast.durable.step import step
     from holdfast.durable.waiting import cancel, gather, invoke, wait_for
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from holdfast.model.retry import Retry
     from holdfast.model.signals import Cancel, Fail, RetryIn, Snooze
     from holdfast.model.spacing import Spacing
+    from holdfast.pipe import Pipe
     from holdfast.storage.open import migration_sql
     from holdfast.task import Call, Task
     from holdfast.taskset import TaskSet
@@ -57,6 +59,7 @@ __all__ = [
     "JobState",
     "Limit",
     "NewJob",
+    "Pipe",
     "RawJob",
     "RawResult",
     "Report",
@@ -73,6 +76,7 @@ __all__ = [
     "invoke",
     "migration_sql",
     "on",
+    "patched",
     "sleep",
     "step",
     "wait_for",
@@ -94,6 +98,7 @@ _HOMES = {
     "JobState": "holdfast.model.job",
     "Limit": "holdfast.model.limit",
     "NewJob": "holdfast.model.job",
+    "Pipe": "holdfast.pipe",
     "RawJob": "holdfast.context",
     "RawResult": "holdfast.model.raw",
     "Report": "holdfast.worker.tally",
@@ -109,6 +114,7 @@ _HOMES = {
     "invoke": "holdfast.durable.waiting",
     "migration_sql": "holdfast.storage.open",
     "on": "holdfast.consumer",
+    "patched": "holdfast.durable.patching",
     "sleep": "holdfast.durable.sleep",
     "step": "holdfast.durable.step",
     "wait_for": "holdfast.durable.waiting",

@@ -7,7 +7,7 @@ where a key that somebody's open transaction holds is waited for a while, or in 
 import asyncio
 import time
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from holdfast.errors import Busy, HoldfastError
 from holdfast.executor import Executor
@@ -17,6 +17,8 @@ from holdfast.storage.op import Op
 from holdfast.storage.ops.admit import admit, join, merge
 from holdfast.storage.ops.admitted import Admitted, Answer, Clash
 from holdfast.storage.ops.inspect import Gone, get
+
+R = TypeVar("R")
 
 BUSY_FOR = 5.0
 """Seconds an enqueue waits for a key that somebody's open transaction holds."""
@@ -48,7 +50,7 @@ def admissions(executor: Executor, new: Sequence[NewJob], scope: Scope) -> list[
     op, lane = next(asking)
     while True:
         try:
-            op, lane = asking.send(_run(executor, op, lane))
+            op, lane = asking.send(patiently(executor, op, lane))
         except StopIteration as stop:
             found: list[Admitted] = stop.value
             break
@@ -66,7 +68,7 @@ async def aadmissions(executor: Executor, new: Sequence[NewJob], scope: Scope) -
     op, lane = next(asking)
     while True:
         try:
-            op, lane = asking.send(await _arun(executor, op, lane))
+            op, lane = asking.send(await apatiently(executor, op, lane))
         except StopIteration as stop:
             found: list[Admitted] = stop.value
             break
@@ -103,7 +105,8 @@ def _admissions(new: Sequence[NewJob], scope: Scope) -> Asking:
     return done
 
 
-def _run(executor: Executor, op: Op[Any], lane: str) -> Any:
+def patiently(executor: Executor, op: Op[R], lane: str) -> R:
+    """Run an op; what somebody's open transaction holds is waited for a while."""
     give_up = time.monotonic() + BUSY_FOR
     while True:
         try:
@@ -114,7 +117,8 @@ def _run(executor: Executor, op: Op[Any], lane: str) -> Any:
         time.sleep(PAUSE)
 
 
-async def _arun(executor: Executor, op: Op[Any], lane: str) -> Any:
+async def apatiently(executor: Executor, op: Op[R], lane: str) -> R:
+    """`patiently` for event loops."""
     give_up = time.monotonic() + BUSY_FOR
     while True:
         try:

@@ -15,6 +15,7 @@ from holdfast.client import Client
 from holdfast.clock import Clock, DatabaseClock, instant
 from holdfast.config import DEFAULT_GRACE, DEFAULT_URL, SettingArguments, Settings
 from holdfast.consumer import Consumer
+from holdfast.delivery import Delivers
 from holdfast.errors import MisuseError
 from holdfast.executor import OwnTransactions
 from holdfast.hooks import Hooks
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from holdfast.worker.worker import Worker
 
 
-class Holdfast(Surface, DeclaresSchedules, Hooks, TaskMaker):
+class Holdfast(Surface, DeclaresSchedules, Delivers, Hooks, TaskMaker):
     """Background jobs in one database.
 
     url: `sqlite:///app.db`, `sqlite:///:memory:` or `postgresql://…`, or a function that answers it; else
@@ -81,6 +82,7 @@ class Holdfast(Surface, DeclaresSchedules, Hooks, TaskMaker):
         self._settings = _before_use(self._given)
         self._bus.now = partial(instant, self._clock)
         self._client = Client(self._make_store, self._bus)
+        self._client.pipes = self._tasks.pipes
         self._executor = OwnTransactions(self._client)
         self._workers: WeakSet[Worker] = WeakSet()
         self._set_log_level()
@@ -138,6 +140,8 @@ class Holdfast(Surface, DeclaresSchedules, Hooks, TaskMaker):
         self._tasks.include(tasks)
         for task in tasks:
             task.bind(self)
+        for pipe in tasks.pipes.values():
+            pipe.bind(self)
 
     @property
     def tasks(self) -> Iterator[Task[Any, Any, Any]]:
@@ -215,6 +219,7 @@ class Holdfast(Surface, DeclaresSchedules, Hooks, TaskMaker):
             wraps=self._wraps,
             providers=self._providers,
             durable=Run,
+            deliver=self._delivery,
         )
         known = Tasks(self._tasks, plan)
         duties = self._caretaker_for if leader else None
@@ -302,15 +307,17 @@ class Holdfast(Surface, DeclaresSchedules, Hooks, TaskMaker):
         return await worker.once(batch, limit)
 
     def do_duties(self) -> "Round":
-        """Do all of the leader's duties once: promote, end what is overdue, fire schedules, rescue, prune, upkeep."""
+        """All of the leader's duties once: deliver, promote, end what is overdue, fire schedules, rescue, prune …"""
         from holdfast.leader.duties import every
 
+        self.deliver()
         return every.run_once(self.store, self._bus, self._settings.lease, self._tasks.get)
 
     def promote(self) -> None:
         """Of the duties, only those about time: make ready what is due, end what is over its time, fire schedules."""
         from holdfast.leader.duties import every
 
+        self.deliver()
         every.keep_time(self.store, self._bus, self._tasks.get)
 
     def caretaker(self, lease: Duration | None = None) -> "Caretaker":

@@ -23,10 +23,12 @@ from holdfast.model.need import When
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.tenant import ALL, Scope
 from holdfast.model.text import check_name, shown
+from holdfast.posting import Posting
 from holdfast.queues import Queues
 from holdfast.raw import outgoing
 from holdfast.running import early, enqueueing, recorded, run_of
 from holdfast.schedules import Schedules
+from holdfast.steps import Steps
 from holdfast.storage.borrow import Borrowed, atransaction, transaction
 from holdfast.storage.op import Op, no_statements
 from holdfast.storage.ops.admit import join
@@ -41,7 +43,7 @@ def _nothing_known(name: str) -> None:
     return None
 
 
-class Surface:
+class Surface(Posting):
     """Enqueueing and managing: what an app and `app.bind(connection)` have in common.
 
     A property or verb that is written here, over `_executor`, is had by both.
@@ -181,11 +183,6 @@ class Surface:
         (new,) = self.new_jobs([call])
         return self._found(new, call, await self._executor.arun(_join(new), "read"))
 
-    @property
-    def jobs_client(self) -> Client:
-        """What handles on jobs read with."""
-        return self._executor.client
-
     def batch(
         self,
         name: str,
@@ -241,6 +238,11 @@ class Surface:
     def queues(self) -> Queues:
         """Queues: `app.queues.pause("mail")`, `app.queues.configure("render", concurrency=4)`."""
         return Queues(self._executor, self._scope)
+
+    @property
+    def steps(self) -> Steps:
+        """What jobs have recorded: `app.steps.list(id)`; `app.steps.release(id)` of one that is parked."""
+        return Steps(self._executor, self._scope)
 
     @property
     def schedules(self) -> Schedules:

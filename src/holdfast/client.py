@@ -2,9 +2,9 @@
 
 import os
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
@@ -28,6 +28,8 @@ class Client:
         self.bus = bus
         self._open = open
         self._parts: tuple[Store, Waiter] | None = None
+        self.pipes: Mapping[str, Any] = {}
+        """The app's, by name."""
 
     @property
     def store(self) -> Store:

@@ -37,6 +37,7 @@ HoldfastError                      code
 │   └── StepTimeout (TimeoutError) step_timeout      … because it took longer than its timeout
 ├── WaitTimeout (TimeoutError)     wait_timeout      what a body waited for did not come in time
 ├── ScheduleNotFound               schedule_not_found
+├── UnknownPipe                    unknown_pipe      the app declares no pipe of that name
 └── MisuseError                    misuse            a call made where it cannot work
     └── TenantRequired             tenant_required   the connection reaches one tenant at a time, and none was named
 
@@ -318,6 +319,16 @@ class ScheduleNotFound(HoldfastError):
     """No such schedule, or not yours to see; `name` is what it was called."""
 
     code = "schedule_not_found"
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class UnknownPipe(HoldfastError):
+    """The app declares no pipe of that name; `name` is what it was called."""
+
+    code = "unknown_pipe"
 
     def __init__(self, message: str, name: str = "") -> None:
         super().__init__(message)

@@ -4,15 +4,36 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from holdfast.errors import JobNotFound
+from holdfast.executor import Executor
 from holdfast.model.explanation import Explanation, Why
 from holdfast.model.finding import span
 from holdfast.model.gate import ENTERS, GROUP, LIMIT, THROTTLE
 from holdfast.model.job import JobRecord, JobState
 from holdfast.model.queue import TOGETHER
+from holdfast.model.tenant import Scope
+from holdfast.storage.ops import explain
 from holdfast.storage.ops.explain import AHEAD, GateSight, Holder, QueueSight, Sight
 from holdfast.storage.ops.inspect import WorkerRecord
 
 Later = Callable[[float], datetime]
+
+
+def told(executor: Executor, id: str, scope: Scope) -> Explanation | None:
+    """Why a job is where it is, None for one that is not live."""
+    seen = executor.run(explain.sight(id, scope), "read")
+    if seen is None:
+        return None
+    rule = executor.run(explain.rule(seen.queue), "read")
+    return explained(id, seen, rule, executor.run(explain.here(), "read"), executor.now())
+
+
+async def atold(executor: Executor, id: str, scope: Scope) -> Explanation | None:
+    """`told` for event loops."""
+    seen = await executor.arun(explain.sight(id, scope), "read")
+    if seen is None:
+        return None
+    rule = await executor.arun(explain.rule(seen.queue), "read")
+    return explained(id, seen, rule, await executor.arun(explain.here(), "read"), executor.now())
 
 
 def explained(

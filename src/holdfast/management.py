@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
+from typing_extensions import Unpack
+
 from holdfast.errors import DatabaseUnavailable, InvalidOption, JobNotFound, KeyTaken, OutcomeUnknown, WrongState
 from holdfast.executor import Executor
-from holdfast.explaining import ended, explained
+from holdfast.explaining import atold, ended, told
 from holdfast.handle import Job
 from holdfast.ids import check_id
 from holdfast.model.conflict import check_key
@@ -20,13 +22,12 @@ from holdfast.model.jsontext import dump_json
 from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
-from holdfast.paging import Page, checked, cut, page
+from holdfast.paging import Asked, Counts, FilterArguments, Order, Page, checked, filtered
 from holdfast.storage.op import Op
-from holdfast.storage.ops import explain, inspect, manage, telling
+from holdfast.storage.ops import inspect, lists, manage, telling
 from holdfast.storage.ops.admit import by_key
 from holdfast.storage.ops.manage import Answer
 from holdfast.storage.ops.telling import LogEntry
-from holdfast.task import Task
 
 R = TypeVar("R")
 Answers: TypeAlias = list[Answer]  # named out here: in the class, `list` is a verb
@@ -68,40 +69,53 @@ class Jobs:
     def list(
         self,
         *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        task: "Task[Any, Any, Any] | str | None" = None,
-        tag: str | None = None,
+        order: Order = "-created",
         limit: int = 100,
         after: str | None = None,
+        before: str | None = None,
+        **filters: Unpack[FilterArguments],
     ) -> Page:
-        """Jobs, newest first, each of their versions: a page of at most `limit` (1 to 1,000), after the cursor `after`.
+        """Jobs that meet all of these conditions, each of their versions: a page of at most `limit` (1 to 1,000).
 
-        Raises InvalidOption for a state that does not exist, what is no name, a bad limit or cursor.
+        filters: see `holdfast.paging.FilterArguments`: state, queue, task, tag, key, group, tenant, priority, created,
+            due, finished, error.
+        order: "-created" (the newest first), "created", "claim" (ready jobs as they would start), "-claim".
+        after, before: a cursor, the `next` or `previous` of a page.
 
-        >>> page = app.jobs.list(state="failed", limit=50)
-        >>> older = app.jobs.list(state="failed", limit=50, after=page.next)
+        One page looks at 10,000 rows at most: if these do not fill it, `partial` is true and `next` goes on.
+        Raises InvalidOption for what is no filter or cannot be one, a bad limit or cursor.
+
+        >>> page = app.jobs.list(state="failed", error="Timeout", limit=50)
+        >>> older = app.jobs.list(state="failed", error="Timeout", limit=50, after=page.next)
         """
-        found = self._run(page(self._scope, state, queue, task, tag, limit, after), "read")
-        return cut(found, limit)
+        asked = Asked.of(self._scope, filters, order, limit, after, before)
+        return asked.page(self._run(asked.op(), "read"))
 
     async def alist(
         self,
         *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        task: "Task[Any, Any, Any] | str | None" = None,
-        tag: str | None = None,
+        order: Order = "-created",
         limit: int = 100,
         after: str | None = None,
+        before: str | None = None,
+        **filters: Unpack[FilterArguments],
     ) -> Page:
         """`list` for event loops."""
-        found = await self._arun(page(self._scope, state, queue, task, tag, limit, after), "read")
-        return cut(found, limit)
+        asked = Asked.of(self._scope, filters, order, limit, after, before)
+        return asked.page(await self._arun(asked.op(), "read"))
 
-    def count(self) -> dict[str, int]:
-        """Jobs by state. It reads every row: for small databases and tests."""
-        return self._run(inspect.count(self._scope), "read")
+    def count(self, **filters: Unpack[FilterArguments]) -> Counts:
+        """Jobs by state: those that meet all of these conditions, as `list` takes them.
+
+        The newest 100,000 live and as many finished ones are looked at; where there are more, `complete` is false.
+
+        >>> app.jobs.count(queue="mail").total
+        """
+        return Counts(*self._run(lists.count(*filtered(self._scope, filters)), "read"))
+
+    async def acount(self, **filters: Unpack[FilterArguments]) -> Counts:
+        """`count` for event loops."""
+        return Counts(*await self._arun(lists.count(*filtered(self._scope, filters)), "read"))
 
     def explain(self, id: str) -> Explanation:
         """Why a job does not run, or has not run yet: `str()` of the answer is a sentence, and `reasons` has codes.
@@ -111,19 +125,11 @@ class Jobs:
         >>> print(app.jobs.explain(job.id))
         send_mail 0190… is scheduled: it is due in 5 min; expected to start at 2026-03-01 09:05:00 UTC
         """
-        seen = self._run(explain.sight(check_id(id), self._scope), "read")
-        if seen is None:
-            return ended(id, self.get(id))
-        rule = self._run(explain.rule(seen.queue), "read")
-        return explained(id, seen, rule, self._run(explain.here(), "read"), self._executor.now())
+        return told(self._executor, check_id(id), self._scope) or ended(id, self.get(id))
 
     async def aexplain(self, id: str) -> Explanation:
         """`explain` for event loops."""
-        seen = await self._arun(explain.sight(check_id(id), self._scope), "read")
-        if seen is None:
-            return ended(id, await self.aget(id))
-        rule = await self._arun(explain.rule(seen.queue), "read")
-        return explained(id, seen, rule, await self._arun(explain.here(), "read"), self._executor.now())
+        return await atold(self._executor, check_id(id), self._scope) or ended(id, await self.aget(id))
 
     def logs(self, id: str, *, limit: int = 1000) -> Entries:
         """What the job's attempts said with `ctx.log`, oldest first: entries with at, level, message, attempt, step.
@@ -346,11 +352,8 @@ def _by_key(id: str | None, queue: str | None, key: str | None, scope: Scope) ->
     """What finds the id of a job that was named by its key; None where it was named by its id."""
     if (id is None) == (key is None) or (key is None and queue is not None):
         raise InvalidOption("name a job by its id, a UUID, or by key= (and queue=), not by both")
-    return (
-        None
-        if key is None
-        else by_key(check_name("default" if queue is None else queue, "queue"), check_key(key), scope)
-    )
+    queue = "default" if queue is None else queue
+    return None if key is None else by_key(check_name(queue, "queue"), check_key(key), scope)
 
 
 def _named(id: str | None, queue: str | None, key: str | None) -> str:

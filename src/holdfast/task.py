@@ -86,6 +86,7 @@ class Task(Generic[P, R, C]):
     options: what its jobs are stored with; `connection`: in whose transaction, None for one of their own.
     transaction: what opens the connection on which its body's effects and its end are one commit.
     version: which version of its code this is, None where nobody says; jobs go on under the one they began with.
+    triggers: the pipes whose messages become its jobs.
     timetable: when it runs by itself, and with which arguments; None: only when it is enqueued.
     retry: what the decorator said, code included; UNSET where it said nothing.
 
@@ -118,6 +119,7 @@ class Task(Generic[P, R, C]):
         self.retry = options.retry
         self.transaction = transaction
         self.timetable: Timetable | None = None
+        self.triggers: tuple[Any, ...] = ()
         self.version: str | None = None
         self.connection: Any = None
         self.awaits: tuple[Awaited, ...] = ()
@@ -355,11 +357,10 @@ def _is_call(value: object) -> TypeGuard[Call[Any]]:
 def to_new_job(call: Call[Any], defaults: JobOptions = NO_OPTIONS) -> NewJob:
     """The request that stores `call`, with a new id; `defaults` are the app's own, below the task's."""
     options = call.task.options
-    if call.told is not NO_OPTIONS:
-        options = call.told.over(options)
     if defaults is not NO_OPTIONS:
         options = options.over(defaults)
-    new = NewJob(new_id(), call.task.name, call.args, **options.columns())
+    told = None if call.told is NO_OPTIONS else call.told
+    new = NewJob(new_id(), call.task.name, call.args, **options.columns(told))
     if options.tenant is UNSET and (here := present_scope()) is not IMPLIED:
         new = new._replace(tenant=here.tenant or new.tenant)
     if call.task.raw:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, overload
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, overload
 
 from typing_extensions import TypeVar, Unpack
 
@@ -19,6 +19,7 @@ from holdfast.model.options import JobOptions, OptionArguments
 from holdfast.model.raw import is_raw
 from holdfast.model.rule import CatchUp, CronOption, Every, Overlap
 from holdfast.model.text import shown
+from holdfast.pipe import KeepsPipes, Pipe, Trigger, triggers_of
 from holdfast.raw import RawDecorator, RawTask
 from holdfast.scheduled import schedule_by, timetable
 from holdfast.task import Later, Task, Transaction, check_body
@@ -26,6 +27,7 @@ from holdfast.task import Later, Task, Transaction, check_body
 P = ParamSpec("P")
 R = TypeVar("R")
 X = TypeVar("X")
+Triggers: TypeAlias = "Iterable[Pipe[Any] | Trigger[Any]] | Pipe[Any] | Trigger[Any]"
 MARKS = ("\t", "\n")
 """Before a queue in a claim's list of tasks: its raw jobs, its other jobs. No name holds such a character."""
 
@@ -70,7 +72,7 @@ class ScheduledDecorator(Protocol):
     def __call__(self, function: Callable[[], R], /) -> Task[[], R, R]: ...
 
 
-class TaskMaker(Declarer, Consuming):
+class TaskMaker(Declarer, Consuming, KeepsPipes):
     """The decorator `task`, for whoever keeps tasks: a TaskSet, an app."""
 
     @overload
@@ -93,6 +95,7 @@ class TaskMaker(Declarer, Consuming):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         cron: CronOption,
         every: Every | None = None,
         args: None = None,
@@ -115,6 +118,7 @@ class TaskMaker(Declarer, Consuming):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         cron: CronOption | None = None,
         every: Every,
         args: None = None,
@@ -137,6 +141,7 @@ class TaskMaker(Declarer, Consuming):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         cron: CronOption | None = None,
         every: Every | None = None,
         args: Mapping[str, Any],
@@ -159,6 +164,8 @@ class TaskMaker(Declarer, Consuming):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
+        triggers: Triggers = (),
         **options: Unpack[OptionArguments],
     ) -> TaskDecorator: ...
     @overload
@@ -171,6 +178,7 @@ class TaskMaker(Declarer, Consuming):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         **options: Unpack[OptionArguments],
     ) -> RawDecorator: ...
     @overload
@@ -182,6 +190,7 @@ class TaskMaker(Declarer, Consuming):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         **options: Unpack[OptionArguments],
     ) -> RawDecorator: ...
     def task(
@@ -193,6 +202,7 @@ class TaskMaker(Declarer, Consuming):
         aliases: Iterable[str] = (),
         cpu: bool = False,
         transaction: Transaction = None,
+        version: int | str | None = None,
         cron: CronOption | None = None,
         every: Every | None = None,
         args: Mapping[str, Any] | None = None,
@@ -205,6 +215,7 @@ class TaskMaker(Declarer, Consuming):
         jitter: Duration = 0,
         twice: Twice | None = None,
         missing: Missing | None = None,
+        triggers: Triggers = (),
         **options: Unpack[OptionArguments],
     ) -> Any:
         """Make a task of a function: `@task`, or `@task(queue="mail", timeout="30s")`.
@@ -214,11 +225,14 @@ class TaskMaker(Declarer, Consuming):
         cpu: run the body, which must be a plain function, in a process of its own.
         transaction: a function that opens a connection or session (True: one of our own), which the body finds as
             `ctx.connection`: what it writes there and the end of its job are one commit.
+        version: which version of its code this is: a job that recorded steps under another one is parked.
         raw: the function takes (ctx, item: RawJob), bytes as they came by `enqueue_raw`; the name is their type, and
             may be given first. "*": every raw job of the task's queue that no other task takes.
         cron, every: run it by itself: a cron expression or several, or a period (`every="15m"`); args: the arguments
             by name, for a function that needs some. Workers store the schedule when they start, under the task's name.
         tz, start_at, end_at, max_runs, catch_up, overlap, jitter, twice, missing: see `holdfast.model.rule.Spec`.
+        triggers: pipes, each of whose messages becomes a job: `pipe` gives the message as the only argument,
+            `pipe.into(function)` what the function makes of it.
         options: defaults for the task's jobs, as `Task.using` takes them.
 
         Raises DuplicateTask, ConfigError and InvalidOption.
@@ -242,8 +256,10 @@ class TaskMaker(Declarer, Consuming):
 
         def decorate(body: Callable[..., Any]) -> Task[Any, Any, Any]:
             made = _define(body, name, aliases, cpu, JobOptions.of(options), transaction, RawTask if raw else Task)
+            made.version = None if version is None else str(version)
             if when is not None:
                 schedule_by(made, when)
+            made.triggers = triggers_of(triggers)
             self.add(made)
             return made
 
@@ -263,6 +279,7 @@ class TaskSet(TaskMaker):
         self._names: dict[str, Task[Any, Any, Any]] = {}
         self._rest: dict[tuple[str, str], Task[Any, Any, Any]] = {}
         self.consumers: list[Consumer] = []
+        self.pipes: dict[str, Pipe[Any]] = {}
 
     def __iter__(self) -> Iterator[Task[Any, Any, Any]]:
         return iter(self._tasks.values())
@@ -320,6 +337,10 @@ class TaskSet(TaskMaker):
         if task.takes_rest:
             self._rest[task.queue, task.takes_rest] = task
 
+    def add_pipe(self, pipe: Pipe[Any]) -> None:
+        if self.pipes.setdefault(pipe.name, pipe) is not pipe:
+            raise ConfigError(f"two pipes are named {shown(pipe.name)}: declare it once, and import it")
+
     def take_consumer(self, consumer: Consumer) -> None:
         taken = any(other.queue == consumer.queue for other in self.consumers)
         self.consumers.append(consumer)
@@ -332,6 +353,10 @@ class TaskSet(TaskMaker):
         trial = TaskSet()
         for task in (*self, *tasks):
             trial.add(task)
+        for name in tasks.pipes.keys() & self.pipes.keys():
+            if tasks.pipes[name] is not self.pipes[name]:
+                raise ConfigError(f"two pipes are named {shown(name)}: declare it once, and import it")
+        self.pipes.update(tasks.pipes)
         self.consumers += [consumer for consumer in tasks.consumers if consumer not in self.consumers]
         self._tasks, self._names, self._rest = trial._tasks, trial._names, trial._rest
 

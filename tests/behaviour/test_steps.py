@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from holdfast import Cancel, Context, Fail, Holdfast, JobState, Retry, RetryIn, step
-from holdfast.errors import InvalidOption, LeaseLost, MisuseError, StepFailed, StepTimeout
+from holdfast import Cancel, Context, Fail, Holdfast, JobState, Retry, RetryIn, patched, sleep, step
+from holdfast.errors import InvalidOption, JobNotFound, LeaseLost, MisuseError, StepFailed, StepTimeout, WrongState
 from holdfast.ids import new_id
 from holdfast.testing import Clock, drain
 
@@ -540,3 +540,86 @@ def count_steps() -> Any:
         return len((yield one("journals_due", 1000)))
 
     return Op("count", steps)
+
+
+def test_g28_a_recorded_step_is_not_done_again(app: Holdfast) -> None:
+    done = Done()
+
+    @app.task(retry=NOW)
+    async def work(ctx: Context[Any]) -> list[str]:
+        found = await asyncio.gather(*(step("part", done.do, str(n)) for n in range(3)))
+        if ctx.job.attempt < 4:
+            raise ValueError
+        return found
+
+    job = work.enqueue()
+    drain(app)
+    assert job.result() == ["0", "1", "2"]
+    assert set(done.values()) == {1}
+
+
+def test_what_was_recorded_is_listed_and_a_parked_job_released(app: Holdfast) -> None:
+    names = ["charge"]
+
+    @app.task(retry=NOW)
+    async def work(ctx: Context[Any]) -> str:
+        await asyncio.gather(step(names[0], double, 2), step("other", double, 3))
+        if ctx.job.attempt == 1 and names[0] == "charge":
+            names[0] = "refund"
+            raise ValueError
+        return "done"
+
+    job = work.enqueue()
+    drain(app)
+    found = {(one.line, one.name): (one.state, one.result) for one in app.steps.list(job.id)}
+    assert found == {("0", "charge"): ("done", 4), ("1", "other"): ("done", 6)}
+    names[0] = "charge"
+    app.steps.release(job.id)
+    drain(app)
+    assert job.result() == "done"
+    with pytest.raises(WrongState, match="not parked"):
+        app.steps.release(job.id)
+    with pytest.raises(JobNotFound):
+        app.steps.list(new_id())
+
+
+def test_patched_code_goes_its_old_way_in_jobs_that_had_passed_it(app: Holdfast, clock: Clock) -> None:
+    new_code: list[bool] = []
+    ways: list[str] = []
+
+    @app.task
+    async def work() -> None:
+        way = "old"
+        if new_code:
+            way = "new" if await patched("tax") else "old"
+        ways.append(await step(way, str, way))
+        await sleep("1h")
+        if new_code:
+            ways.append("again " + str(await patched("tax")))
+
+    work.enqueue()
+    drain(app)
+    new_code.append(True)
+    work.enqueue()
+    drain(app)
+    clock.advance("1h")
+    drain(app)
+    assert ways == ["old", "new", "old", "again False", "new", "again True"]
+
+
+def test_a_job_that_began_under_another_version_of_its_code_is_parked(app: Holdfast, clock: Clock) -> None:
+    @app.task(version=1)
+    async def work() -> None:
+        await sleep("1h")
+
+    job = work.enqueue()
+    drain(app)
+    work.version = "2"
+    clock.advance("1h")
+    drain(app)
+    assert (job.refresh().state, job.record.reason) == (JobState.BLOCKED, "nondeterminism")
+    assert "version 1" in job.record.errors[-1].message
+    work.version = "1"
+    app.steps.release(job.id)
+    drain(app)
+    assert job.refresh().state is JobState.SUCCEEDED

@@ -96,7 +96,7 @@ def test_pages(cli: Cli, app: Any, database_url: str) -> None:
         after = result.stderr.split()[1:]
     assert seen == ids
     page = json.loads(cli("jobs", "list", "-n", "2", "--json", "--url", database_url).stdout)
-    assert page["next"] == ids[1]
+    assert page["next"].startswith(ids[1])
 
 
 def test_list_in_a_pipe(cli: Cli, app: Any, database_url: str) -> None:

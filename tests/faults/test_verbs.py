@@ -24,8 +24,11 @@ from holdfast.ids import new_id
 from holdfast.limits import Groups, Limits
 from holdfast.management import Jobs
 from holdfast.metadata import Metadata
+from holdfast.pipe import Pipe
+from holdfast.pipes import Pipes
 from holdfast.queues import Queues
 from holdfast.schedules import Schedules
+from holdfast.steps import Steps
 
 __all__ = ["desk"]
 
@@ -58,6 +61,15 @@ def keyed(desk: Desk) -> tuple[str, str]:
 def cancelled(desk: Desk) -> str:
     id = _plain(desk)
     desk.app.jobs.cancel(id)
+    return id
+
+
+def parked(desk: Desk) -> str:
+    """A job whose code asked for other steps than it had recorded."""
+    id = _plain(desk)
+    table = "holdfast_jobs" if "SQLite" in desk.app.store.where else "holdfast.jobs"
+    with desk.app.transaction() as connection:
+        connection.execute(f"update {table} set state = 'blocked', reason = 'nondeterminism' where id = '{id}'")
     return id
 
 
@@ -139,6 +151,21 @@ def calls(queue: str, key: str | None = None, number: int = 1) -> list[Any]:
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 NOTHING: Callable[[Desk, Any], Any] = lambda desk, made: None  # noqa: E731
 
+
+def numbers(desk: Desk, name: str) -> Pipe[int]:
+    return Pipe[int](name, int).via(desk.app)
+
+
+def sent(desk: Desk) -> str:
+    name = new_id()
+    numbers(desk, name).send(1)
+    return name
+
+
+def how_many_sent(desk: Desk, name: str) -> int:
+    return len(desk.app.pipes.messages(name))
+
+
 VERBS: dict[str, Verb] = {
     "app.enqueue_many": Verb(
         lambda desk: new_id(), lambda desk, queue: desk.app.enqueue_many(calls(queue, number=3)), how_many, 3
@@ -175,6 +202,8 @@ VERBS: dict[str, Verb] = {
     "limits.get": Verb(limited, lambda desk, name: desk.app.limits.get(name), places, 1),
     "limits.set": Verb(limited, lambda desk, name: desk.app.limits.set(name, concurrency=7), places, 7),
     "limits.reset": Verb(limited, lambda desk, name: desk.app.limits.reset(name), places, 1),
+    "steps.list": Verb(_plain, lambda desk, id: desk.app.steps.list(id), NOTHING, None),
+    "steps.release": Verb(parked, lambda desk, id: desk.app.steps.release(id), state, "ready"),
     "schedules.put": Verb(
         lambda desk: "s-" + new_id(),
         lambda desk, name: desk.app.schedules.put(name, count_up.call(0), cron="0 0 1 1 *"),
@@ -221,6 +250,25 @@ VERBS: dict[str, Verb] = {
     "queues.configure": Verb(
         lambda desk: new_id(), lambda desk, name: desk.app.queues.configure(name, concurrency=7), queue_places, 7
     ),
+    "pipe.send": Verb(lambda desk: new_id(), lambda desk, name: numbers(desk, name).send(1), how_many_sent, 1),
+    "pipe.send, keyed": Verb(
+        lambda desk: new_id(), lambda desk, name: numbers(desk, name).send(1, key="k"), how_many_sent, 1
+    ),
+    "pipes.send": Verb(
+        lambda desk: new_id(), lambda desk, name: desk.app.pipes.send(numbers(desk, name), 1), how_many_sent, 1
+    ),
+    "pipes.send_many": Verb(
+        lambda desk: new_id(),
+        lambda desk, name: desk.app.pipes.send_many(numbers(desk, name), [1, 2]),
+        how_many_sent,
+        2,
+    ),
+    "pipes.list": Verb(sent, lambda desk, name: desk.app.pipes.list(), how_many_sent, 1),
+    "pipes.stats": Verb(sent, lambda desk, name: desk.app.pipes.stats(name), how_many_sent, 1),
+    "pipes.get": Verb(sent, lambda desk, name: desk.app.pipes.get(new_id()), how_many_sent, 1),
+    "pipes.messages": Verb(sent, lambda desk, name: desk.app.pipes.messages(name), how_many_sent, 1),
+    "pipes.pending": Verb(sent, lambda desk, name: desk.app.pipes.pending(name), how_many_sent, 1),
+    "pipes.retry": Verb(sent, lambda desk, name: desk.app.pipes.retry(name), how_many_sent, 1),
     "app.migrate": Verb(_plain, lambda desk, id: desk.app.migrate(), state, "ready"),
 }
 
@@ -236,6 +284,7 @@ ELSEWHERE = {
     "batch.await_": "the same for event loops",
     "batch.arecord": "`record` for event loops",
     "app.call_raw": "touches nothing",
+    "app.post": "is what pipe.send calls",
     "job.result": "asks the database again until it answers: tests/behaviour/test_results.py",
 }
 
@@ -254,7 +303,9 @@ def test_every_verb_is_in_the_table() -> None:
         | public(Batches, "batches")
         | public(Job, "job")
         | public(Schedules, "schedules")
+        | public(Steps, "steps")
         | public(Queues, "queues")
+        | public(Pipes, "pipes")
     )
     listed = {name.partition(",")[0] for name in VERBS} | ELSEWHERE.keys()
     assert not surface - listed, "a verb without a line in VERBS"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, NoReturn, TypeVar
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, Json, SecretStr, computed_field, field_serializer, field_validator
 from typing_extensions import TypedDict, Unpack
@@ -260,6 +260,7 @@ def test_any_error_of_a_users_validator_is_a_typed_error() -> None:
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.floats() | st.text(max_size=5), max_size=3))
+@settings(deadline=None)
 def test_any_payload_is_stored_faithfully_or_refused(value: dict[str, Any]) -> None:
     signature = returned(typed)
     try:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from holdfast.errors import InvalidOption
 from holdfast.model.inputs import Cache
-from holdfast.model.options import MOST_TAGS, NO_OPTIONS, UNSET, JobOptions
+from holdfast.model.labels import MOST_TAGS
+from holdfast.model.options import NO_OPTIONS, UNSET, JobOptions
 from holdfast.model.policy import Policy
 from holdfast.model.retry import Retry
 from holdfast.model.spacing import Space, Spacing

@@ -21,7 +21,7 @@ FIXED: dict[str, Any] = {
     "job": "{}", "last": 0, "nth": 0, "parked": None, "paused": False, "skipped": 0, "source": "api", "spec": "{}",
     "timed": True, "branch": "", "code": None, "mark": None, "place": 0, "topic": None, "tries": 1, "value": "1",
     "anew": (False, True), "caps": (100, 5), "concurrency": 1, "defaults": "{}", "display_name": None,
-    "paused_by": None,
+    "paused_by": None, "pipe": "p", "pipes": ("p", "q"), "seq": 1,
     "delay": 0.0, "edited": 0, "elapsed": 1.0, "error": '{"attempt":1}',
     "cancelled": 0, "count": 1, "failed": 0, "need": "succeeded", "stalled": 0, "succeeded": 0, "total": 1,
     "what": "look",
@@ -31,11 +31,19 @@ FIXED: dict[str, Any] = {
     "progress": "{}", "queue": "default", "queues": ("default", "idle"), "reason": None, "result": "1", "role": "r",
     "run_at": None, "running": 0, "seconds": 15.0, "size": 1, "spacing": None, "state": "ready", "step": None,
     "stop": 0, "suspects": 2**31 - 1, "tag": None, "tags": None, "task": "t", "tasks": ("t", "u"), "tenant": "default",
+    "back": False, "created_from": None, "created_to": None, "due_from": None, "due_to": None,
+    "ended": True, "rest": True, "finished_from": None, "finished_to": None, "highest": None, "live": True,
+    "lowest": None, "states": None, "until": None, "until_due": None, "until_rank": None, "until_seq": None,
+    "up": False, "window": 500,
     "timeout": 1.0, "token": 1, "uncounted": 0, "version": 1, "weight": 1, "worker": "w",
 }  # fmt: skip
 
 KEY = object()
 """The id of a job that runs."""
+
+NO_FILTER: dict[str, Any] = {
+    "queue": None, "task": None, "tag": None, "key": None, "group_key": None, "error": None, "version": 0,
+}  # fmt: skip
 
 OWN: dict[str, dict[str, Any]] = {
     "batch_add": {"job": new_id()},
@@ -50,7 +58,13 @@ OWN: dict[str, dict[str, Any]] = {
     "gate_reconcile": {"base": "limit:parts"},
     "hand_over": {"state": "succeeded"},
     "merge": {"seen": "{}"},
-    "list": {"queue": None, "state": None, "task": None},
+    "list": NO_FILTER,
+    "list_claim": {**NO_FILTER, "after_due": 0},
+    "list_claim_edge": {"after_due": 0},
+    "list_count": {**NO_FILTER, "until": "ffffffff-0000-0000-0000-000000000000"},
+    "list_few": {**NO_FILTER, "queue": "default", "key": "k", "version": 0, "running": True},
+    "list_few_edge": {"running": True},
+    "list_up": {**NO_FILTER, "version": 2**31 - 1},
     "unblock_rest": {"tasks": ("\tdefault", "\nmail")},
     "step": {"kind": "step", "state": "done"},
     "wait": {"job": new_id()},

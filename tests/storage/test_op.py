@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from holdfast.model.filter import JobFilter
 from holdfast.model.tenant import ALL, Scope
 from holdfast.storage.op import Op, Statement, one
-from holdfast.storage.ops import doubt, duties, inspect, jobs, leases, workers
+from holdfast.storage.ops import doubt, duties, inspect, jobs, leases, lists, workers
 from holdfast.storage.ops.workers import Sign
 from holdfast.testing.conformance import kit
 
@@ -30,7 +31,7 @@ EVERY: dict[str, Op[object]] = {
     "abdicate": duties.abdicate("r", "b"),
     "prune workers": duties.prune_workers(),
     "get": inspect.get([LEASE.id], kit.OURS),
-    "page": inspect.page(inspect.Filter(), kit.OURS, 5),
+    "page": lists.page(JobFilter(), kit.OURS, 5),
     "count": inspect.count(kit.OURS),
     "workers": inspect.workers(),
     "seen": workers.seen(Sign("b", "n", "h", 1, None, "[]", 30.0, 0, "0")),

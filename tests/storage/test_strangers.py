@@ -83,10 +83,10 @@ def ids(store: SqliteStore | PostgresStore, database_url: str) -> list[str]:
 def test_they_can_be_looked_at(store: SqliteStore | PostgresStore, ids: list[str]) -> None:
     (fine,) = kit.add(store, kit.job(tags='["x"]'))
     assert [getattr(job, "id", None) for job in store.run(inspect.get(ids, kit.OURS))] == ids
-    assert len(store.run(inspect.page(inspect.Filter(), kit.OURS, 500))) == len(ids) + 1
-    tagged = store.run(inspect.page(inspect.Filter(tag="x"), kit.OURS, 500))
+    assert len(kit.listed(store, 500)) == len(ids) + 1
+    tagged = kit.listed(store, 500, tag="x")
     assert fine in {job.id for job in tagged}
-    assert store.run(inspect.page(inspect.Filter(tag="y"), kit.OURS, 500)) == []
+    assert kit.listed(store, 500, tag="y") == []
     assert store.run(inspect.count(kit.OURS)) == {"ready": len(ids) + 1}
 
 
@@ -101,7 +101,7 @@ def test_they_go_all_the_way(store: SqliteStore | PostgresStore, ids: list[str])
     assert set(kit.end(store, *endings, *(kit.finish(job) for job in held[half:]))) == {kit.Held.DONE}
     found = store.run(inspect.get(ids, kit.OURS))
     assert [job.state for job in found if isinstance(job, JobRecord)] == ["failed"] * half + ["succeeded"] * half
-    assert len(store.run(inspect.page(inspect.Filter(), kit.OURS, 500))) == len(ids)
+    assert len(kit.listed(store, 500)) == len(ids)
 
 
 def test_they_are_rescued_cancelled_retried_and_deleted(

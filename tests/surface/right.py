@@ -15,9 +15,11 @@ from holdfast.context import Context, RawJob
 from holdfast.handle import Job
 from holdfast.model.event import Event
 from holdfast.model.inputs import Cache
+from holdfast.model.message import Sent
 from holdfast.model.raw import RawResult
 from holdfast.model.retry import Retry
 from holdfast.model.spacing import Spacing
+from holdfast.pipe import Pipe
 from holdfast.task import Call, Task
 from holdfast.taskset import TaskSet
 
@@ -343,3 +345,29 @@ async def waits_and_batches_later() -> None:
     async with app.batch("all") as batch:
         assert_type(await batch.aenqueue_many([plain.call("a")]), list[Job[int]])
     assert_type((await batch.await_()).left, int)
+
+
+# Pipes
+
+numbers = app.pipe("numbers", int)
+assert_type(numbers, Pipe[int])
+assert_type(numbers.send(1), Sent)
+assert_type(numbers.using(connection=None).send_many([1, 2]), list[Sent])
+assert_type(app.pipe("any", int | None), Pipe[Any])
+
+
+@tasks.task(triggers=[numbers.into(lambda number: {"number": number + 1})])
+def counts(number: int) -> int:
+    return number
+
+
+@app.task(triggers=[numbers])
+def also(number: int) -> None: ...
+
+
+assert_type(counts.enqueue(1), Job[int])
+
+
+async def sending() -> None:
+    assert_type(await numbers.asend(1, key="k"), Sent)
+    assert_type(app.pipes.messages(numbers).next, str | None)

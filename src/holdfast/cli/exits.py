@@ -35,7 +35,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 database out of reach,
 _SCHEMA = (errors.SchemaMissing, errors.SchemaTooOld, errors.SchemaTooNew)
 _REACH = (errors.DatabaseUnavailable, errors.NotADatabase, errors.ReadOnlyDatabase)
 _FAILED = (errors.ImportFailed, errors.DuplicateTask)
-_USAGE = (errors.ConfigError, errors.InvalidOption)
+_USAGE = (errors.ConfigError, errors.InvalidOption, errors.UnknownPipe)
 
 
 def code_of(error: BaseException) -> Exit:

@@ -8,6 +8,7 @@ import typer
 from holdfast.cli import verbs
 from holdfast.cli.commands import Command, Group
 from holdfast.cli.options import AsJson, Schema, Url, Verbose
+from holdfast.cli.release import release
 from holdfast.cli.screen import print_json, stderr, stdout
 from holdfast.cli.target import asked, existing
 from holdfast.model.job import JobState
@@ -67,9 +68,10 @@ def show(
     schema: Schema = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Show everything about one job, with -v the tracebacks too."""
+    """Show everything about one job and its steps, with -v the tracebacks too."""
     from holdfast.cli.details import print_job
     from holdfast.cli.documents import job_document
+    from holdfast.cli.steps import print_steps, step_documents
     from holdfast.cli.waits import waits_of
     from holdfast.errors import JobNotFound
 
@@ -79,16 +81,22 @@ def show(
         job = app.jobs.get(id)
         where = app.store.where
         waits = waits_of(app, job) if job is not None else []
+        steps = app.steps.list(id, version=job.version) if job is not None else ()
     finally:
         app.close()
     if job is None:
         raise JobNotFound(f"there is no job {id} (any more) in {where}", id)
     if as_json:
         print_json(
-            {**job_document(job, not hide_payload, tracebacks=True), "waits_for": [asdict(one) for one in waits]}
+            {
+                **job_document(job, not hide_payload, tracebacks=True),
+                "waits_for": [asdict(one) for one in waits],
+                "steps": step_documents(steps, not hide_payload),
+            }
         )
     else:
         print_job(stdout(), job, not hide_payload, wanted.verbose > 0, waits)
+        print_steps(stdout(), steps)
 
 
 @program.command("explain", cls=Command)
@@ -116,5 +124,5 @@ def explain(
         print(f"  expected to start at {found.expected_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
-for verb in verbs.ALL:
+for verb in (*verbs.ALL, release):
     program.command(verb.__name__, cls=Command)(verb)

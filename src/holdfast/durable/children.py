@@ -228,7 +228,7 @@ async def enqueue(
     """Store jobs once, however often the body comes here."""
     asked = await run.ask(line, enqueue_name(calls), "enqueue", digest_of(calls))
     if asked.known is not None and asked.known.state == "done":
-        return _handles(surface, calls, json.loads(asked.known.result or "[]"))
+        return _handles(run, calls, json.loads(asked.known.result or "[]"))
     new = [inherited(run, *each) for each in zip(calls, new, strict=True)]
     if any(job.conditional for job in new):
         handles = await run.busy(surface.astore(calls, new))
@@ -240,7 +240,7 @@ async def enqueue(
     held = await run.write(lambda entry: start(entry, new, Scope(run.job.tenant), stored=True), _stored(asked, done))
     if held is not Held.DONE:
         raise LeaseLost(f"another worker holds job {run.job.id} now")
-    return _handles(surface, calls, done)
+    return _handles(run, calls, done)
 
 
 async def cancel(run: "Run", line: Branch, id: str) -> JobState:
@@ -262,8 +262,8 @@ def _stored(asked: Asked, done: Sequence[tuple[str, bool, int | None]]) -> StepR
     return StepRow(asked.key, asked.place, "enqueue", "done", asked.mark, json.dumps(done))
 
 
-def _handles(surface: Surface, calls: Sequence[Call[Any]], done: Sequence[Sequence[Any]]) -> list[Job[Any]]:
+def _handles(run: "Run", calls: Sequence[Call[Any]], done: Sequence[Sequence[Any]]) -> list[Job[Any]]:
     return [
-        Job(surface.jobs_client, id, call.task.signature.load_result, Scope(), created, version)
+        Job(run.office.client, id, call.task.signature.load_result, Scope(), created, version)
         for call, (id, created, version) in zip(calls, done, strict=True)
     ]

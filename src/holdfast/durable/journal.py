@@ -43,6 +43,7 @@ class Journal:
         self._places: Counter[str] = Counter()
         self._names: Counter[tuple[str, str]] = Counter()
         self._asked: defaultdict[str, list[str]] = defaultdict(list)
+        self._patches: dict[tuple[str, str], bool] = {}
         self._loose = False
         for record in records:
             self._loose = self._loose or record.place < 0
@@ -66,9 +67,21 @@ class Journal:
         self._asked[branch].append(name)
         return Asked(key, -1 - place if self._loose else place, kind, mark, known)
 
-    def learn(self, record: StepRecord) -> None:
-        """A piece was recorded in this attempt."""
-        self._known[record.key] = record
+    def patch(self, branch: str, id: str) -> Asked | bool:
+        """Whether a change applies: True or False as it was answered before, or a piece that is to be recorded (True).
+
+        A line that recorded something else at this place had passed here before the change was made.
+        """
+        if (branch, id) in self._patches:
+            return self._patches[branch, id]
+        name = f"patched {id}"
+        key = StepKey(branch, name, 0)
+        if key not in self._known and (branch, self._places[branch]) in self._at:
+            self._patches[branch, id] = False
+            return False
+        self._patches[branch, id] = True
+        asked = self.ask(branch, name, "patch", None)
+        return asked if asked.known is None else True
 
     def _check(self, branch: str, place: int, name: str, kind: str, mark: str | None) -> None:
         there = self._at.get((branch, place))

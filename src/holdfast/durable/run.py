@@ -155,6 +155,15 @@ class Run:
     ) -> Any:
         return await children.wait_for_job(self, line, id, state, timeout, load)
 
+    async def patched(self, line: Branch, id: str) -> bool:
+        """Whether a change of the code applies to this job."""
+        check_stop(self._body)
+        answer = (self._journal or await self._opened()).patch(line.path, id)
+        if isinstance(answer, bool):
+            return answer
+        await self.put(answer, StepRow(answer.key, answer.place, "patch", "done", result="true"))
+        return True
+
     async def cancel(self, line: Branch, id: str) -> JobState:
         return await children.cancel(self, line, id)
 

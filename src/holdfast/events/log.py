@@ -119,6 +119,10 @@ LINES: dict[str, tuple[int, Callable[[Event], str]]] = {
         logging.ERROR,
         lambda e: f"schedule {e.schedule!r} of task {e.task!r} is parked and does not fire: {e.reason}",
     ),
+    "message.parked": (
+        logging.ERROR,
+        lambda e: f"message {e.details['message']} of pipe {e.details['pipe']!r} cannot become {e.task!r}: {e.reason}",
+    ),
     "deps.open": (
         logging.ERROR,
         lambda e: f"what bodies depend on was not closed properly: {type(e.details['cause']).__name__}",

@@ -113,7 +113,7 @@ class ArgsContract(Contract):
         """One of the class, or the values of its fields, as JSON text."""
         one = len(args) == 1 and not kwargs and self._is_one(args[0])
         try:
-            given = _opened(args[0]) if one else self._bind_any(args, kwargs)
+            given = opened(args[0]) if one else self._bind_any(args, kwargs)
             return self._arguments.dump(given).decode()
         except HoldfastError:
             raise
@@ -207,7 +207,7 @@ def place(function: Callable[..., Any]) -> str:
     return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', shown(function))}"
 
 
-def _opened(value: Any) -> Any:
+def opened(value: Any) -> Any:
     """An instance of a plain dataclass as its fields, for pydantic trusts the values of one as they are."""
     if isinstance(value, BaseModel) or not dataclasses.is_dataclass(value):
         return value

@@ -39,6 +39,7 @@ OTHER_EVENTS = (
     "worker.stopped",
     "schedule.fired",
     "schedule.parked",
+    "message.parked",
 )
 EVENTS = (*JOB_EVENTS, *OTHER_EVENTS)
 """Every name a subscriber can ask for."""
@@ -62,7 +63,7 @@ class Event:
     error, will_retry: of `job.attempt_failed`.
     count: of `history.pruned` and `gate.pruned`.
     batch: the record of a batch, of `batch.*` events.
-    details: whatever else there is, by name; `by` of `queue.paused`.
+    details: whatever else there is, by name; `by` of `queue.paused`, `pipe` and `message` of `message.parked`.
     schedule, tick, reason: of `schedule.fired` and `schedule.parked`: its name; the instant its job is for; why it
         cannot fire.
     """

@@ -45,13 +45,16 @@ class Pass:
         return self.gate.startswith(GROUP)
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def dump_passes(passes: Iterable[Pass]) -> str | None:
     """As a job's row holds them: in the order of their names, groups first; None for no gates."""
     rows = [
         [one.gate, one.base, one.weight, one.size, one.spacing, int(one.block), int(one.stop)]
         for one in sorted(passes, key=lambda one: one.gate)
     ]
-    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False) if rows else None
+    return _encode(rows) if rows else None
 
 
 @lru_cache(maxsize=4096)

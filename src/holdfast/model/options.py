@@ -16,13 +16,13 @@ from holdfast.model.exclusive import refuse_exclusive
 from holdfast.model.gate import Pass, dump_passes
 from holdfast.model.inputs import Cache, short
 from holdfast.model.jsontext import dump_json
+from holdfast.model.labels import check_metadata, check_tags
 from holdfast.model.limit import Limit, Limits, check_limits, check_places, group_pass, throttle_pass, told_limits
 from holdfast.model.policy import KEEPS, SAID, OnCrash, OnTimeout, Policy, letters
 from holdfast.model.retry import NO_RETRY, Retry, RetryOption
 from holdfast.model.spacing import Rate, Space, Spacing
 from holdfast.model.text import check_name, shown
 
-MOST_TAGS = 100
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _HIGHEST_PRIORITY = 2**31 - 1
 _MOST_CRASHES = 2**31 - 1
@@ -131,6 +131,7 @@ class JobOptions:
     tenant: str | Unset = UNSET
     _columns: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
     _open: tuple[str, ...] | None = field(default=None, init=False, repr=False, compare=False)
+    _last: "tuple[JobOptions, JobOptions] | None" = field(default=None, init=False, repr=False, compare=False)
     _said: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
@@ -156,7 +157,10 @@ class JobOptions:
         return options
 
     def over(self, below: "JobOptions") -> "JobOptions":
-        """These options, and those of `below` where nothing is said here."""
+        """These options, and those of `below` where nothing is said here; the last answer is kept, for a task's options
+        meet the same defaults in each of its jobs."""
+        if self._last is not None and self._last[0] is below:
+            return self._last[1]
         given = {name: value for name in _CHECKS if (value := getattr(self, name)) is not UNSET}
         # One says when the job is due: who gives the one takes back the other.
         if "delay" in given or "run_at" in given:
@@ -166,6 +170,7 @@ class JobOptions:
             object.__setattr__(both, "_said", self.said + below._said)
         if not (both.key is both.cache is both.debounce is UNSET):
             refuse_exclusive([name for name in _CHECKS if getattr(both, name) not in (None, UNSET)])
+        object.__setattr__(self, "_last", (below, both))
         return both
 
     @property
@@ -202,11 +207,18 @@ class JobOptions:
                 found[name] = _space(value, ask, task) if _is_spacing(value) else value
         return JobOptions(**found)
 
-    def columns(self) -> Mapping[str, Any]:
-        """What these options make of a NewJob, by field name; its own defaults are left out."""
+    def columns(self, told: "JobOptions | None" = None) -> Mapping[str, Any]:
+        """What these options make of a NewJob, by field name; its own defaults are left out.
+
+        told: those that were open, as `told` answered them: they are columns of their own, and change no others.
+        """
         if self._columns is None:
             object.__setattr__(self, "_columns", _columns(self))
-        return self._columns or {}
+        columns = self._columns or {}
+        if told is None:
+            return columns
+        columns = columns | {name: getattr(told, name) for name in self.open if name in _OWN_COLUMNS}
+        return columns | {"gates": dump_passes(_passes(self, told))} if _GATED.intersection(self.open) else columns
 
 
 NO_OPTIONS = JobOptions()
@@ -217,6 +229,7 @@ _OWN_COLUMNS = (
     "queue", "priority", "delay", "run_at", "expires", "deadline", "timeout", "tags", "metadata", "tenant",
     "key", "cache", "debounce", "rate_limit", "group",
 )  # fmt: skip
+_GATED = frozenset(("group", "limit", "throttle"))
 _POLICY = tuple(each.name for each in fields(Policy) if each.name not in ("raw", "awaited", "said", "after", "batch"))
 
 
@@ -235,14 +248,20 @@ def _columns(options: JobOptions) -> dict[str, Any]:
     return found
 
 
-def _passes(options: JobOptions) -> list[Pass]:
+def _passes(options: JobOptions, told: JobOptions = NO_OPTIONS) -> list[Pass]:
     """The gates of a job whose arguments are known."""
-    passes = [one for one in options.limit if isinstance(one, Pass)] if isinstance(options.limit, tuple) else []
-    if isinstance(options.group, str):
+
+    def said(name: str) -> Any:
+        value = getattr(told, name)
+        return getattr(options, name) if value is UNSET else value
+
+    limit, group, throttle = said("limit"), said("group"), said("throttle")
+    passes = [one for one in (() if limit is UNSET else limit) if isinstance(one, Pass)]
+    if isinstance(group, str):
         size = 1 if isinstance(options.group_limit, Unset) else options.group_limit
-        passes.append(group_pass(options.group, size, options.on_retry == "block", options.on_failure == "stop"))
-    if isinstance(options.throttle, Space):
-        passes.append(throttle_pass(options.throttle))
+        passes.append(group_pass(group, size, options.on_retry == "block", options.on_failure == "stop"))
+    if isinstance(throttle, Space):
+        passes.append(throttle_pass(throttle))
     return passes
 
 
@@ -342,26 +361,6 @@ def _check_retry(value: Any) -> Retry:
     return Retry.of(value)
 
 
-def _check_tags(value: object) -> str | None:
-    given = cast("Iterable[object]", value)
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise InvalidOption(f"tags must be a list of names, not {shown(given)}")
-    tags = list(dict.fromkeys(check_name(tag, "a tag") for tag in given))
-    if len(tags) > MOST_TAGS:
-        raise InvalidOption(f"a job has at most {MOST_TAGS} tags, not {len(tags)}")
-    return dump_json(tags, "tags") if tags else None
-
-
-def _check_metadata(value: object) -> str | None:
-    if not isinstance(value, Mapping):
-        raise InvalidOption(f"metadata must be a mapping, not {shown(value)}")
-    given = dict(cast("Mapping[object, object]", value))
-    for key in given:
-        if not isinstance(key, str):
-            raise InvalidOption(f"metadata must have text as keys, not {shown(key)}")
-    return dump_json(given, "metadata") if given else None
-
-
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "queue": _check_name("queue"),
     "priority": _or_function(_check_number("priority", -_HIGHEST_PRIORITY - 1, _HIGHEST_PRIORITY)),
@@ -387,7 +386,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "throttle": _or_function(_or_none(_check_spacing("throttle"))),
     "keep_succeeded": _check_duration("keep_succeeded"),
     "keep_failed": _check_duration("keep_failed"),
-    "tags": _check_tags,
-    "metadata": _or_none(_check_metadata),
+    "tags": check_tags,
+    "metadata": _or_none(check_metadata),
     "tenant": _check_name("tenant"),
 }

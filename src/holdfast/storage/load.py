@@ -5,6 +5,8 @@ The first line says what the statement is for. The second is its signature, the 
 answers nothing. In the text a value is `:name`; `:now` is the instant of the batch
 and is filled in by the store. Each database's driver gets the placeholders it knows (`$1`, `?1`).
 
+A line `--> NAME` stands for the text of `NAME.part`: what several statements share.
+
 SQLite's commands run for one row at a time, but for those that begin a common table expression with
 `given as (:rows)`, or `given as (:rows tenant, id)`: it holds the values of many rows, in columns of their names.
 """
@@ -13,10 +15,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Literal
 
 SIGNATURE = re.compile(r"^--: (?:(read|silent) )?(rows|one)(?: ([a-z_, ]+))?$", re.MULTILINE)
 GIVEN = re.compile(r"\bgiven as \(:rows(?: ([a-z_, ]+))?\)")
+SHARED = re.compile(r"^ *--> (\w+)$", re.MULTILINE)
 VALUE = re.compile(r"(?<![:\w]):([a-z_]+)(?:::([a-z0-9]+))?(\[\])?")
 NOW = "now"
 
@@ -50,7 +54,15 @@ def load(package: str, schema: str, mark: str) -> dict[str, Sql]:
     """All statements of `package`/sql, with `mark` ("$" or "?") before placeholder numbers."""
     folder = files(package) / "sql"
     found = (entry for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return {entry.name[:-4]: parse(entry.name[:-4], entry.read_text("utf-8"), schema, mark) for entry in found}
+    return {
+        entry.name[:-4]: parse(entry.name[:-4], whole(entry.read_text("utf-8"), folder), schema, mark)
+        for entry in found
+    }
+
+
+def whole(source: str, folder: Traversable) -> str:
+    """A file's text with what it shares with others in place."""
+    return SHARED.sub(lambda found: (folder / f"{found[1]}.part").read_text("utf-8").rstrip(), source)
 
 
 def parse(name: str, source: str, schema: str, mark: str) -> Sql:

@@ -51,6 +51,8 @@ async def adrain(
         report = last if report is None else report + last
         if report.claimed > limit:
             raise DrainLimit(f"more than {limit} jobs ran: does one enqueue itself? {report}")
+        if await asyncio.to_thread(app.deliver):
+            continue
         if last.claimed == 0 or not (await app.store.arun(due(), "read")).any:  # nobody waits for what ended
             break
     return report

@@ -37,6 +37,7 @@ from holdfast.worker.office import Office
 from holdfast.worker.parking import Parking
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.port import BodyPort
+from holdfast.worker.postman import Postman
 from holdfast.worker.process_deps import frame_for
 from holdfast.worker.processes import Limits
 from holdfast.worker.readiness import refuse_unready
@@ -105,6 +106,7 @@ class Engine:
         """Set once a quarter of the slots is taken by threads that were timed out and do not end."""
         self._duties = duties
         self._dutiful = False
+        self._post: Postman | None = None
         self._listener: Listener | None = None
         self._life: Listener | None = None
         self._jobs: list[asyncio.Task[None]] = []
@@ -130,6 +132,9 @@ class Engine:
         self._listener = await asyncio.to_thread(self._store.listen, self._bell)
         ready()
         self._jobs += [asyncio.create_task(self._kept_going(part)) for part in (self._free_known, self._claim)]
+        if self._plan.deliver is not None:
+            self._post = Postman(self._plan.deliver, self._plan.poll_interval, self._bus)
+            self._jobs.append(asyncio.create_task(self._kept_going(self._post.run)))
         if self._duties is not None:
             self._duties.start()
             self._dutiful = True
@@ -218,6 +223,8 @@ class Engine:
 
     def _bell(self) -> None:
         self.wake()
+        if self._post is not None:
+            self._post.ring(self._loop)
         self.renewer.look_soon()
 
     def _stop(self, held: Holding, why: Stop, reason: str | None) -> None:

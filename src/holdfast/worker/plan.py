@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from holdfast.config import Settings
 from holdfast.consumer import Consumer
@@ -29,6 +29,13 @@ def refused(body: Body) -> Recorded:
     raise ConfigError("this worker records no steps")
 
 
+class Deliver(Protocol):
+    """Makes jobs of the messages that trigger them, on threads."""
+
+    def wanted(self) -> bool: ...
+    def run_once(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a worker shall work: see `Holdfast.worker`.
@@ -38,7 +45,7 @@ class Plan:
     batch: the most jobs in one claim.
     retry: the app's own rule, whose code counts for tasks that have none.
     cpu_slots: `cpu=True` bodies at once, None: as many as there are processors; cpu_jobs: one process runs so many;
-        cpu_memory: bytes it may take. durable: what records the steps of a body.
+        cpu_memory: bytes it may take. durable: what records the steps of a body; deliver: what makes jobs of messages.
     """
 
     queues: Mapping[str, int | None] | None = None
@@ -57,6 +64,7 @@ class Plan:
     wraps: tuple[Callable[[Context[Any]], Any], ...] = ()
     providers: Providers = field(default_factory=lambda: Providers(None))
     durable: Callable[[Body], Recorded] = refused
+    deliver: "Deliver | None" = None
 
     @classmethod
     def of(
@@ -70,6 +78,7 @@ class Plan:
         wraps: tuple[Callable[[Context[Any]], Any], ...],
         providers: Providers,
         durable: Callable[[Body], Recorded],
+        deliver: "Deliver | None" = None,
     ) -> "Plan":
         """The plan that settings and an app make."""
         return cls(
@@ -88,6 +97,7 @@ class Plan:
             wraps=wraps,
             providers=providers,
             durable=durable,
+            deliver=deliver,
         )
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops import duties, steps
+from holdfast.storage.ops import duties, pipes, steps
 
 PAGE = 1000
 MOST_PAGES = 20
@@ -14,6 +14,7 @@ def run_once(store: Store, pages: int = MOST_PAGES) -> int:
     """Remove what is past its time, `pages` x 1,000 jobs, marks and journals at most; answers how many jobs."""
     _while_full(store, duties.prune_marks, pages)
     _while_full(store, steps.prune, pages)
+    _while_full(store, pipes.prune, pages)
     return _while_full(store, duties.prune, pages)
 
 

@@ -238,7 +238,7 @@ def _make(wanted: Sequence[tuple[Stored, Spec, datetime, int, bool, str]], again
     for row, spec, tick, nth, _, id in noted:
         later = 0.0 if nth else delay_of(spec.jitter, row.tenant, row.name, tick)
         new.append(job_of(row.job, id, row.tenant, row.task, row.args, tick, later))
-    answers = yield from _stored(new, again)
+    answers = yield from stored(new, again)
     fired: list[Fired] = []
     stamps: list[Row] = []
     moved: list[Row] = []
@@ -256,7 +256,7 @@ def _make(wanted: Sequence[tuple[Stored, Spec, datetime, int, bool, str]], again
     return fired
 
 
-def _stored(new: Sequence[NewJob], again: bool) -> Steps[list[Admitted]]:
+def stored(new: Sequence[NewJob], again: bool) -> Steps[list[Admitted]]:
     """Enqueue jobs; one of which others decide may come to another job, or to none."""
     plain = [job for job in new if not job.conditional]
     asked = [job for job in new if job.conditional]

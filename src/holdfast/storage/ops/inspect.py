@@ -81,27 +81,6 @@ def _seen(row: Row) -> JobRecord | Gone:
     return Gone(row[1]) if decode.is_stub(row) else decode.record(row)
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which jobs a list shall show."""
-
-    state: str | None = None
-    queue: str | None = None
-    task: str | None = None
-    tag: str | None = None
-
-
-def page(which: Filter, scope: Scope, limit: int, after: str | None = None, version: int = 0) -> Op[list[JobRecord]]:
-    """Jobs newest first, each with its newest version first, at most `limit`: those made before the job `after`, and
-    of that job the versions before `version`."""
-    statement = one("list", scope.tenant, which.state, which.queue, which.task, which.tag, after, version, limit)
-
-    def steps(again: bool) -> Steps[list[JobRecord]]:
-        return [decode.record(row) for row in (yield statement)]
-
-    return Op("list", steps, scope, single=True)
-
-
 def count(scope: Scope) -> Op[dict[str, int]]:
     """Jobs by state. Reads every row: for tests, demos and small databases."""
 

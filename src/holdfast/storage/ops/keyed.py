@@ -28,11 +28,12 @@ def keyed(jobs: Sequence[NewJob], places: Sequence[int], freed: list[Lease]) -> 
             raise DatabaseUnavailable("the keys of these jobs changed hands all the time; nothing changed: try again")
         rows = [_keyed_row(jobs[place]) for place in left]
         there: dict[int, Clash] = {}
-        for ordinal, id, version, state, args, pending, gates in (yield Statement("enqueue_key", rows)):
+        for ordinal, *found in (yield Statement("enqueue_key", rows)):
             place = left[int(ordinal) - 1]
-            if id == jobs[place].id:
-                answers[place] = Admitted("new", id)
+            if not found or found[0] == jobs[place].id:
+                answers[place] = Admitted("new", jobs[place].id)
             else:
+                id, version, state, args, pending, gates = found
                 there[place] = Clash(id, version, state, args or "", pending, gates)
         replacing: list[int] = []
         for place, clash in there.items():

@@ -10,6 +10,7 @@ from holdfast.model.job import NewJob
 from holdfast.model.step import StepKey as StepKey
 from holdfast.model.tenant import Scope
 from holdfast.storage.op import Op, Row, Statement, Steps, one
+from holdfast.storage.ops.gated import entered
 from holdfast.storage.ops.jobs import Held, Lease, enqueue
 from holdfast.storage.rows import moment, moment_or_none
 
@@ -167,6 +168,18 @@ def decoded(row: Row) -> StepRecord:
         StepKey(branch, name, nth), place, kind, state, mark, result, error, attempt, tries, moment(began_at),
         moment_or_none(ended_at), moment_or_none(due), topic, left,
     )  # fmt: skip
+
+
+def release(id: str, scope: Scope) -> Op[bool]:
+    """Let a parked job go on: whether it was parked. Repeated, it may have been released by the first try."""
+
+    def steps(again: bool) -> Steps[bool]:
+        found = yield Statement("step_release", [(scope.tenant, id)])
+        if any(gated for _, gated in found):
+            yield entered()
+        return bool(found) or again
+
+    return Op("release", steps, scope, wakes=True)
 
 
 def prune(batch: int = 1000) -> Op[int]:

@@ -170,15 +170,20 @@ class SqliteSession:
 
     def _execute_given(self, statement: Sql, given: list[Row]) -> list[Row]:
         """All rows in few commands, for the thread gives Python's lock away in each of them, and a busy one beside it
-        keeps it for 5 ms. Where not every row was there to be changed, the last command says which were."""
+        keeps it for 5 ms. Where not every row could be changed, the last command says which were, or, if it takes one
+        row at a time, what there is instead."""
         *before, last = statement.parts
         if statement.kind == "silent":
             for part in statement.parts:
                 self._many(part, given)
             return []
         there = [self._many(part, given) == len(given) for part in before]
-        if all(there) and (self._many(last, given) == len(given)):
+        if all(there) and (not last.given or self._many(last, given) == len(given)):
             return [(ordinal,) for ordinal in range(1, len(given) + 1)]
+        if not last.given:
+            pick = _picker(last.uses)
+            asked = ((ordinal, self._cursor.execute(last.text, pick(row))) for ordinal, row in enumerate(given, 1))
+            return [(ordinal, *found) for ordinal, found_rows in asked for found in found_rows.fetchall()]
         return [(ordinal,) for ordinal, row in enumerate(given, 1) if self._many(last, [row])]
 
     def _many(self, part: Part, given: list[Row]) -> int:

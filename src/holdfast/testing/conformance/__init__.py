@@ -22,30 +22,10 @@ No test sleeps: `clock` is `holdfast.testing.Clock`, and time passes when the te
 import pytest
 
 ROOMS = (
-    "batches",
-    "batching",
-    "claiming",
-    "dependencies",
-    "dependencies_by_hand",
-    "endings",
-    "enqueueing",
-    "gates",
-    "inspection",
-    "keys",
-    "leadership",
-    "leases",
-    "limits",
-    "promotion",
-    "queues",
-    "repeats",
-    "rescue",
-    "retention",
-    "schedules",
-    "steps",
-    "versions",
-    "waking",
-    "workers",
-)
+    "batches", "batching", "claiming", "dependencies", "dependencies_by_hand", "endings", "enqueueing", "gates",
+    "inspection", "keys", "leadership", "leases", "limits", "pipes", "promotion", "queues", "repeats", "rescue",
+    "retention", "schedules", "steps", "versions", "waking", "workers",
+)  # fmt: skip
 
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
 
@@ -62,6 +42,7 @@ from holdfast.testing.conformance.keys import Keys  # noqa: E402
 from holdfast.testing.conformance.leadership import Leadership  # noqa: E402
 from holdfast.testing.conformance.leases import Leases  # noqa: E402
 from holdfast.testing.conformance.limits import Limits  # noqa: E402
+from holdfast.testing.conformance.pipes import Deliveries, Pipes  # noqa: E402
 from holdfast.testing.conformance.promotion import Promotion  # noqa: E402
 from holdfast.testing.conformance.queues import Queues  # noqa: E402
 from holdfast.testing.conformance.repeats import Repeats  # noqa: E402
@@ -99,34 +80,15 @@ class StoreConformance(
     Dependencies,
     DependenciesByHand,
     Batching,
+    Pipes,
+    Deliveries,
 ):
     """Everything: inherit from it in a class named `Test…` and supply the fixture `store`."""
 
 
 __all__ = [
-    "Batches",
-    "Batching",
-    "Claiming",
-    "Dependencies",
-    "DependenciesByHand",
-    "Endings",
-    "Enqueueing",
-    "Gates",
-    "Inspection",
-    "Keys",
-    "Leadership",
-    "Leases",
-    "Limits",
-    "Promotion",
-    "Queues",
-    "Repeats",
-    "Rescue",
-    "Retention",
-    "Schedules",
-    "StepRecords",
-    "StoreConformance",
-    "Suspension",
-    "Versions",
-    "Waking",
+    "Batches", "Batching", "Claiming", "Deliveries", "Dependencies", "DependenciesByHand", "Endings", "Enqueueing",
+    "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits", "Pipes", "Promotion", "Queues", "Repeats",
+    "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance", "Suspension", "Versions", "Waking",
     "Workers",
-]
+]  # fmt: skip

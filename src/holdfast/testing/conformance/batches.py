@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from holdfast.errors import DatabaseUnavailable, HoldfastError
+from holdfast.model.filter import JobFilter
 from holdfast.model.job import JobRecord, JobState
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op, Steps, no_statements, one
-from holdfast.storage.ops import duties, inspect, jobs
+from holdfast.storage.ops import duties, inspect, jobs, lists
 from holdfast.storage.ops.jobs import Held, lease_of
 from holdfast.storage.ops.leases import renew
 from holdfast.testing.conformance.kit import (
@@ -146,13 +147,13 @@ class Batches(Fixtures):
             inspect.get([id], OURS),
             inspect.get([id, id], OURS),
             inspect.count(OURS),
-            inspect.page(inspect.Filter(), OURS, 5),
+            lists.page(JobFilter(), OURS, 5),
             duties.promote(),
         ]
         one, two, count, page, promoted = together(store, ops)
         assert one == [look(store, id)]
         assert two == one * 2
-        assert (count, page, promoted.count) == ({"ready": 1}, one, 0)
+        assert (count, [found for found, _ in page.jobs], promoted.count) == ({"ready": 1}, one, 0)
         assert together(store, ops[:4], "read") == [one, two, count, page]
 
     def test_many_threads(self, store: Store) -> None:

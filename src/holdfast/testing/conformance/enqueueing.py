@@ -19,6 +19,7 @@ from holdfast.testing.conformance.kit import (
     end_one,
     finish,
     job,
+    listed,
     look,
     see,
     states,
@@ -130,11 +131,11 @@ class Enqueueing(Fixtures):
         assert see(store, id).args == whole
         claimed = take_one(store)
         assert claimed.args == args
-        assert [each.args for each in store.run(inspect.page(inspect.Filter(), OURS, 5))] == [whole]
+        assert [each.args for each in listed(store, 5)] == [whole]
         end_one(store, finish(claimed, result=json.dumps("r" * size)))
         ended = see(store, id)
         assert (ended.args, ended.result) == (whole, "r" * size)
-        assert [each.args for each in store.run(inspect.page(inspect.Filter(), OURS, 5))] == [whole]
+        assert [each.args for each in listed(store, 5)] == [whole]
 
     def test_priorities_of_32_bits(self, store: Store) -> None:
         values = [0, 2**31 - 1, -(2**31), 1, -1]

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from holdfast.ids import new_id
+from holdfast.model.filter import JobFilter
 from holdfast.model.job import JobState
 from holdfast.model.tenant import ALL, Scope
 from holdfast.storage.base import Store
-from holdfast.storage.ops import inspect, jobs
-from holdfast.storage.ops.inspect import Filter
+from holdfast.storage.ops import inspect, jobs, lists
 from holdfast.testing.conformance.kit import (
     OURS,
     Fixtures,
@@ -24,13 +24,18 @@ from holdfast.testing.conformance.kit import (
 )
 
 
-def pages(store: Store, size: int, which: Filter | None = None, scope: Scope = OURS) -> list[str]:
+def pages(store: Store, size: int, which: JobFilter | None = None, scope: Scope = OURS) -> list[str]:
     """All ids, page by page."""
     ids: list[str] = []
-    while found := store.run(inspect.page(which or Filter(), scope, size, ids[-1] if ids else None)):
-        assert len(found) <= size
-        ids += [each.id for each in found]
-    return ids
+    after: lists.ById | None = None
+    while True:
+        found = store.run(lists.page(which or JobFilter(), scope, size, after))
+        assert len(found.jobs) <= size
+        ids += [record.id for record, _ in found.jobs]
+        if not found.more:
+            return ids
+        last = found.jobs[-1][0]
+        after = lists.ById(last.id, last.version)
 
 
 class Inspection(Fixtures):
@@ -59,18 +64,18 @@ class Inspection(Fixtures):
     @pytest.mark.parametrize(
         ("which", "expected"),
         [
-            (Filter(state="succeeded"), [0]),
-            (Filter(state="ready"), [5, 4, 3, 2, 1]),
-            (Filter(state="running"), []),
-            (Filter(queue="b"), [5, 3, 1]),
-            (Filter(task="t1"), [4, 1]),
-            (Filter(tag="even"), [4, 2, 0]),
-            (Filter(tag="eve"), []),
-            (Filter(tag="'\"%"), [5]),
-            (Filter(state="ready", queue="a", task="t1", tag="even"), [4]),
+            (JobFilter.of(state="succeeded"), [0]),
+            (JobFilter.of(state="ready"), [5, 4, 3, 2, 1]),
+            (JobFilter.of(state="running"), []),
+            (JobFilter.of(queue="b"), [5, 3, 1]),
+            (JobFilter.of(task="t1"), [4, 1]),
+            (JobFilter.of(tag="even"), [4, 2, 0]),
+            (JobFilter.of(tag="eve"), []),
+            (JobFilter.of(tag="'\"%"), [5]),
+            (JobFilter.of(state="ready", queue="a", task="t1", tag="even"), [4]),
         ],
     )
-    def test_filters(self, store: Store, which: Filter, expected: list[int]) -> None:
+    def test_filters(self, store: Store, which: JobFilter, expected: list[int]) -> None:
         made = [
             job(
                 queue="ab"[number % 2],

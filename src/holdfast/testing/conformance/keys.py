@@ -24,6 +24,7 @@ from holdfast.testing.conformance.kit import (
     error_entry,
     finish,
     job,
+    listed,
     repeated,
     requeue,
     see,
@@ -182,7 +183,7 @@ class Keys(Fixtures):
         assert again.token > held.token
         assert end_one(store, finish(held)) is Held.LOST
         assert end_one(store, finish(again)) is Held.DONE
-        versions = store.run(inspect.page(inspect.Filter(), OURS, 10))
+        versions = listed(store, 10)
         assert [(each.version, each.state, len(each.errors)) for each in versions] == [
             (2, JobState.SUCCEEDED, 0), (1, JobState.FAILED, 1)
         ]  # fmt: skip

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 import pytest
 
 from holdfast.ids import new_id
+from holdfast.model.filter import JobFilter
 from holdfast.model.gate import Pass, dump_passes
 from holdfast.model.job import ClaimedJob, JobRecord, JobState, NewJob
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops import gates, inspect, jobs
+from holdfast.storage.ops import gates, inspect, jobs, lists
 from holdfast.storage.ops.inspect import Gone
 from holdfast.storage.ops.jobs import HEAD, Ending, Held, Lease, Place, Wanted, lease_of
 from holdfast.testing.clock import Clock
@@ -51,6 +52,11 @@ def add(store: Store, *wanted: NewJob) -> list[str]:
     """Enqueue, in one op; answers the ids."""
     store.run(jobs.enqueue(wanted, OURS))
     return [each.id for each in wanted]
+
+
+def listed(store: Store, most: int, **conditions: Any) -> list[JobRecord]:
+    """The newest jobs that meet the conditions."""
+    return [record for record, _ in store.run(lists.page(JobFilter.of(**conditions), OURS, most)).jobs]
 
 
 def wanted(

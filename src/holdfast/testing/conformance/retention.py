@@ -15,6 +15,7 @@ from holdfast.testing.conformance.kit import (
     error_entry,
     finish,
     job,
+    listed,
     look,
     requeue,
     running,
@@ -49,7 +50,7 @@ class Retention(Fixtures):
         end_one(store, finish(running(store), keep=10.0))
         assert store.run(inspect.count(OURS)) == {"succeeded": 1}
         clock.advance(10)
-        assert store.run(inspect.page(inspect.Filter(), OURS, 10)) == []
+        assert listed(store, 10) == []
         assert store.run(inspect.count(OURS)) == {}
 
     def test_kept_for_no_time_leaves_its_name_for_an_hour(self, store: Store, clock: Clock) -> None:
@@ -59,7 +60,7 @@ class Retention(Fixtures):
         (claimed,) = take(store)
         assert end_one(store, finish(claimed, keep=0.0, result=f'"{secret}"', error=error_entry(secret))) is Held.DONE
         assert look(store, claimed.id) == Gone(claimed.id)
-        assert store.run(inspect.page(inspect.Filter(), OURS, 10)) == []
+        assert listed(store, 10) == []
         assert store.run(inspect.count(ALL)) == {}
         clock.advance(3_599.9)
         tidy(store)

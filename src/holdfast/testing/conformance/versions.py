@@ -2,7 +2,7 @@
 
 from holdfast.model.job import JobState
 from holdfast.storage.base import Store
-from holdfast.storage.ops import inspect, jobs, manage
+from holdfast.storage.ops import jobs, manage
 from holdfast.storage.ops.jobs import Held, lease_of
 from holdfast.storage.ops.leases import renew
 from holdfast.testing.conformance.kit import (
@@ -14,6 +14,7 @@ from holdfast.testing.conformance.kit import (
     error_entry,
     finish,
     job,
+    listed,
     repeated,
     running,
     see,
@@ -68,6 +69,6 @@ class Versions(Fixtures):
         for _ in range(3):
             end_one(store, finish(take_one(store), JobState.FAILED))
             retry(store, id)
-        found = store.run(inspect.page(inspect.Filter(), OURS, 10))
+        found = listed(store, 10)
         assert [(each.id, each.version) for each in found] == [(other, 1), (id, 4), (id, 3), (id, 2), (id, 1)]
         assert [each.state for each in found[1:]] == ["ready", "failed", "failed", "failed"]

@@ -138,6 +138,16 @@ exception when data_exception then
     return false;
 end $$;
 
+-- Whether one of the errors has a kind or message with this text in it.
+create function "holdfast".has_error(errors text, error text) returns boolean
+language plpgsql immutable as $$
+begin
+    return exists (select from jsonb_array_elements(errors::jsonb) as e
+        where strpos(e ->> 'kind', error) > 0 or strpos(e ->> 'message', error) > 0);
+exception when data_exception then
+    return false;
+end $$;
+
 -- Finished jobs, append-only, dropped by whole partitions when `keep_until` has passed. `span` sorts them by how
 -- long they stay: a range by day and one by month over the same column would overlap.
 create table "holdfast".history (
@@ -179,6 +189,7 @@ create table "holdfast".history (
     primary key (tenant, id, version, span, keep_until)
 ) partition by list (span);
 
+create index history_failed on "holdfast".history ((tenant || ''), id, version) where state <> 'succeeded';
 create index history_key on "holdfast".history (tenant, queue, key, finished_at) where key is not null;
 
 -- The row in history of a version that ends while its job lives on, as the next one.
@@ -486,6 +497,54 @@ create table "holdfast".journals (
 );
 
 create index journals_look on "holdfast".journals (look_at);
+
+-- Messages of pipes, in the order in which they came. `fresh`: nobody has looked yet which jobs wait for it. `taken`: to how
+-- many tasks it was handed, which is none while no worker knows one that it triggers.
+create table "holdfast".messages (
+    seq bigint generated always as identity primary key,
+    tenant text not null check (tenant <> ''),
+    id uuid not null,
+    pipe text not null check (pipe <> ''),
+    key text check (key <> ''),
+    value text not null,
+    job uuid,
+    fresh boolean not null default true,
+    taken int not null default 0,
+    sent_at timestamptz not null,
+    keep_until timestamptz not null
+);
+
+create unique index messages_id on "holdfast".messages (tenant, id);
+create unique index messages_key on "holdfast".messages (tenant, pipe, key) where key is not null;
+create index messages_pipe on "holdfast".messages (tenant, pipe, seq);
+create index messages_untaken on "holdfast".messages (pipe, seq) where taken = 0;
+create index messages_fresh on "holdfast".messages (seq) where fresh;
+create index messages_until on "holdfast".messages (keep_until);
+
+-- What messages are still to become: a job of each task that their pipe triggers. A row goes in the commit that makes it.
+create table "holdfast".deliveries (
+    tenant text not null,
+    message uuid not null,
+    task text not null,
+    pipe text not null,
+    seq bigint not null,
+    parked text,
+    primary key (tenant, message, task)
+);
+
+create index deliveries_task on "holdfast".deliveries (task, seq) where parked is null;
+create index deliveries_parked on "holdfast".deliveries (task, seq) where parked is not null;
+create index deliveries_pipe on "holdfast".deliveries (tenant, pipe, seq);
+
+-- Which tasks a pipe triggers, as the workers that know them said when they last started.
+create table "holdfast".triggers (
+    pipe text not null,
+    task text not null,
+    seen_at timestamptz not null,
+    primary key (pipe, task)
+);
+
+create index triggers_task on "holdfast".triggers (task);
 
 create table "holdfast".leaders (
     role text primary key,

@@ -1,32 +1,38 @@
--- Jobs newest id first, a page from a cursor on. Ids begin with their time, so the primary keys give the order
+-- Jobs by id, the newest first: a page from a cursor on, to where its window ends (list_edge.sql).
+-- Ids begin with their time, so the primary keys give the order; those that did not succeed have an index of their own
 -- (of the column: an unqualified `id` would be the text that is answered, and a sort of the whole table).
---: read one tenant, state, queue, task, tag, after, before, batch
+--: read one tenant, after, version, until, live, ended, rest, batch, states, queue, task, tag, key, group_key, lowest, highest, created_from, created_to, due_from, due_to, finished_from, finished_to, error
 select * from (
-    (select tenant, id::text, version, seq, task, queue, state, reason, priority, due, args, null::text as result, key,
-        group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress, schedule_id,
-        worker, created_at, started_at, null::timestamptz as finished_at, updated_at, false as stub, token
-    from "holdfast".jobs j
-    where tenant = :tenant::text and id <= coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-        and (id < coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') or version < :before::int4)
-        and (:state::text is null or state = :state::text)
-        and (:queue::text is null or queue = :queue::text)
-        and (:task::text is null or task = :task::text)
-        and (:tag::text is null or "holdfast".has_tag(tags, :tag::text))
+    (
+    --> columns_live
+    where :live::bool and tenant = :tenant::text
+        and id <= coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        and (id < coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') or version < :version::int4)
+        and id >= coalesce(:until::uuid, '00000000-0000-0000-0000-000000000000')
+        --> wanted_live
     order by j.tenant desc, j.id desc
     limit :batch::int4)
     union all
-    (select tenant, id::text, version, seq, task, queue, state, reason, priority, due, args, result, key,
-        group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress, schedule_id,
-        worker, created_at, started_at, finished_at, updated_at, stub, token
-    from "holdfast".history h
-    where tenant = :tenant::text and id <= coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-        and (id < coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') or version < :before::int4)
+    (
+    --> columns_ended
+    where :ended::bool and tenant = :tenant::text
+        and id <= coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        and (id < coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') or version < :version::int4)
+        and id >= coalesce(:until::uuid, '00000000-0000-0000-0000-000000000000')
         and not stub and keep_until > coalesce(:now::timestamptz, statement_timestamp())
-        and (:state::text is null or state = :state::text)
-        and (:queue::text is null or queue = :queue::text)
-        and (:task::text is null or task = :task::text)
-        and (:tag::text is null or "holdfast".has_tag(tags, :tag::text))
+        --> wanted_ended
     order by h.tenant desc, h.id desc, h.version desc
+    limit :batch::int4)
+    union all
+    (
+    --> columns_ended
+    where :rest::bool and tenant || '' = :tenant::text and state <> 'succeeded'
+        and id <= coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        and (id < coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') or version < :version::int4)
+        and id >= coalesce(:until::uuid, '00000000-0000-0000-0000-000000000000')
+        and not stub and keep_until > coalesce(:now::timestamptz, statement_timestamp())
+        --> wanted_ended
+    order by h.tenant || '' desc, h.id desc, h.version desc
     limit :batch::int4)
 ) page
 order by id desc, version desc

@@ -130,6 +130,7 @@ create table holdfast_history (
 );
 
 create unique index holdfast_history_id on holdfast_history (tenant, id, version);
+create index holdfast_history_failed on holdfast_history (tenant || '', id, version) where state <> 'succeeded';
 create index holdfast_history_until on holdfast_history (keep_until);
 create index holdfast_history_key on holdfast_history (tenant, queue, key, finished_at) where key is not null;
 
@@ -335,6 +336,54 @@ create table holdfast_journals (
 ) without rowid;
 
 create index holdfast_journals_look on holdfast_journals (look_at);
+
+-- Messages of pipes, in the order in which they came. `fresh`: nobody has looked yet which jobs wait for it. `taken`: to how
+-- many tasks it was handed, which is none while no worker knows one that it triggers.
+create table holdfast_messages (
+    seq integer primary key autoincrement,
+    tenant text not null check (tenant <> ''),
+    id text not null,
+    pipe text not null check (pipe <> ''),
+    key text check (key <> ''),
+    value text not null,
+    job text,
+    fresh integer not null default 1,
+    taken integer not null default 0,
+    sent_at integer not null,
+    keep_until integer not null
+);
+
+create unique index holdfast_messages_id on holdfast_messages (tenant, id);
+create unique index holdfast_messages_key on holdfast_messages (tenant, pipe, key) where key is not null;
+create index holdfast_messages_pipe on holdfast_messages (tenant, pipe, seq);
+create index holdfast_messages_untaken on holdfast_messages (pipe, seq) where taken = 0;
+create index holdfast_messages_fresh on holdfast_messages (seq) where fresh;
+create index holdfast_messages_until on holdfast_messages (keep_until);
+
+-- What messages are still to become: a job of each task that their pipe triggers. A row goes in the commit that makes it.
+create table holdfast_deliveries (
+    tenant text not null,
+    message text not null,
+    task text not null,
+    pipe text not null,
+    seq integer not null,
+    parked text,
+    primary key (tenant, message, task)
+) without rowid;
+
+create index holdfast_deliveries_task on holdfast_deliveries (task, seq) where parked is null;
+create index holdfast_deliveries_parked on holdfast_deliveries (task, seq) where parked is not null;
+create index holdfast_deliveries_pipe on holdfast_deliveries (tenant, pipe, seq);
+
+-- Which tasks a pipe triggers, as the workers that know them said when they last started.
+create table holdfast_triggers (
+    pipe text not null,
+    task text not null,
+    seen_at integer not null,
+    primary key (pipe, task)
+) without rowid;
+
+create index holdfast_triggers_task on holdfast_triggers (task);
 
 create table holdfast_leaders (
     role text primary key,

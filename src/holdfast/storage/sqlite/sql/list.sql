@@ -1,38 +1,35 @@
--- Jobs newest id first, a page from a cursor on. Ids begin with their time, so the unique indexes give the order.
---: read one tenant, state, queue, task, tag, after, before, batch
+-- Jobs by id, the newest first: a page from a cursor on, to where its window ends (list_edge.sql).
+-- Ids begin with their time, so the unique indexes give the order; those that did not succeed have one of their own.
+--: read one tenant, after, version, until, live, ended, rest, batch, states, queue, task, tag, key, group_key, lowest, highest, created_from, created_to, due_from, due_to, finished_from, finished_to, error
 select * from (
     select * from (
-        select tenant, id, version, seq, task, queue, state, reason, priority, due,
-            case when args = '' then coalesce((select p.args from holdfast_payloads p where p.seq = j.seq), '')
-                else args end,
-            null, key, group_key, tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress,
-            schedule_id, worker, created_at, started_at, null, updated_at, 0, token
-        from holdfast_jobs j
-        where tenant = :tenant and id <= coalesce(:after, 'g') and (id < coalesce(:after, 'g') or version < :before)
-            and (:state is null or state = :state)
-            and (:queue is null or queue = :queue)
-            and (:task is null or task = :task)
-            and (:tag is null or case when json_valid(tags) then
-                exists (select 1 from json_each(tags) t where t.value = :tag) end)
+        --> columns_live
+        where :live and tenant = :tenant
+            and id <= coalesce(:after, 'g') and (id < coalesce(:after, 'g') or version < :version)
+            and id >= coalesce(:until, '')
+            --> wanted_live
         order by id desc
-        limit :batch
-    )
+        limit :batch)
     union all
     select * from (
-        select tenant, id, version, seq, task, queue, state, reason, priority, due, args, result, key, group_key,
-            tags, metadata, attempt, max_attempts, crashes, timeout, policy, errors, progress, schedule_id, worker,
-            created_at, started_at, finished_at, updated_at, stub, token
-        from holdfast_history
-        where tenant = :tenant and id <= coalesce(:after, 'g') and (id < coalesce(:after, 'g') or version < :before)
+        --> columns_ended
+        where :ended and tenant = :tenant
+            and id <= coalesce(:after, 'g') and (id < coalesce(:after, 'g') or version < :version)
+            and id >= coalesce(:until, '')
             and not stub and keep_until > :now
-            and (:state is null or state = :state)
-            and (:queue is null or queue = :queue)
-            and (:task is null or task = :task)
-            and (:tag is null or case when json_valid(tags) then
-                exists (select 1 from json_each(tags) t where t.value = :tag) end)
+            --> wanted_ended
         order by id desc, version desc
-        limit :batch
-    )
+        limit :batch)
+    union all
+    select * from (
+        --> columns_ended
+        where :rest and tenant || '' = :tenant and state <> 'succeeded'
+            and id <= coalesce(:after, 'g') and (id < coalesce(:after, 'g') or version < :version)
+            and id >= coalesce(:until, '')
+            and not stub and keep_until > :now
+            --> wanted_ended
+        order by id desc, version desc
+        limit :batch)
 )
 order by 2 desc, 3 desc
 limit :batch

@@ -1,0 +1,137 @@
+"""`holdfast pipes`: look at pipes and their messages, and send one."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from holdfast.cli import pipe_tables as tables
+from holdfast.cli.commands import Command, Group
+from holdfast.cli.options import AsJson, Schema, Url, Verbose
+from holdfast.cli.screen import print_json, printable, stderr, stdout
+from holdfast.cli.target import app_named, asked, existing
+from holdfast.errors import InvalidArguments
+
+if TYPE_CHECKING:
+    from holdfast.model.message import Message
+
+program = typer.Typer(cls=Group, help="Look at pipes and their messages, and send one.", no_args_is_help=True)
+
+Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="What the pipe is called.")]
+
+
+@program.command("list", cls=Command)
+def list_(
+    context: typer.Context,
+    as_json: AsJson = False,
+    url: Url = None,
+    schema: Schema = None,
+    verbose: Verbose = 0,
+) -> None:
+    """List the pipes that have messages, by name.
+
+    In a terminal it is a table, in a pipe lines with tabs. PENDING are jobs still to be made of messages, PARKED those
+    of them that could not be.
+    """
+    app = existing(asked(context, url, schema, verbose))
+    try:
+        found = app.pipes.list()
+    finally:
+        app.close()
+    if as_json:
+        print_json({"pipes": [tables.stats_document(one) for one in found]})
+        return
+    tables.print_pipes(stdout(), found)
+    if not found:
+        stderr().print("no pipes have messages", style="dim")
+
+
+@program.command("show", cls=Command)
+def show(
+    context: typer.Context,
+    name: Name,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="So many messages, the newest.")] = 20,
+    after: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on where a page ended.")] = None,
+    values: Annotated[bool, typer.Option("--values", help="Show what the messages say.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    schema: Schema = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Show the messages of a pipe, the newest first, and what could not be made of them."""
+    app = existing(asked(context, url, schema, verbose))
+    try:
+        page = app.pipes.messages(name, limit=limit, after=after)
+        stats, pending = app.pipes.stats(name), app.pipes.pending(name)
+    finally:
+        app.close()
+    if as_json:
+        documents = [_document(message, values) for message in page]
+        waiting = [one._asdict() for one in pending]
+        print_json({**tables.stats_document(stats), "page": documents, "next": page.next, "to_make": waiting})
+        return
+    tables.print_messages(stdout(), page, values)
+    tables.print_parked(stderr(), pending)
+    if not page:
+        stderr().print("no messages", style="dim")
+    if page.next is not None:
+        stderr().print(f"more: --after {page.next}", style="dim")
+
+
+def _document(message: "Message[Any]", values: bool) -> dict[str, Any]:
+    found = tables.document(message)
+    if not values:
+        del found["value"]
+    return found
+
+
+@program.command("send", cls=Command)
+def send(
+    context: typer.Context,
+    name: Name,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The message as JSON; - reads it from stdin.")],
+    app: Annotated[str, typer.Option(metavar="MODULE:APP", show_default=False, help="The app that declares the pipe.")],
+    key: Annotated[str | None, typer.Option(metavar="KEY", help="Of one key only the first message is stored.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    schema: Schema = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Send a message, checked by the pipe's type, and print its id."""
+    try:
+        given: Any = json.loads(sys.stdin.read() if value == "-" else value)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArguments(f'VALUE must be JSON, such as \'{{"path": "a.wav"}}\': {error}') from error
+    opened = app_named(app, asked(context, url, schema, verbose))
+    try:
+        sent = opened.pipes.send(name, given, key=key)
+    finally:
+        opened.close()
+    if as_json:
+        print_json(sent._asdict())
+        return
+    sys.stdout.write(f"{printable(sent.id)}\n")
+    if not sent.created:
+        stderr().print("nothing new was stored: a message has the key", style="dim", soft_wrap=True)
+
+
+@program.command("retry", cls=Command)
+def retry(
+    context: typer.Context,
+    name: Name,
+    as_json: AsJson = False,
+    url: Url = None,
+    schema: Schema = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Try anew to make the jobs that could not be made of its messages, and print how many."""
+    app = existing(asked(context, url, schema, verbose))
+    try:
+        count = app.pipes.retry(name)
+    finally:
+        app.close()
+    if as_json:
+        print_json({"retried": count})
+    else:
+        sys.stdout.write(f"{count}\n")
