@@ -1,15 +1,18 @@
 """Recorded pieces of jobs, for people and programs: what a body has done and waits for, and what to do about it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from holdfast.errors import JobNotFound, WrongState
+from holdfast.errors import InvalidOption, JobNotFound, WrongState
 from holdfast.executor import Executor
-from holdfast.ids import check_id
-from holdfast.model.job import JobRecord
+from holdfast.ids import check_id, new_id
+from holdfast.model.job import JobRecord, NewJob
+from holdfast.model.jsontext import dump_json
 from holdfast.model.tenant import Scope
+from holdfast.model.text import shown
 from holdfast.storage.op import Op
 from holdfast.storage.ops import inspect
 from holdfast.storage.ops import steps as ops
@@ -79,6 +82,52 @@ class Steps:
         if not await self._executor.arun(ops.release(check_id(id), self._scope)):
             self._refuse(id, (await self._executor.arun(self._get(id), "read"))[0])
 
+    def fork(self, id: str, before: str, *, number: int = 0, args: Mapping[str, Any] | None = None) -> str:
+        """Store a new job of the same task that begins with what this one had recorded before it came to a step, and
+        does all from there on anew; answers its id.
+
+        before, number: the name of the step, and which of that name. args: arguments to change, by name.
+        It has the job's task, queue, priority, time limit, number of runs and tags, and neither its key nor its group.
+        Raises JobNotFound, and InvalidOption where the job recorded no such step.
+
+        >>> app.steps.fork(job.id, before="charge", args={"amount": 10})
+        """
+        record = self._known(id, self._executor.run(self._get(id), "read")[0])
+        kept = self._executor.run(ops.read(record.id, record.version, self._scope), "read")
+        new, op = self._forked(record, kept, before, number, args)
+        self._executor.run(op)
+        return new
+
+    async def afork(self, id: str, before: str, *, number: int = 0, args: Mapping[str, Any] | None = None) -> str:
+        """`fork` for event loops."""
+        record = self._known(id, (await self._executor.arun(self._get(id), "read"))[0])
+        kept = await self._executor.arun(ops.read(record.id, record.version, self._scope), "read")
+        new, op = self._forked(record, kept, before, number, args)
+        await self._executor.arun(op)
+        return new
+
+    def _forked(
+        self, record: JobRecord, kept: Kept | None, before: str, number: int, args: Mapping[str, Any] | None
+    ) -> tuple[str, Op[None]]:
+        pieces = [] if kept is None else kept.steps
+        found = [one for one in pieces if one.key.name == before and one.key.nth == number]
+        if kept is None or not found:
+            raise InvalidOption(f"job {record.id} recorded no step {shown(before)} of number {number}")
+        past = [one for one in pieces if one.state == "done" and _is_before(one, found[0])]
+        new = NewJob(
+            new_id(),
+            record.task,
+            dump_json({**record.args, **(args or {})}, "args"),
+            tenant=record.tenant,
+            queue=record.queue,
+            priority=record.priority,
+            max_attempts=record.max_attempts,
+            timeout=record.timeout,
+            tags=json.dumps(list(record.tags)) if record.tags else None,
+            metadata=dump_json({**record.metadata, ops.FORK: record.id}, "metadata"),
+        )
+        return new.id, ops.fork(new, record.id, kept, past, record.version, self._scope)
+
     def _get(self, id: str) -> "Op[Found]":
         return inspect.get([check_id(id)], self._scope)
 
@@ -90,6 +139,13 @@ class Steps:
     def _refuse(self, id: str, found: JobRecord | Gone | None) -> None:
         known = self._known(id, found)
         raise WrongState(f"job {id} is {known.state} and not parked: release takes parked jobs; nothing changed", id)
+
+
+def _is_before(one: StepRecord, other: StepRecord) -> bool:
+    """By place within a line, by time between lines."""
+    if one.key.branch == other.key.branch:
+        return abs(one.place) < abs(other.place)
+    return one.ended_at is not None and one.ended_at <= other.began_at
 
 
 def _infos(kept: Kept | None) -> tuple[StepInfo, ...]:

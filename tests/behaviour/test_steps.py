@@ -623,3 +623,23 @@ def test_a_job_that_began_under_another_version_of_its_code_is_parked(app: Holdf
     app.steps.release(job.id)
     drain(app)
     assert job.refresh().state is JobState.SUCCEEDED
+
+
+def test_a_fork_begins_with_what_was_done_before_a_step(app: Holdfast) -> None:
+    done = Done()
+
+    @app.task
+    async def work(amount: int) -> str:
+        await step("look", done.do, "look")
+        return await step("charge", done.do, f"charge {amount}")
+
+    job = work.enqueue(5)
+    drain(app)
+    other = app.steps.fork(job.id, before="charge", args={"amount": 7})
+    drain(app)
+    record = app.jobs.get(other)
+    assert record is not None
+    assert record.result == "charge 7"
+    assert done == {"look": 1, "charge 5": 1, "charge 7": 1}
+    with pytest.raises(InvalidOption, match="no step"):
+        app.steps.fork(job.id, before="refund")

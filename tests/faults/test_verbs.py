@@ -277,6 +277,7 @@ ELSEWHERE = {
     "app.tenant": "touches nothing",
     "app.batch": "touches nothing",
     "job.decode": "touches nothing",
+    "steps.fork": "reads and stores as app.enqueue does: tests/behaviour/test_steps.py",
     "app.new_jobs": "touches nothing",
     "app.astore": "what app.enqueue does, for bodies",
     "app.handles": "touches nothing",

@@ -12,9 +12,14 @@ from typing_extensions import TypedDict
 from holdfast.app import Holdfast
 from holdfast.consumer import handles, on
 from holdfast.context import Context, RawJob
+from holdfast.durable.patching import patched
+from holdfast.durable.sleep import sleep
+from holdfast.durable.step import step
+from holdfast.durable.waiting import cancel, gather, invoke, wait_for
 from holdfast.handle import Job
 from holdfast.model.event import Event
 from holdfast.model.inputs import Cache
+from holdfast.model.job import JobState
 from holdfast.model.message import Sent
 from holdfast.model.raw import RawResult
 from holdfast.model.retry import Retry
@@ -371,3 +376,57 @@ assert_type(counts.enqueue(1), Job[int])
 async def sending() -> None:
     assert_type(await numbers.asend(1, key="k"), Sent)
     assert_type(app.pipes.messages(numbers).next, str | None)
+
+
+# Durable bodies
+
+
+async def fetch_page(url: str, tries: int = 1) -> Path:
+    return Path(url, str(tries))
+
+
+def count_words(text: str) -> int:
+    return len(text)
+
+
+def told(ctx: Context[Any], text: str) -> float:
+    return len(text)
+
+
+@step.define
+def defined(n: int) -> list[str]:
+    return [str(n)]
+
+
+@step.define(retry=5, timeout="1m")
+async def defined_later(n: int) -> list[str]:
+    return [str(n)]
+
+
+@app.task(version=2)
+async def durable_body(n: int) -> bytes:
+    assert_type(await step(fetch_page, "a", tries=2), Path)
+    assert_type(await step("name", fetch_page, "a"), Path)
+    assert_type(await step(count_words, "a"), int)
+    assert_type(await step.using(retry=3, backoff=["1s", "2s"], timeout="5s")("name", count_words, "a"), int)
+    assert_type(await step(told, "a"), float)
+    assert_type(await defined(1), list[str])
+    assert_type(await defined_later(1), list[str])
+    assert_type(await sleep("1h"), None)
+    await sleep(datetime(2027, 1, 1, tzinfo=UTC))
+    assert_type(await durable_body.invoke(1), bytes)
+    assert_type(await invoke.using(timeout="1h")(durable_body, 1), bytes)
+    assert_type(await wait_for(await durable_body.aenqueue(1), timeout=5), bytes)
+    assert_type(await wait_for(durable_body.enqueue(1), "running"), JobState)
+    assert_type(await gather(durable_body.invoke(1), durable_body.invoke(2), limit=2), list[bytes])
+    assert_type(await patched("x"), bool)
+    assert_type(await cancel(durable_body.enqueue(1)), JobState)
+    return b""
+
+
+def what_was_recorded(job: Job[bytes]) -> None:
+    for one in app.steps.list(job.id):
+        assert_type(one.name, str)
+        assert_type(one.due, datetime | None)
+    app.steps.release(job.id)
+    assert_type(app.steps.fork(job.id, before="charge", args={"n": 2}), str)

@@ -340,7 +340,7 @@ class Run:
     async def _open(self) -> Journal:
         job, code = self._job, self._office.version(self._body)
         kept = None
-        if job.token > 1:
+        if job.token > 1 or ops.FORK in (job.metadata or ""):
             kept = await self._office.store.arun(ops.read(job.id, job.version, Scope(job.tenant)), "read")
         if kept is None:
             self._begun = Begun(code)

@@ -182,6 +182,25 @@ def release(id: str, scope: Scope) -> Op[bool]:
     return Op("release", steps, scope, wakes=True)
 
 
+FORK = "holdfast:fork"
+"""Stands in the metadata of a job that begins with what another had recorded: whose id."""
+
+
+def fork(new: NewJob, origin: str, kept: Kept, pieces: Sequence[StepRecord], version: int, scope: Scope) -> Op[None]:
+    """Store a job that begins with these pieces of another. Repeated, what is there stays as it is."""
+    tenant = scope.tenant or new.tenant
+    rows = [(tenant, new.id, origin, version, *piece.key) for piece in pieces]
+    store = enqueue([new], scope)
+
+    def steps(again: bool) -> Steps[None]:
+        yield from store.steps(again)
+        yield Statement("journal", [(tenant, new.id, 0, 1, kept.code)])
+        if rows:
+            yield Statement("step_copy", rows)
+
+    return Op("fork", steps, scope, wakes=True)
+
+
 def prune(batch: int = 1000) -> Op[int]:
     """Forget the journals of jobs that are gone, one page of those to be looked at; answers how many were looked at."""
 
