@@ -36,6 +36,10 @@ class Office(Protocol):
         """About what the database's statements see."""
         ...
 
+    def resumed(self, body: "Body") -> None:
+        """A body is replayed that had waited."""
+        ...
+
     def suspend(self, body: "Body", verdict: Requeue) -> None:
         """Give the body's slot back until its job is claimed again; where that is here, `resume` is called."""
         ...

@@ -438,3 +438,17 @@ def test_an_answer_of_somebody_else_is_waited_for(live: Holdfast, how: str) -> N
         assert live.store.run(answer([Answered(piece, "done", '"yes"')])) == ([True], [])
         until(lambda: job.refresh().state.finished)
     assert job.result() == ['"yes"', "late"]
+
+
+def test_it_is_told_that_a_job_waits_and_goes_on(work: Holdfast) -> None:
+    heard: list[tuple[str, Any]] = []
+    work.on("*", lambda event: heard.append((event.name, event.job and event.job.state)))
+
+    @work.task
+    async def nap() -> None:
+        await sleep("50ms")
+
+    ran(work, nap.enqueue())
+    names = [name for name, _ in heard if name in ("job.suspended", "job.resumed", "job.succeeded")]
+    assert names == ["job.suspended", "job.resumed", "job.succeeded"]
+    assert ("job.suspended", JobState.SUSPENDED) in heard

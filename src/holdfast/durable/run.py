@@ -348,6 +348,8 @@ class Run:
             self._broken = NonDeterminism(
                 f"the job began under version {kept.code} of task {job.task}, and this code is version {code}"
             )
+        if kept is not None and any(one.state == "waiting" for one in kept.steps):
+            self._office.resumed(self._body)
         journal = Journal([] if kept is None else kept.steps, job.attempt)
         for path, name, mark, done in self._body.early or ():  # stored before this was asked for
             asked = journal.ask(path, name, "enqueue", mark)

@@ -17,6 +17,8 @@ JOB_EVENTS = (
     "job.attempt_failed",
     "job.retried",
     "job.snoozed",
+    "job.suspended",
+    "job.resumed",
     "job.succeeded",
     "job.failed",
     "job.cancelled",

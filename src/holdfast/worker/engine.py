@@ -100,6 +100,7 @@ class Engine:
         self._parking = Parking(store, self.holdings)
         self._parking.suspend, self.runner.parked = self.runner.suspend, self._parking.take
         self._office.park = self._parking.park
+        self._parking.resumed = self._office.tell_resumed = self._resumed
         self.runner.started = self._started
         self.runner.settled = self.claimer.slot_freed.set
         self.leaking = asyncio.Event()
@@ -210,6 +211,9 @@ class Engine:
 
     def _started(self, held: Holding) -> None:
         self.narrator.note("job.started", held.lease, attempt=held.job.attempt, worker=self._plan.boot)
+
+    def _resumed(self, held: Holding) -> None:
+        self.narrator.note("job.resumed", held.lease, attempt=held.job.attempt, worker=self._plan.boot)
 
     def _freed(self, held: Holding) -> None:
         self.claimer.freed(held)

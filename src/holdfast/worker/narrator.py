@@ -22,7 +22,12 @@ from holdfast.storage.ops.inspect import ended_under, get
 from holdfast.storage.ops.jobs import Ending, Lease
 from holdfast.storage.rows import attempt_errors
 
-REQUEUED = {"retry": "job.retried", "snooze": "job.snoozed"}
+REQUEUED = {
+    "retry": "job.retried",
+    "snooze": "job.snoozed",
+    "sleep": "job.suspended",
+    "wait": "job.suspended",
+}
 MOST = 500
 """Facts told after one query."""
 

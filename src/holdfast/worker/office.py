@@ -55,6 +55,7 @@ class Office:
         self._pending: list[tuple[Entry, asyncio.Future[Held]]] = []
         self._writing: asyncio.Task[None] | None = None
         self.park: Callable[[Holding, Requeue], None] = lambda held, verdict: None
+        self.tell_resumed: Callable[[Holding], None] = lambda held: None
         self._pool: Processes | None = None
         self._ended: dict[Holding, asyncio.Future[Outcome | None]] = {}
 
@@ -103,6 +104,11 @@ class Office:
             self._pending = locked + self._pending
             if len(locked) == len(self._pending):
                 await asyncio.sleep(LOCKED_PAUSE)
+
+    def resumed(self, body: Body) -> None:
+        """A body is replayed that had waited."""
+        if isinstance(body, Holding):
+            self.tell_resumed(body)
 
     def now(self) -> datetime:
         return self._bus.now()

@@ -37,6 +37,8 @@ class Parking:
         self._looking: asyncio.Task[None] | None = None
         self.suspend: Callable[[Holding, Requeue], None] = lambda held, verdict: None
         """The runner's: frees the slot, and has the job written as suspended."""
+        self.resumed: Callable[[Holding], None] = lambda held: None
+        """Called when a body goes on."""
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -64,6 +66,7 @@ class Parking:
         parked.stop, parked.stop_reason, parked.deadline_at = held.stop, held.stop_reason, held.deadline_at
         parked.started_at = monotonic() - elapsed
         self._holdings.add(parked)
+        self.resumed(parked)
         if parked.run is not None:
             parked.run.resume()
         return parked
