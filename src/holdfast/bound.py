@@ -8,6 +8,7 @@ from typing_extensions import Unpack
 
 from holdfast import batches
 from holdfast.admission import aadmissions, admissions
+from holdfast.audit import Audit
 from holdfast.batches import Batch, Batches
 from holdfast.client import Client
 from holdfast.errors import InvalidOption, KeyTaken, MisuseError, RateLimited
@@ -213,6 +214,11 @@ class Surface(Posting):
     def batches(self) -> Batches:
         """Batches: `app.batches.get(id)`, `app.batches.list()`."""
         return Batches(self, self._executor, self._scope)
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what to jobs by hand: `app.audit.list(job=id)`."""
+        return Audit(self._executor, self._scope)
 
     @property
     def jobs(self) -> Jobs:

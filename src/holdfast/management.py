@@ -14,6 +14,7 @@ from holdfast.executor import Executor
 from holdfast.explaining import atold, ended, told
 from holdfast.handle import Job
 from holdfast.ids import check_id
+from holdfast.many import Many, edit_of
 from holdfast.model.conflict import check_key
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.explanation import Explanation
@@ -22,6 +23,7 @@ from holdfast.model.jsontext import dump_json
 from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
+from holdfast.model.verbs import TAKES, TOLD
 from holdfast.paging import Asked, Counts, FilterArguments, Order, Page, checked, filtered
 from holdfast.storage.op import Op
 from holdfast.storage.ops import inspect, lists, manage, telling
@@ -37,7 +39,7 @@ BUSY_FOR = 5.0
 """Seconds a verb waits for a row that somebody's transaction has locked."""
 
 
-class Jobs:
+class Jobs(Many):
     """The jobs of one app. Each verb has a twin for event loops: `cancel` and `acancel`."""
 
     def __init__(self, executor: Executor, scope: Scope) -> None:
@@ -210,6 +212,26 @@ class Jobs:
         self._executor.tell("job.deleted", record)
         return record
 
+    def edit(self, id: str, *, by: str | None = None, **changes: Any) -> JobRecord:
+        """Change what is said of a job that waits: options of `Task.using`, and `args` by the names of parameters.
+
+        changes: queue, priority, delay, run_at, args, timeout, tags, metadata, retry, on_timeout, on_crash,
+            max_crashes, keep_succeeded, keep_failed. What is not named stays. `args` are checked when the job runs.
+        by: who does it, for the note in `app.audit`; None: the user and host of this process.
+        Raises InvalidOption for anything else, JobNotFound, and WrongState where the job does not wait, where it waits
+        for a group, limit or other job and is to be due at another time, or where its key is taken in the new queue;
+        then nothing is changed.
+
+        >>> app.jobs.edit(job.id, priority=10, delay="5m").due_at
+        """
+        op = edit_of(check_id(id), changes, self._scope, by)
+        return self._done(id, "edit", self._persist(op)[0])
+
+    async def aedit(self, id: str, *, by: str | None = None, **changes: Any) -> JobRecord:
+        """`edit` for event loops."""
+        op = edit_of(check_id(id), changes, self._scope, by)
+        return await self._adone(id, "edit", (await self._apersist(op))[0])
+
     def resolve(self, id: str, result: Any = None) -> JobRecord:
         """End a job by hand that waits or has stalled: it succeeded, with this result (anything JSON can hold).
 
@@ -331,21 +353,6 @@ class Jobs:
             self._executor.tell(name, record)
         if "job.finished" in names:
             self._executor.ended()
-
-
-TAKES = {
-    "cancel": "any job",
-    "delete": "any job",
-    "retry": "failed, cancelled and stalled jobs, and succeeded ones with force=True",
-    "resolve": "jobs that wait or have stalled",
-    "fail": "jobs that wait or have stalled",
-}
-TOLD = {
-    "cancel": ("job.cancelled", "job.finished"),
-    "retry": ("job.retried",),
-    "resolve": ("job.succeeded", "job.finished"),
-    "fail": ("job.failed", "job.finished"),
-}
 
 
 def _by_key(id: str | None, queue: str | None, key: str | None, scope: Scope) -> Op[str | None] | None:

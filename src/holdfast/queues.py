@@ -1,13 +1,11 @@
 """`app.queues`: queues paused, resumed, limited and given defaults while workers run, and looked at."""
 
-import getpass
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from holdfast.actor import whoami
 from holdfast.errors import InvalidOption, MisuseError
 from holdfast.executor import Executor
 from holdfast.model.duration import Duration, seconds
@@ -173,15 +171,6 @@ class Queues:
 
 def _name(name: object) -> str:
     return check_name(name, "queue")
-
-
-def whoami() -> str:
-    """Who changes things from this process: user@host."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):  # containers run users of whom nobody knows the name
-        user = str(getattr(os, "getuid", lambda: "somebody")())
-    return f"{user}@{socket.gethostname()}"
 
 
 def _pause(by: str | None) -> Callable[[Queue], Queue]:

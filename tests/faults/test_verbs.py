@@ -16,6 +16,7 @@ from tests.faults.conftest import FIGURES
 from tests.faults.faulty import Fault
 from tests.faults.test_calls import Check, Desk, count_up, desk, fail_each_call
 
+from holdfast.audit import Audit
 from holdfast.batches import Batch, Batches
 from holdfast.bound import Surface
 from holdfast.errors import DatabaseError, OutcomeUnknown
@@ -148,6 +149,18 @@ def calls(queue: str, key: str | None = None, number: int = 1) -> list[Any]:
     return [task.call(n) for n in range(number)]
 
 
+def priority(desk: Desk, id: str) -> int | None:
+    found = desk.app.jobs.get(id)
+    return None if found is None else found.priority
+
+
+def only(desk: Desk, id: str) -> dict[str, Any]:
+    """Conditions that this job meets alone: its id begins with its time, and it is the newest."""
+    found = desk.app.jobs.list(limit=1)[0]
+    assert found.id == id
+    return {"created": (found.created_at, None)}
+
+
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 NOTHING: Callable[[Desk, Any], Any] = lambda desk, made: None  # noqa: E731
 
@@ -165,6 +178,8 @@ def sent(desk: Desk) -> str:
 def how_many_sent(desk: Desk, name: str) -> int:
     return len(desk.app.pipes.messages(name))
 
+
+HIGH = {"priority": 3}
 
 VERBS: dict[str, Verb] = {
     "app.enqueue_many": Verb(
@@ -185,6 +200,15 @@ VERBS: dict[str, Verb] = {
     "jobs.logs": Verb(_plain, lambda desk, id: desk.app.jobs.logs(id), state, "ready"),
     "jobs.cancel": Verb(_plain, lambda desk, id: desk.app.jobs.cancel(id), state, "cancelled"),
     "jobs.retry": Verb(cancelled, lambda desk, id: desk.app.jobs.retry(id), state, "ready"),
+    "jobs.edit": Verb(_plain, lambda desk, id: desk.app.jobs.edit(id, priority=3), priority, 3),
+    "jobs.edit_many": Verb(
+        _plain, lambda desk, id: desk.app.jobs.edit_many({"priority": 3}, **only(desk, id)), priority, 3
+    ),
+    "jobs.cancel_many": Verb(_plain, lambda desk, id: desk.app.jobs.cancel_many(**only(desk, id)), state, "cancelled"),
+    "jobs.retry_many": Verb(cancelled, lambda desk, id: desk.app.jobs.retry_many(**only(desk, id)), state, "ready"),
+    "jobs.delete_many": Verb(_plain, lambda desk, id: desk.app.jobs.delete_many(**only(desk, id)), state, None),
+    "jobs.prune": Verb(cancelled, lambda desk, id: desk.app.jobs.prune(0), state, None),
+    "audit.list": Verb(_plain, lambda desk, id: list(desk.app.audit.list()), state, "ready"),
     "jobs.delete": Verb(_plain, lambda desk, id: desk.app.jobs.delete(id), state, None),
     "jobs.delete, keyed": Verb(
         keyed, lambda desk, at: desk.app.jobs.delete(queue=at[0], key=at[1]), lambda desk, at: how_many(desk, at[0]), 0
@@ -307,6 +331,7 @@ def test_every_verb_is_in_the_table() -> None:
         | public(Steps, "steps")
         | public(Queues, "queues")
         | public(Pipes, "pipes")
+        | public(Audit, "audit")
     )
     listed = {name.partition(",")[0] for name in VERBS} | ELSEWHERE.keys()
     assert not surface - listed, "a verb without a line in VERBS"

@@ -35,7 +35,9 @@ FIXED: dict[str, Any] = {
     "back": False, "created_from": None, "created_to": None, "due_from": None, "due_to": None,
     "ended": True, "rest": True, "finished_from": None, "finished_to": None, "highest": None, "live": True,
     "lowest": None, "states": None, "until": None, "until_due": None, "until_rank": None, "until_seq": None,
-    "up": False, "window": 500,
+    "up": False, "window": 500, "about": new_id(), "beyond": 2**62, "actor": "a", "said": None,
+    "was": None, "became": None,
+    "verb": "edit",
     "timeout": 1.0, "token": 1, "uncounted": 0, "version": 1, "weight": 1, "worker": "w",
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops import duties, pipes, steps
+from holdfast.storage.ops import bulk, duties, pipes, steps
 
 PAGE = 1000
 MOST_PAGES = 20
@@ -15,6 +15,7 @@ def run_once(store: Store, pages: int = MOST_PAGES) -> int:
     _while_full(store, duties.prune_marks, pages)
     _while_full(store, steps.prune, pages)
     _while_full(store, pipes.prune, pages)
+    _while_full(store, bulk.prune_audit, pages)
     return _while_full(store, duties.prune, pages)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -145,8 +145,12 @@ def _plain(found: Ended | Answer) -> Answer:
 RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.STALLED})
 
 
-def retry(ids: Sequence[str], scope: Scope, delay: float = 0.0, force: bool = False) -> Op[list[Answer]]:
+def retry(
+    ids: Sequence[str], scope: Scope, delay: float | Mapping[str, float] = 0.0, force: bool = False
+) -> Op[list[Answer]]:
     """Give jobs that ended a new version with its full number of attempts; `force` takes succeeded ones too.
+
+    delay: seconds to wait first, for all of them or by id.
 
     Repeated: a job that is live again was revived by the first try.
     """
@@ -158,7 +162,8 @@ def retry(ids: Sequence[str], scope: Scope, delay: float = 0.0, force: bool = Fa
         }
         if fit:
             asked = list(fit)
-            rows = [(scope.tenant, id, ended.version, delay) for id, ended in fit.items()]
+            delays = delay if isinstance(delay, Mapping) else dict.fromkeys(fit, delay)
+            rows = [(scope.tenant, id, ended.version, delays[id]) for id, ended in fit.items()]
             revived = yield Statement("revive", rows)
             begun = {asked[int(row[0]) - 1]: str(row[2]) for row in revived}
             linked = [id for id, policy in begun.items() if '"after"' in policy or '"batch"' in policy]
@@ -179,7 +184,7 @@ def retry(ids: Sequence[str], scope: Scope, delay: float = 0.0, force: bool = Fa
             for id in ids
         ]
 
-    return Op("retry", steps, scope, wakes=delay <= 0)
+    return Op("retry", steps, scope, wakes=isinstance(delay, Mapping) or delay <= 0)
 
 
 def settle(id: str, scope: Scope, verdict: Finish) -> Op[list[Answer]]:

@@ -606,3 +606,21 @@ create table "holdfast".metadata (
     updated_at timestamptz not null,
     primary key (tenant, key)
 );
+
+-- Who did what to a job by hand, what it was before and what after; for 90 days.
+create table "holdfast".audit (
+    seq bigint generated always as identity primary key,
+    tenant text not null check (tenant <> ''),
+    id uuid not null,
+    verb text not null,
+    actor text not null,
+    said text,
+    was text,
+    became text,
+    request text not null,
+    at timestamptz not null
+);
+
+create index audit_tenant on "holdfast".audit (tenant, seq);
+create index audit_job on "holdfast".audit (tenant, id, seq);
+create index audit_at on "holdfast".audit (at);

@@ -445,3 +445,21 @@ create table holdfast_metadata (
     updated_at integer not null,
     primary key (tenant, key)
 );
+
+-- Who did what to a job by hand, what it was before and what after; for 90 days.
+create table holdfast_audit (
+    seq integer primary key autoincrement,
+    tenant text not null check (tenant <> ''),
+    id text not null,
+    verb text not null,
+    actor text not null,
+    said text,
+    was text,
+    became text,
+    request text not null,
+    at integer not null
+);
+
+create index holdfast_audit_tenant on holdfast_audit (tenant, seq);
+create index holdfast_audit_job on holdfast_audit (tenant, id, seq);
+create index holdfast_audit_at on holdfast_audit (at);
