@@ -6,13 +6,14 @@ where a key that somebody's open transaction holds is waited for a while, or in 
 
 import asyncio
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from holdfast.errors import Busy, HoldfastError
+from holdfast.errors import Busy, HoldfastError, InvalidOption, MisuseError
 from holdfast.executor import Executor
 from holdfast.model.job import JobRecord, NewJob
 from holdfast.model.tenant import Scope
+from holdfast.model.text import shown
 from holdfast.storage.op import Op
 from holdfast.storage.ops.admit import admit, join, merge
 from holdfast.storage.ops.admitted import Admitted, Answer, Clash
@@ -157,3 +158,18 @@ def _tell(
             )
         elif job is not None:
             executor.tell(name, job)
+
+
+def refuse_others(job: NewJob, tenant: str) -> None:
+    """Raise InvalidOption for a job of another tenant than this."""
+    if job.tenant != tenant:
+        raise InvalidOption(
+            f"a job of {job.task} is for tenant {shown(job.tenant)}, and this is the surface of tenant "
+            f"{shown(tenant)}; nothing was stored"
+        )
+
+
+def kept(new: object, wrap: Callable[[NewJob], NewJob]) -> NewJob:
+    if not isinstance(new, NewJob):
+        raise MisuseError(f"wrap_enqueues: {shown(wrap)} must answer a NewJob, not {shown(new)}")
+    return new

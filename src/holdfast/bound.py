@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from typing_extensions import Unpack
 
 from holdfast import batches
-from holdfast.admission import aadmissions, admissions
+from holdfast.admission import aadmissions, admissions, kept, refuse_others
 from holdfast.audit import Audit
 from holdfast.batches import Batch, Batches
 from holdfast.client import Client
@@ -267,7 +267,7 @@ class Surface(Posting):
                 )
         new = [to_new_job(call, self._defaults) for call in calls]
         for wrap in self._enqueue_wraps:
-            new = [_kept(wrap(one), wrap) for one in new]
+            new = [kept(wrap(one), wrap) for one in new]
         if self._tenant is not None:
             for one in new:
                 refuse_others(one, self._tenant)
@@ -385,22 +385,7 @@ class Tenant(Surface):
                 yield connection
 
 
-def refuse_others(job: NewJob, tenant: str) -> None:
-    """Raise InvalidOption for a job of another tenant than this."""
-    if job.tenant != tenant:
-        raise InvalidOption(
-            f"a job of {job.task} is for tenant {shown(job.tenant)}, and this is the surface of tenant "
-            f"{shown(tenant)}; nothing was stored"
-        )
-
-
 def _join(job: NewJob) -> Op[list[Answer | None]]:
     if job.cache is None:
         raise InvalidOption(f"{job.task} has no cache, so that its jobs are not known by their input: give it cache=…")
     return join([job], Scope(job.tenant))
-
-
-def _kept(new: object, wrap: Callable[[NewJob], NewJob]) -> NewJob:
-    if not isinstance(new, NewJob):
-        raise MisuseError(f"wrap_enqueues: {shown(wrap)} must answer a NewJob, not {shown(new)}")
-    return new

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import time
-from dataclasses import replace
-from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 from typing_extensions import Unpack
@@ -19,11 +17,10 @@ from holdfast.model.conflict import check_key
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.explanation import Explanation
 from holdfast.model.job import JobRecord, JobState
-from holdfast.model.jsontext import dump_json
 from holdfast.model.lifecycle import Finish
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
-from holdfast.model.verbs import TAKES, TOLD
+from holdfast.model.verbs import CANCELLED, TAKES, TOLD, after, resolved
 from holdfast.paging import Asked, Counts, FilterArguments, Order, Page, checked, filtered
 from holdfast.storage.op import Op
 from holdfast.storage.ops import inspect, lists, manage, telling
@@ -237,11 +234,11 @@ class Jobs(Many):
 
         Raises JobNotFound, and WrongState for a job that runs or has ended otherwise.
         """
-        return self._settle(id, "resolve", _resolved(result))
+        return self._settle(id, "resolve", resolved(result))
 
     async def aresolve(self, id: str, result: Any = None) -> JobRecord:
         """`resolve` for event loops."""
-        return await self._asettle(id, "resolve", _resolved(result))
+        return await self._asettle(id, "resolve", resolved(result))
 
     def fail(self, id: str, reason: str = "by hand") -> JobRecord:
         """End a job by hand that waits or has stalled: it failed, for this reason. Raises as `resolve` does."""
@@ -315,7 +312,7 @@ class Jobs(Many):
         return await self._adone(id, verb, answer, self._ended(before, verdict))
 
     def _ended(self, before: JobRecord | None, verdict: Finish) -> JobRecord | None:
-        return _after(before, verdict, self._executor.now())
+        return after(before, verdict, self._executor.now())
 
     def _done(self, id: str, verb: str, answer: Answer, removed: JobRecord | None = None) -> JobRecord:
         """`removed`: what to answer for a job that ended and is kept for no time, or cannot be read just then."""
@@ -380,24 +377,6 @@ def _unread(id: str, verb: str, answer: Answer, known: JobRecord | None, error: 
 
 def _there(found: Answered) -> JobRecord | None:
     return found[0] if isinstance(found[0], JobRecord) else None
-
-
-def _resolved(result: Any) -> Finish:
-    return Finish(JobState.SUCCEEDED, 0.0, "resolved", dump_json(result, "result"))
-
-
-CANCELLED = Finish(JobState.CANCELLED, 0.0, "explicit")
-
-
-def _after(before: JobRecord | None, verdict: Finish, at: datetime) -> JobRecord | None:
-    """The record that a job has which is removed at its end."""
-    if before is None:
-        return None
-    text = verdict.result
-    return replace(
-        before, state=verdict.state, reason=verdict.reason, result=None if text is None else json.loads(text),
-        result_text=text, finished_at=at,
-    )  # fmt: skip
 
 
 def _patience(give_up: float) -> None:
