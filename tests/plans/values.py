@@ -61,6 +61,7 @@ OWN: dict[str, dict[str, Any]] = {
     "gate_reconcile": {"base": "limit:parts"},
     "hand_over": {"state": "succeeded"},
     "merge": {"seen": "{}"},
+    "message_send": {"job": new_id()},
     "list": NO_FILTER,
     "list_claim": {**NO_FILTER, "after_due": 0},
     "list_claim_edge": {"after_due": 0},
