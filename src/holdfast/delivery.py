@@ -19,7 +19,9 @@ from holdfast.model.options import Unset
 from holdfast.model.tenant import Scope
 from holdfast.model.text import clean_text, shown
 from holdfast.pipe import Pipe, Trigger
+from holdfast.posting import wake_left
 from holdfast.storage.base import Store
+from holdfast.storage.ops import asks
 from holdfast.storage.ops import deliveries as ops
 from holdfast.storage.ops.deliveries import Due, Made
 from holdfast.storage.ops.inspect import get
@@ -48,18 +50,21 @@ class Delivery:
         self._declared: frozenset[ops.Pair] | None = None
 
     def wanted(self) -> bool:
-        """Whether any task is triggered."""
-        return any(task.triggers for task in self._tasks)
+        """Whether there are pipes, whose messages trigger tasks or free jobs."""
+        return bool(self._tasks.pipes) or any(task.triggers for task in self._tasks)
 
     def run_once(self, pages: int = MOST_PAGES) -> int:
-        """Make the jobs of messages, `pages` x 100 at most; answers of how many deliveries."""
+        """Free the jobs that wait for messages, and make jobs of these, `pages` x 100 of each at most; answers how many
+        waits are over and deliveries done."""
         found = {(trigger.pipe.name, task.name): (trigger, task) for task, trigger in self._triggers()}
-        if not found:
+        if not self.wanted():
             return 0
         store = self._store()
+        total = match_all(store, pages)
+        if not found:
+            return total
         self._declare(store, frozenset(found))
         tasks, pipes = sorted({task for _, task in found}), sorted({pipe for pipe, _ in found})
-        total = 0
         for _ in range(pages):
             look = store.run(ops.look(tasks, pipes, PAGE), "read")
             if look.untaken and store.run(ops.hand(pipes, PAGE)):
@@ -119,6 +124,20 @@ class Delivery:
         return len(done)
 
 
+def match_all(store: Store, pages: int = MOST_PAGES) -> int:
+    """Give messages to the jobs that wait for them; answers how many waits are over."""
+    total = 0
+    if not store.run(asks.unmatched(), "read"):
+        return total
+    for _ in range(pages):
+        found = store.run(asks.match(PAGE))
+        total += found.freed
+        wake_left(store, found.left)
+        if not found.full:
+            break
+    return total
+
+
 class Delivers:
     """For an app: its pipes, and what their messages become."""
 
@@ -139,8 +158,8 @@ class Delivers:
         pipe.bind(cast("Any", self))
 
     def deliver(self) -> int:
-        """Make the jobs of messages that trigger this app's tasks; answers of how many messages, each counted for each
-        task. Workers do so all the time, and `work_once` first."""
+        """Free the jobs that wait for messages, and make jobs of those that trigger this app's tasks; answers how many
+        of both. Workers do so all the time, and `work_once` first."""
         return self._delivery.run_once()
 
     @lazy

@@ -38,6 +38,8 @@ HoldfastError                      code
 ├── WaitTimeout (TimeoutError)     wait_timeout      what a body waited for did not come in time
 ├── ScheduleNotFound               schedule_not_found
 ├── UnknownPipe                    unknown_pipe      the app declares no pipe of that name
+├── WaitNotFound                   wait_not_found    nobody waits with that token
+├── AnswerRefused                  answer_refused    a wait that is over, or an answer that is not what it waits for
 └── MisuseError                    misuse            a call made where it cannot work
     └── TenantRequired             tenant_required   the connection reaches one tenant at a time, and none was named
 
@@ -333,6 +335,18 @@ class UnknownPipe(HoldfastError):
     def __init__(self, message: str, name: str = "") -> None:
         super().__init__(message)
         self.name = name
+
+
+class WaitNotFound(HoldfastError):
+    """No job of yours waits, or waited, with that token."""
+
+    code = "wait_not_found"
+
+
+class AnswerRefused(HoldfastError):
+    """The wait is over already, or the answer is not what it waits for; nothing changed."""
+
+    code = "answer_refused"
 
 
 class MisuseError(HoldfastError):

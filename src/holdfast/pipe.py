@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeAlias, overload
 
+from pydantic import TypeAdapter
 from typing_extensions import TypeVar
 
 from holdfast.errors import ConfigError, HoldfastError, InvalidArguments, InvalidOption, MisuseError
@@ -159,6 +160,14 @@ class Pipe(Generic[T]):
     @lazy
     def _codec(self) -> Codec:
         return Codec(self.type, f"a message of pipe {self.name}")
+
+    @lazy
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of its messages; empty where there is none."""
+        try:
+            return TypeAdapter(self.type).json_schema()
+        except Exception:  # of some types nobody knows what their JSON looks like
+            return {}
 
     @property
     def _binding(self) -> Posts:

@@ -18,7 +18,7 @@ EMPTIED = (
     "schedules", "schedule_runs",
     "jobs", "history", "job_logs", "workers", "leaders", "queues", "gates", "gate_jobs", "gate_notes",
     "marks", "steps", "journals", "waits", "wait_notes", "batches",
-    "messages", "deliveries", "triggers",
+    "messages", "deliveries", "triggers", "asks",
 )  # fmt: skip
 
 

@@ -49,13 +49,15 @@ class StepPort:
 
 async def perform(
     body: Body, line: Branch, name: str, options: StepOptions, function: StepFunction, args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    kwargs: Mapping[str, Any], nth: int = 0,
 ) -> Any:  # fmt: skip
     """One try. Raises what the function raises, StepTimeout when it takes too long."""
     port = StepPort(body, name)
     if function.takes_context and not options.cpu:
         args = (_context(body, port), *args)
-    token = running_job.set(Inside(line.root, line.path, name))
+    inside = Inside(line.root, line.path, name)
+    inside.nth = nth
+    token = running_job.set(inside)
     limit = asyncio.timeout(options.timeout)
     try:
         async with limit:

@@ -106,7 +106,7 @@ class Run:
             tries += 1
             began = monotonic()
             try:
-                value = await self.busy(perform(self._body, line, name, options, function, args, kwargs))
+                value = await self.busy(perform(self._body, line, name, options, function, args, kwargs, asked.key.nth))
                 text = function.dump(value)
                 if len(text) > LARGEST:
                     raise InvalidResult(

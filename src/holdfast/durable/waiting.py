@@ -2,16 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast, overload
 from uuid import UUID
 
+from holdfast.durable.messages import wait_message
 from holdfast.errors import InvalidOption
 from holdfast.handle import Job
 from holdfast.ids import check_id
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.job import JobRecord, JobState
 from holdfast.model.text import shown
+from holdfast.pipe import Pipe
 from holdfast.running import line_here, run_of
 from holdfast.task import Task
 
@@ -47,6 +49,16 @@ STATES = frozenset({state.value for state in JobState} | {"finished"})
 
 
 @overload
+async def wait_for(
+    pipe: Pipe[R],
+    /,
+    *,
+    where: Mapping[str, Any] | Sequence[Any] | Callable[[R], object] | str | float | None = None,
+    timeout: Duration | None = None,
+    since: Duration | None = None,
+    token: str | None = None,
+) -> R: ...
+@overload
 async def wait_for(job: Job[R], /, *, timeout: Duration | None = None) -> R: ...
 @overload
 async def wait_for(job: JobRecord | str | UUID, /, *, timeout: Duration | None = None) -> Any: ...
@@ -54,8 +66,24 @@ async def wait_for(job: JobRecord | str | UUID, /, *, timeout: Duration | None =
 async def wait_for(
     job: Job[Any] | JobRecord | str | UUID, state: JobState | str, /, *, timeout: Duration | None = None
 ) -> JobState: ...
-async def wait_for(job: Any, state: Any = None, /, *, timeout: Duration | None = None) -> Any:
-    """Wait for another job, in the async body of a task: this one's slot is free meanwhile.
+async def wait_for(
+    job: Any,
+    state: Any = None,
+    /,
+    *,
+    where: Any = None,
+    timeout: Duration | None = None,
+    since: Any = None,
+    token: str | None = None,
+) -> Any:
+    """Wait for another job or for a message of a pipe, in the async body of a task: this one's slot is free meanwhile.
+
+    A pipe: the answer is the oldest message since this job was enqueued that holds `where`: mappings by what they name,
+        lists by position with `...` for anything, other values equal; or a function of the message, for which each that
+        comes wakes the body. A job takes a message once; many jobs may take the same one.
+    since: "now", "ever" or a duration: messages that came since this wait began, ever, or so long before it.
+    token: what somebody can answer this wait with, `app.answer(token, value)`, instead of by a message; None: one is
+        made. Make it in a step: `await step(secrets.token_urlsafe)`.
 
     job: its handle, record or id. Without a `state` its end is waited for, and what it returned is the answer.
     state: a JobState or "finished": the state it has come to is the answer. A state that a job passes quickly may be
@@ -68,13 +96,19 @@ async def wait_for(job: Any, state: Any = None, /, *, timeout: Duration | None =
     >>> report = await wait_for(job, timeout="1h")
     """
     line = line_here("wait_for")
+    length = None if timeout is None else seconds(timeout, "timeout")
+    if isinstance(job, Pipe):
+        if state is not None:
+            raise InvalidOption(f"a pipe has no state {shown(state)}; give where=")
+        return await wait_message(run_of(line), line, cast("Any", job), where, length, since, token)
+    if where is not None or since is not None or token is not None:
+        raise InvalidOption("where, since and token are for a pipe, not for a job")
     load: Callable[[str], Any] = json.loads
     if isinstance(job, Job):
         load = cast("Any", job).decode
     id = _id_of(job)
     if state is not None and state not in STATES:
         raise InvalidOption(f"state must be one of {', '.join(sorted(STATES))}, not {shown(state)}")
-    length = None if timeout is None else seconds(timeout, "timeout")
     return await run_of(line).wait_for_job(line, id, None if state is None else str(state), length, load)
 
 

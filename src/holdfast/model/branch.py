@@ -64,7 +64,15 @@ class Line(Branch):
 
 
 class Inside(Line):
-    """The body of a step, and every task that it starts."""
+    """The body of a step, and every task that it starts. `nth`: the step's number among those of its name there."""
+
+    nth = 0
+    _sends = 0
+
+    def next_send(self) -> int:
+        """The number of a message that it sends."""
+        self._sends += 1
+        return self._sends
 
     def fork(self) -> Branch:
         return self

@@ -210,6 +210,7 @@ def prune(batch: int = 1000) -> Op[int]:
         if gone:
             yield Statement("steps_drop", gone)
             yield Statement("journal_drop", gone)
+            yield Statement("asks_drop", gone)
         return len(looked)
 
     return Op("journals_due", steps)

@@ -546,6 +546,31 @@ create table "holdfast".triggers (
 
 create index triggers_task on "holdfast".triggers (task);
 
+-- Jobs that wait for a message of a pipe, or for somebody who has the token. `filter`: what the message must hold. A row stays
+-- as long as its job's journal, with the `message` that its job took. `fresh`: messages of before are to be looked through.
+create table "holdfast".asks (
+    tenant text not null,
+    id uuid not null,
+    version int not null,
+    branch text not null,
+    name text not null,
+    nth int not null,
+    pipe text not null,
+    filter text,
+    token text not null,
+    since timestamptz not null,
+    asked_at timestamptz not null,
+    fresh boolean not null default true,
+    message uuid,
+    taken_at timestamptz,
+    primary key (tenant, id, version, branch, name, nth)
+);
+
+create unique index asks_token on "holdfast".asks (token);
+create index asks_open on "holdfast".asks (tenant, pipe) where taken_at is null;
+create index asks_fresh on "holdfast".asks (asked_at) where fresh;
+create index asks_message on "holdfast".asks (tenant, message) where message is not null;
+
 create table "holdfast".leaders (
     role text primary key,
     boot text not null,

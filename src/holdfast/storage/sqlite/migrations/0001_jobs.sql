@@ -385,6 +385,31 @@ create table holdfast_triggers (
 
 create index holdfast_triggers_task on holdfast_triggers (task);
 
+-- Jobs that wait for a message of a pipe, or for somebody who has the token. `filter`: what the message must hold. A row stays
+-- as long as its job's journal, with the `message` that its job took. `fresh`: messages of before are to be looked through.
+create table holdfast_asks (
+    tenant text not null,
+    id text not null,
+    version integer not null,
+    branch text not null,
+    name text not null,
+    nth integer not null,
+    pipe text not null,
+    filter text,
+    token text not null,
+    since integer not null,
+    asked_at integer not null,
+    fresh integer not null default 1,
+    message text,
+    taken_at integer,
+    primary key (tenant, id, version, branch, name, nth)
+) without rowid;
+
+create unique index holdfast_asks_token on holdfast_asks (token);
+create index holdfast_asks_open on holdfast_asks (tenant, pipe) where taken_at is null;
+create index holdfast_asks_fresh on holdfast_asks (asked_at) where fresh;
+create index holdfast_asks_message on holdfast_asks (tenant, message) where message is not null;
+
 create table holdfast_leaders (
     role text primary key,
     boot text not null,

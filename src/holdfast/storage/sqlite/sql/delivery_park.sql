@@ -1,3 +1,3 @@
 -- What nobody could make is set aside, and why.
---: silent rows tenant, message, task, reason
-update holdfast_deliveries set parked = :reason where tenant = :tenant and message = :message and task = :task
+--: silent rows tenant, message_id, task, reason
+update holdfast_deliveries set parked = :reason where tenant = :tenant and message = :message_id and task = :task

@@ -1,0 +1,79 @@
+"""`wait_for` a pipe: a body goes on with the first message that will do."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from holdfast.clock import monotonic
+from holdfast.durable.answers import wait_answered
+from holdfast.errors import InvalidOption, UnknownPipe
+from holdfast.model.branch import Branch
+from holdfast.model.duration import seconds
+from holdfast.model.match import check_fields, filter_text
+from holdfast.model.text import check_name, shown
+from holdfast.pipe import Pipe
+from holdfast.storage.ops.asks import Wanted, register
+
+if TYPE_CHECKING:
+    from holdfast.durable.run import Run
+
+T = TypeVar("T")
+
+EVER = 100 * 365.25 * 86400.0
+SHORTEST_TOKEN = 16
+
+
+async def wait_message(
+    run: "Run", line: Branch, pipe: Pipe[T], where: object, timeout: float | None, since: object, token: str | None
+) -> T:
+    """The first message of a pipe that will do. A filter that is code is asked in the body: each message that comes
+    wakes it, and is recorded."""
+    if run.office.client.pipes.get(pipe.name) is None:
+        raise UnknownPipe(f"the app has no pipe {shown(pipe.name)}: declare it with app.pipe(…)", pipe.name)
+    wanted = Wanted(pipe.name, _filter(pipe, where), checked_token(token), _age(since))
+    mark = hashlib.blake2b(
+        json.dumps([wanted.filter, wanted.age, callable(where)]).encode(), digest_size=9
+    ).hexdigest()  # fmt: skip
+    until = None if timeout is None else monotonic() + timeout
+    while True:
+        left = None if until is None else max(0.0, until - monotonic())
+        text = await wait_answered(
+            run, line, f"message {pipe.name}"[:255], f"pipe:{pipe.name}", mark, left,
+            lambda entry, wanted=wanted: register(entry, wanted),
+        )  # fmt: skip
+        value = pipe.load(text)
+        if not callable(where) or cast("Callable[[T], object]", where)(value):
+            return value
+        wanted = wanted._replace(token=secrets.token_urlsafe(24))
+
+
+def checked_token(token: object) -> str:
+    """The token to answer with. Raises InvalidOption for one that could be guessed."""
+    if token is None:
+        return secrets.token_urlsafe(24)
+    text = check_name(token, "token")
+    if len(text) < SHORTEST_TOKEN:
+        raise InvalidOption(
+            f"token must have {SHORTEST_TOKEN} characters at least, as secrets.token_urlsafe() makes them: whoever "
+            "guesses it can answer"
+        )
+    return text
+
+
+def _filter(pipe: Pipe[Any], where: object) -> str | None:
+    if where is None or callable(where):
+        return None
+    check_fields(where, pipe.schema, pipe.name)
+    return filter_text(where)
+
+
+def _age(since: Any) -> float | None:
+    if since is None:
+        return None
+    if since == "now":
+        return 0.0
+    if since == "ever":
+        return EVER
+    return seconds(since, 'since (a duration, "now" or "ever")')
