@@ -1,6 +1,7 @@
 """Songs: a recording comes in, is recognised, described by remote services, approved by a person, and stored.
 
-    upload ─▶ process_song ─▶ fingerprint ─▶ music_brainz ─▶ spotify, last_fm, audio_db ─▶ cover ─▶ palette ─▶ approval ─▶ stored
+    upload ─▶ process_song ─▶ fingerprint ─▶ music_brainz ─▶ spotify, last_fm, audio_db
+           ─▶ cover ─▶ palette ─▶ approval ─▶ stored ─▶ notified
 
 Every arrow is recorded: whatever is killed, the job goes on from there, and no service is asked twice for what it said.
 """
@@ -89,7 +90,7 @@ async def audio_db(id: str) -> dict[str, Any]:
 
 
 @app.task(limit=Limit(concurrency=2))
-async def extract_palette(cover: str) -> list[int]:
+def extract_palette(cover: str) -> list[int]:
     """The three commonest shades of a cover: in earnest this would take a processor for a while."""
     pixels: list[int] = json.loads(Path(cover).read_text())["pixels"]
     return [shade * 32 for shade, _ in Counter(pixel // 32 for pixel in pixels).most_common(3)]
@@ -133,6 +134,6 @@ async def ask(service: str, **question: str) -> dict[str, Any]:
 
 
 def _get(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(url, timeout=10) as answer:
         found: dict[str, Any] = json.load(answer)
         return found

@@ -36,9 +36,11 @@ def main() -> int:
         (folder / "port").write_text(services.stdout.readline())
         return run(folder, given.songs, workers)
     finally:
-        for process in (services, *workers):
-            process.kill()
-            process.wait()
+        services.kill()
+        services.wait()
+        for worker in workers:
+            worker.kill()
+            worker.wait()
 
 
 def run(folder: Path, count: int, workers: list[subprocess.Popen[bytes]]) -> int:

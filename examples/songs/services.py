@@ -54,12 +54,13 @@ def known(service: str, given: dict[str, str]) -> dict[str, object]:
     if service == "musicbrainz":
         return {"id": digest[:12]}
     title = TITLES[int(given["id"], 16) % len(TITLES)]
-    return {
+    answers: dict[str, dict[str, object]] = {
         "spotify": {"title": title, "popularity": int(digest[:2], 16) % 100},
         "lastfm": {"artist": f"Artist {digest[:3]}", "listeners": int(digest[:4], 16)},
         "audiodb": {"year": 1960 + int(digest[:2], 16) % 60},
         "cover": {"pixels": [int(digest[n : n + 2], 16) for n in range(0, 48, 2)]},
-    }[service]
+    }
+    return answers[service]
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def test_what_is_wrong_is_said_at_once(app: Holdfast, approved: Pipe[Approval]) 
         with pytest.raises(UnknownPipe):
             await wait_for(elsewhere)
         with pytest.raises(InvalidOption, match="are for a pipe"):
-            await wait_for("0190163d-8694-79b5-8c1d-4f0e2a7b6c5d", where={})
+            await wait_for("0190163d-8694-79b5-8c1d-4f0e2a7b6c5d", where={})  # type: ignore[call-overload]
         return count
 
     job = tries.enqueue()

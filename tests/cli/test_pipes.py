@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Cli
 
-from holdfast import Holdfast
+from holdfast import Holdfast, wait_for
 from holdfast.cli.exits import Exit
+from holdfast.testing import drain
 
 
 @pytest.fixture
@@ -54,3 +55,23 @@ def test_send(act: Any, app: Holdfast, tmp_path: Path, monkeypatch: pytest.Monke
     unknown = act("send", "other", "5", "--app", "piped:app")
     assert unknown.exit_code != Exit.OK
     assert "no pipe 'other'" in unknown.stderr
+
+
+def test_answer_a_job_that_waits(act: Any, app: Holdfast) -> None:
+    numbers = app.pipe("numbers", int)
+
+    @app.task
+    async def asks() -> int:
+        return await wait_for(numbers, where=5)
+
+    job = asks.enqueue()
+    assert "no message" in act("waits", job.id).stderr
+    drain(app)
+    pipe, where, until, token = act("waits", job.id).stdout.rstrip("\n").split("\t")
+    assert (pipe, where, until) == ("numbers", "5", "")
+    assert json.loads(act("waits", job.id, "--json").stdout)["waits"][0]["token"] == token
+    assert act("answer", token, "6").exit_code != Exit.OK
+    assert act("answer", token, "5").exit_code == Exit.OK
+    assert "over" in act("answer", token, "5").stderr
+    drain(app)
+    assert job.result() == 5

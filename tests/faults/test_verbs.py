@@ -310,6 +310,8 @@ ELSEWHERE = {
     "batch.arecord": "`record` for event loops",
     "app.call_raw": "touches nothing",
     "app.post": "is what pipe.send calls",
+    "app.waits": "one read: tests/behaviour/test_answers.py",
+    "app.answer": "needs a job that waits: tests/behaviour/test_answers.py",
     "job.result": "asks the database again until it answers: tests/behaviour/test_results.py",
 }
 

@@ -22,7 +22,8 @@ FIXED: dict[str, Any] = {
     "timed": True, "origin": new_id(),
     "branch": "", "code": None, "mark": None, "place": 0, "topic": None, "tries": 1, "value": "1",
     "anew": (False, True), "caps": (100, 5), "concurrency": 1, "defaults": "{}", "display_name": None,
-    "paused_by": None, "pipe": "p", "pipes": ("p", "q"), "seq": 1, "since": 0, "filter": None, "secret": "s", "sender": None, "message_id": new_id(),
+    "paused_by": None, "pipe": "p", "pipes": ("p", "q"),
+    "seq": 1, "since": 0, "filter": None, "secret": "s", "sender": None, "message_id": new_id(),
     "delay": 0.0, "edited": 0, "elapsed": 1.0, "error": '{"attempt":1}',
     "cancelled": 0, "count": 1, "failed": 0, "need": "succeeded", "stalled": 0, "succeeded": 0, "total": 1,
     "what": "look",
@@ -79,8 +80,8 @@ OWN: dict[str, dict[str, Any]] = {
 """Where a name means something else."""
 
 FRESH_IDS = frozenset({
-    "ask_put", "message_send", "enqueue", "enqueue_again", "enqueue_gated", "enqueue_gated_again", "enqueue_key", "mark", "rate",
-    "batch_new", "wait",
+    "enqueue", "enqueue_again", "enqueue_gated", "enqueue_gated_again", "enqueue_key", "mark", "rate",
+    "batch_new", "wait", "ask_put", "message_send",
 })  # fmt: skip
 FRESH_NAMES = frozenset({"enqueue_key", "mark", "rate"})
 """Statements of which no two rows may be about one key or mark."""

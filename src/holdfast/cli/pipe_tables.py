@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.cli.screen import printable
 from holdfast.cli.times import exact, now, relative
+from holdfast.model.ask import Ask
 from holdfast.model.message import Message, Pending, PipeStats
 from holdfast.storage.ops.pipes import MOST_COUNTED
 
@@ -24,6 +25,13 @@ def document(message: Message[Any]) -> dict[str, Any]:
     found = asdict(message)
     del found["place"]
     return {**found, "sent_at": exact(message.sent_at), "keep_until": exact(message.keep_until)}
+
+
+def ask_document(ask: Ask) -> dict[str, Any]:
+    """Every part of a wait under its own name."""
+    found = asdict(ask)
+    found |= {name: exact(found[name]) if found[name] else None for name in ("since", "asked_at", "until")}
+    return found
 
 
 def counted(number: int) -> str:

@@ -99,10 +99,7 @@ def send(
     verbose: Verbose = 0,
 ) -> None:
     """Send a message, checked by the pipe's type, and print its id."""
-    try:
-        given: Any = json.loads(sys.stdin.read() if value == "-" else value)
-    except (ValueError, RecursionError) as error:
-        raise InvalidArguments(f'VALUE must be JSON, such as \'{{"path": "a.wav"}}\': {error}') from error
+    given = _given(value)
     opened = app_named(app, asked(context, url, schema, verbose))
     try:
         sent = opened.pipes.send(name, given, key=key)
@@ -135,3 +132,58 @@ def retry(
         print_json({"retried": count})
     else:
         sys.stdout.write(f"{count}\n")
+
+
+@program.command("waits", cls=Command)
+def waits(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(metavar="ID", help="The job that waits.")],
+    as_json: AsJson = False,
+    url: Url = None,
+    schema: Schema = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Show what a job waits for: pipe, what the message must hold, until when, and the token to answer it with."""
+    app = existing(asked(context, url, schema, verbose))
+    try:
+        found = app.waits(job)
+    finally:
+        app.close()
+    if as_json:
+        print_json({"waits": [tables.ask_document(one) for one in found]})
+        return
+    for one in found:
+        document = tables.ask_document(one)
+        cells = [one.pipe, json.dumps(one.where, ensure_ascii=False), document["until"] or "", one.token]
+        sys.stdout.write("\t".join(map(printable, cells)) + "\n")
+    if not found:
+        stderr().print("it waits for no message", style="dim")
+
+
+@program.command("answer", cls=Command)
+def answer(
+    context: typer.Context,
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="As `holdfast pipes waits` shows it.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The answer as JSON; - reads it from stdin.")],
+    app: Annotated[
+        str | None, typer.Option(metavar="MODULE:APP", help="Check the answer by the type of this app's pipe.")
+    ] = None,
+    url: Url = None,
+    schema: Schema = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Answer a job that waits, as if VALUE had come as a message of its pipe; no other job sees it."""
+    given = _given(value)
+    wanted = asked(context, url, schema, verbose)
+    opened = existing(wanted) if app is None else app_named(app, wanted)
+    try:
+        opened.answer(token, given)
+    finally:
+        opened.close()
+
+
+def _given(value: str) -> Any:
+    try:
+        return json.loads(sys.stdin.read() if value == "-" else value)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArguments(f'VALUE must be JSON, such as \'{{"path": "a.wav"}}\': {error}') from error

@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from holdfast.clock import monotonic
@@ -41,7 +42,7 @@ async def wait_message(
         left = None if until is None else max(0.0, until - monotonic())
         text = await wait_answered(
             run, line, f"message {pipe.name}"[:255], f"pipe:{pipe.name}", mark, left,
-            lambda entry, wanted=wanted: register(entry, wanted),
+            partial(register, wanted=wanted),
         )  # fmt: skip
         value = pipe.load(text)
         if not callable(where) or cast("Callable[[T], object]", where)(value):

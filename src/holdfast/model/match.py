@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from holdfast.errors import InvalidOption
 from holdfast.model.jsontext import dump_json
@@ -17,14 +17,18 @@ def filter_text(where: object) -> str:
     return dump_json(_stored(where), "where")
 
 
-def _stored(where: object) -> Any:
+def _stored(where: Any) -> Any:
     if where is ...:
         return ANY
-    if isinstance(where, Mapping):
-        return {str(key): _stored(value) for key, value in cast("Mapping[Any, Any]", where).items()}
-    if isinstance(where, Sequence) and not isinstance(where, str | bytes):
-        return [_stored(value) for value in cast("Sequence[Any]", where)]
+    if _is(where, Mapping):
+        return {str(key): _stored(value) for key, value in where.items()}
+    if _is(where, Sequence) and not _is(where, str | bytes):
+        return [_stored(value) for value in where]
     return where
+
+
+def _is(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind)
 
 
 def matches(filter: str | None, value: Any) -> bool:
@@ -35,16 +39,10 @@ def matches(filter: str | None, value: Any) -> bool:
 def _holds(asked: Any, value: Any) -> bool:
     if asked == ANY:
         return True
-    if isinstance(asked, dict):
-        if not isinstance(value, dict):
-            return False
-        wanted, there = cast("dict[str, Any]", asked), cast("dict[str, Any]", value)
-        return all(key in there and _holds(each, there[key]) for key, each in wanted.items())
-    if isinstance(asked, list):
-        if not isinstance(value, list):
-            return False
-        first, second = cast("list[Any]", asked), cast("list[Any]", value)
-        return len(first) <= len(second) and all(map(_holds, first, second))
+    if _is(asked, dict):
+        return _is(value, dict) and all(key in value and _holds(each, value[key]) for key, each in asked.items())
+    if _is(asked, list):
+        return _is(value, list) and len(asked) <= len(value) and all(map(_holds, asked, value))
     if isinstance(asked, bool) or isinstance(value, bool):
         return asked is value
     return bool(asked == value)
@@ -55,13 +53,13 @@ def check_fields(where: object, schema: Mapping[str, Any], pipe: str) -> None:
     _check(where, schema, schema.get("$defs", {}), pipe, "")
 
 
-def _check(where: object, schema: Mapping[str, Any], defs: Mapping[str, Any], pipe: str, place: str) -> None:
+def _check(where: Any, schema: Mapping[str, Any], defs: Mapping[str, Any], pipe: str, place: str) -> None:
     if "$ref" in schema:
         schema = defs.get(str(schema["$ref"]).rpartition("/")[2], {})
-    if not isinstance(where, Mapping) or "properties" not in schema or schema.get("additionalProperties"):
+    if not _is(where, Mapping) or "properties" not in schema or schema.get("additionalProperties"):
         return
     known: Mapping[str, Any] = schema["properties"]
-    for key, value in cast("Mapping[Any, Any]", where).items():
+    for key, value in where.items():
         if key not in known:
             raise InvalidOption(
                 f"messages of pipe {pipe} have no field {shown(place + str(key))}; there {_are(sorted(known))}"
