@@ -1,6 +1,6 @@
 """`app.jobs.cancel_many` and its like: what is done to all jobs that meet conditions, page by page, and noted."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -84,7 +84,7 @@ class Run:
         return done
 
     @contextmanager
-    def honest(self, dry_run: bool) -> Iterator[None]:
+    def honest(self, dry_run: bool) -> Generator[None]:
         """Whoever loses the database in the middle is told what is done."""
         try:
             yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from holdfast.clock import to_micros
 from holdfast.errors import InvalidOption
@@ -41,8 +41,10 @@ class Edit:
         if "args" in asked:
             args = asked.pop("args")
             if not isinstance(args, Mapping):
-                raise InvalidOption(f"args must be a mapping by the names of the parameters, not {shown(args)}")
-            changes["args"] = dump_json(dict(args), "args")
+                raise InvalidOption(
+                    f"args must be a mapping by the names of the parameters, not {shown(cast(object, args))}"
+                )
+            changes["args"] = dump_json(dict(cast("Mapping[str, Any]", args)), "args")
         options = JobOptions.of(asked)
         if options.open:
             raise InvalidOption(f"{options.open[0]} of a job that is stored is a value, not a function")
@@ -101,7 +103,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Retry):
         return value.attempts
     if isinstance(value, tuple | list):
-        return list(value)
+        return list(cast("list[Any]", value))
     if isinstance(value, Mapping):
-        return dict(value)
+        return dict(cast("dict[str, Any]", value))
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
