@@ -1,7 +1,7 @@
 """Tasks that run by themselves: what their decorator says becomes a schedule that can be stored."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from holdfast.errors import ConfigError, InvalidArguments, InvalidOption
 from holdfast.model.job import NewJob
@@ -26,6 +26,9 @@ def timetable(
         return None
     if args is not None and not isinstance(args, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidOption(f"args must be a mapping of parameter names to values, not {shown(args)}")
+    for name in cast("Iterable[object]", args or ()):
+        if not isinstance(name, str):
+            raise InvalidOption(f"args must be a mapping of parameter names to values: {shown(name)} is no name")
     return Timetable(Spec.of(cron, every, **given), dict(args or {}))
 
 
@@ -54,7 +57,7 @@ def declared(task: Task[Any, Any, Any], defaults: JobOptions, deployment: str | 
     if task.timetable is None:
         return None
     new = to_new_job(_call(task, task.timetable), defaults)
-    return scheduled(task.name, new, task.timetable.spec, "code", deployment)
+    return scheduled(task.name, new, task.timetable.spec, "code", deployment)._replace(formerly=task.aliases)
 
 
 def scheduled(name: str, new: NewJob, spec: Spec, source: Source = "api", deployment: str | None = None) -> NewSchedule:
@@ -72,4 +75,6 @@ def as_new_job(what: "Call[Any] | Task[Any, Any, Any]", defaults: JobOptions = N
         raise InvalidOption(f"a schedule is put with a call such as send_mail.call('a@b.c'), not {shown(what)}")
     if what.task.connection is not None:
         raise InvalidOption("a call with connection= is for one transaction: app.bind(connection).schedules.put(…)")
+    if what.awaits or what.task.awaits or what.task.batch:
+        raise InvalidOption("after= and batches are about jobs that are there: those of a schedule wait for none")
     return to_new_job(what, defaults)

@@ -22,9 +22,10 @@ from holdfast.paging import MOST_LISTED, Page
 from holdfast.scheduled import as_new_job, declared, scheduled
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops import firing
+from holdfast.storage.ops import by_hand, firing
 from holdfast.storage.ops import schedules as ops
-from holdfast.storage.ops.firing import Fired, Range
+from holdfast.storage.ops.by_hand import Range
+from holdfast.storage.ops.firing import Fired
 from holdfast.storage.ops.schedules import Declared
 from holdfast.task import Call, Task
 from holdfast.taskset import TaskSet
@@ -144,11 +145,11 @@ class Schedules:
 
         >>> app.schedules.trigger("nightly").result(timeout=60)
         """
-        return self._job(name, self._run(firing.trigger(_name(name), self._scope)))
+        return self._job(name, self._run(by_hand.trigger(_name(name), self._scope)))
 
     async def atrigger(self, name: str) -> Job[Any]:
         """`trigger` for event loops."""
-        return self._job(name, await self._arun(firing.trigger(_name(name), self._scope)))
+        return self._job(name, await self._arun(by_hand.trigger(_name(name), self._scope)))
 
     def backfill(self, name: str, start: datetime, end: datetime, *, dry_run: bool = False) -> int:
         """Enqueue the jobs of the instants from `start` to `end`, both included, that have none; answers how many.
@@ -159,11 +160,11 @@ class Schedules:
         >>> app.schedules.backfill("nightly", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC))
         7
         """
-        return self._known(name, self._run(firing.backfill(_name(name), self._scope, _range(start, end), dry_run)))
+        return self._known(name, self._run(by_hand.backfill(_name(name), self._scope, _range(start, end), dry_run)))
 
     async def abackfill(self, name: str, start: datetime, end: datetime, *, dry_run: bool = False) -> int:
         """`backfill` for event loops."""
-        op = firing.backfill(_name(name), self._scope, _range(start, end), dry_run)
+        op = by_hand.backfill(_name(name), self._scope, _range(start, end), dry_run)
         return self._known(name, await self._arun(op))
 
     # Reading
@@ -332,10 +333,11 @@ def _name(name: object) -> str:
 
 
 def _limit(limit: object) -> int:
-    return _counted(limit, "limit")
+    return check_count(limit, "limit")
 
 
-def _counted(number: object, what: str) -> int:
+def check_count(number: object, what: str = "count") -> int:
+    """A number of things to list: 1 to 1,000; InvalidOption for anything else."""
     if type(number) is not int or not 1 <= number <= MOST_LISTED:
         raise InvalidOption(f"{what} must be a whole number from 1 to {MOST_LISTED}, not {shown(number)}")
     return number
@@ -380,10 +382,10 @@ def _simulated(
 ) -> Callable[[ops.Stored | None, datetime], Instants]:
     """What answers a simulation, given what is stored and the present."""
     since = None if after is None else check_moment(after, "after")
-    most = _counted(count, "count")
-    spec = None if name is not None and cron is None and every is None and not when else Spec.of(cron, every, **when)
-    if name is not None and spec is not None:
+    most = check_count(count)
+    if name is not None and not (cron is None and every is None and not when):
         raise InvalidOption("simulate takes the name of a schedule, or a rule of its own: not both")
+    spec = Spec.of(cron, every, **when) if name is None else None
     if name is not None:
         _name(name)
 

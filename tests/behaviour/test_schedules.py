@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from holdfast import Context, Holdfast, JobState
-from holdfast.errors import InvalidArguments, InvalidOption, KeyTaken, ScheduleNotFound
+from holdfast import Context, Holdfast, JobState, Limit
+from holdfast.errors import InvalidArguments, InvalidOption, KeyTaken, RateLimited, ScheduleNotFound
 from holdfast.testing import Clock, drain
 
 from .conftest import MakeApp
@@ -134,6 +134,9 @@ def test_arguments_come_from_the_schedule_or_it_is_refused(app: Holdfast) -> Non
         ({"tz": "Europe/Oslo"}, "tz is about a schedule"),
         ({"args": {}}, "args is about a schedule"),
         ({"every": "1h", "run_at": NOON}, "run_at"),
+        ({"every": "1h", "args": {1: 2}}, "1 is no name"),
+        ({"every": "1h", "jitter": "400 d"}, "jitter"),
+        ({"cron": ["0 3 * * *", "0 25 * * *"]}, r"cron\[1\]: the hour field"),
         ({"every": "1h", "key": "k", "on_conflict": "merge"}, "merge"),
     ],
 )
@@ -144,6 +147,7 @@ def test_bad_input_at_the_decorator(app: Holdfast, given: dict[str, Any], says: 
 
 
 def lambda_task() -> None: ...
+def takes_a_number(n: int) -> None: ...
 
 
 # Reconciliation
@@ -217,6 +221,50 @@ def test_what_code_declares_no_more_is_removed_and_comes_back_new(make_app: Make
     second.task(name="work")(lambda_task)
     assert second.declare_schedules() == (0, 0, 1)
     assert list(second.schedules.list()) == []
+
+
+def test_a_renamed_task_keeps_its_schedule(make_app: MakeApp, clock: Clock) -> None:
+    ran: list[datetime | None] = []
+
+    def deployed(name: str, *aliases: str) -> Holdfast:
+        app = make_app()
+
+        def work(ctx: Context) -> None:
+            ran.append(ctx.tick)
+
+        app.task(name=name, aliases=aliases, every="6h", overlap="skip")(work)
+        app.declare_schedules()
+        return app
+
+    old = deployed("report")
+    old.promote()
+    new = deployed("reports", "report")
+    clock.advance("6h")
+    new.promote()
+    assert (record := new.schedules.get("reports")) is not None
+    assert (record.fired, record.skipped) == (1, 1), "a job under the old name is one of its own"
+    assert new.schedules.get("report") is None
+    drain(new)
+    clock.advance("6h")
+    drain(new)
+    assert ran == [NOON, NOON + 12 * HOUR], "no extra run at once, no other grid"
+    assert [job.tick for job in new.schedules.runs("reports")] == [NOON + 12 * HOUR, NOON]
+    assert new.schedules.backfill("reports", NOON, NOON) == 0, "that instant had its job"
+    assert new.declare_schedules() == (0, 0, 0)
+
+
+def test_a_task_added_while_a_worker_runs_has_its_schedule(live: Holdfast) -> None:
+    from .support import until
+
+    ran: list[datetime | None] = []
+    with live.worker(poll_interval=0.2, lease=2):
+
+        @live.task(every="1h")
+        def late(ctx: Context) -> None:
+            ran.append(ctx.tick)
+
+        until(lambda: ran)
+    assert live.schedules.get("late") is not None
 
 
 def test_deployments_leave_each_others_schedules_alone(make_app: MakeApp) -> None:
@@ -342,6 +390,8 @@ def test_bad_input_stores_nothing(app: Holdfast, ticks: list[Any]) -> None:
         app.schedules.put("x", "note", every="1h")  # type: ignore[arg-type]
     with pytest.raises(InvalidOption, match="run_at"):
         app.schedules.put("x", note(app).using(run_at=NOON).call(), every="1h")
+    with pytest.raises(InvalidOption, match="after="):
+        app.schedules.put("x", note(app).using(after=[note(app).enqueue()]).call(), every="1h")
     with pytest.raises(InvalidOption, match="count"):
         app.schedules.simulate(every="1h", count=0)
     with pytest.raises(InvalidOption, match="not both"):
@@ -561,6 +611,39 @@ def test_a_key_holds_for_scheduled_jobs_too(app: Holdfast, ticks: list[Any], clo
     assert ticks == [NOON + HOUR]
 
 
+def test_groups_and_limits_hold_for_scheduled_jobs_too(app: Holdfast, clock: Clock) -> None:
+    limit = Limit(concurrency=2, by=lambda n: n, weight=2)
+    task = app.task(name="gated", group=lambda n: f"g{n}", limit=limit, priority=lambda n: n)(takes_a_number)
+    app.schedules.put("x", task.call(7), cron="0 * * * *", catch_up=2)
+    app.schedules.put("y", task.using(group="own", throttle="1/m").call(8), cron="0 * * * *")
+    clock.advance("2h")
+    app.promote()
+    jobs = [job for name in "xy" for job in app.schedules.runs(name)]
+    assert [(job.group, job.priority) for job in jobs] == [("g7", 7), ("g7", 7), ("own", 8)]
+    assert app.limits.get("gated", "7") is not None
+    assert sorted(job.state for job in jobs) == ["blocked", "ready", "ready"], "one place in each group"
+    assert drain(app).succeeded == 3
+
+
+def test_an_instant_whose_job_was_refused_may_have_one_later(app: Holdfast, ticks: list[Any], clock: Clock) -> None:
+    app.schedules.put("x", note(app).using(rate_limit="1/d").call(), cron="0 * * * *", catch_up="all")
+    clock.advance("2h")
+    drain(app)
+    assert ticks == [NOON + HOUR]
+    record = app.schedules.get("x")
+    assert record is not None
+    assert (record.fired, record.skipped) == (1, 1)
+    clock.advance("1d")
+    span = NOON + 2 * HOUR, NOON + 2 * HOUR
+    assert app.schedules.backfill("x", *span) == 1
+    assert app.schedules.backfill("x", *span) == 0
+    drain(app)
+    assert ticks[-1] == NOON + 2 * HOUR
+    with pytest.raises(RateLimited):
+        app.schedules.trigger("x")
+    assert len(app.schedules.runs("x")) == 2, "what was refused is no run"
+
+
 # Parking
 
 
@@ -581,10 +664,27 @@ def test_an_unknown_task_parks_its_schedule_and_stops_nothing_else(
     (event,) = facts("schedule.parked")
     assert (event.schedule, event.task, event.reason) == ("odd", "elsewhere", odd.parked)
     stats = app.schedules.stats()
-    assert (stats.active, stats.parked) == (1, 1)
+    assert (stats.active, stats.parked, stats.reasons) == (1, 1, {odd.parked: 1})
     clock.advance("1d")
     assert drain(stranger).succeeded == 1, "a worker that knows it makes up for what was missed"
     assert [job.tick for job in app.schedules.runs("odd")] == [NOON + HOUR + DAY]
+
+
+def test_a_leader_with_older_code_parks_nothing_for_good(make_app: MakeApp, clock: Clock) -> None:
+    """In a deployment the old leader may refuse the new arguments; its successor takes them."""
+    old, new = make_app(), make_app()
+    old.task(name="work")(lambda_task)
+    task = new.task(name="work")(takes_a_number)
+    new.schedules.put("x", task.call(1), cron="0 * * * *")
+    clock.advance("1h")
+    old.promote()
+    record = new.schedules.get("x")
+    assert record is not None
+    assert "not valid any more" in str(record.parked)
+    old.do_duties()
+    assert new.schedules.stats().parked == 1, "it still refuses them"
+    assert drain(new).succeeded == 1
+    assert new.schedules.stats().parked == 0
 
 
 def test_a_task_that_a_live_worker_knows_is_known(make_app: MakeApp, app: Holdfast, clock: Clock) -> None:
@@ -609,6 +709,7 @@ def test_a_task_that_a_live_worker_knows_is_known(make_app: MakeApp, app: Holdfa
         ("spec", '{"cron":["0 * * * *"],"tz":"Gone/Zone"}', "no time zone 'Gone/Zone'"),
         ("spec", "garbage", "cannot be understood"),
         ("job", "[]", "cannot be understood"),
+        ("job", '{"priority":"high"}', "priority cannot be 'high'"),
         ("args", '{"n":"many"}', "not valid any more"),
     ],
 )

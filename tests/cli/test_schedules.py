@@ -46,9 +46,14 @@ def test_put_list_show_and_delete(act: Any, app: Holdfast, digest: Any) -> None:
     changed = app.schedules.get("d")
     assert changed is not None
     assert (changed.args, changed.every) == ({"user": 42}, "1h"), "what is not given stays"
+    assert (changed.tz, changed.catch_up, changed.overlap) == ("Asia/Tokyo", 3, "skip")
+    act("put", "d", "--args", '{"user": 43}')
+    changed = app.schedules.get("d")
+    assert changed is not None
+    assert (changed.args, changed.every) == ({"user": 43}, "1h"), "the rule too"
     lines = act("list").stdout.splitlines()
     assert lines[0].split("\t")[:4] == ["name", "state", "task", "when"]
-    assert lines[1].split("\t")[:4] == ["d", "active", "digest", "every 1h"]
+    assert lines[1].split("\t")[:4] == ["d", "active", "digest", "every 1h Asia/Tokyo"]
     listed = json.loads(act("list", "--json").stdout)
     assert ([one["name"] for one in listed["schedules"]], listed["stats"]["active"]) == (["d"], 1)
     shown = json.loads(act("show", "d", "--json").stdout)
@@ -102,7 +107,8 @@ def test_simulate(act: Any, cli: Cli, app: Holdfast, digest: Any) -> None:
         (("put", "x", "--task", "t", "--every", "1h", "--args", "[1]"), "JSON object", Exit.USAGE),
         (("put", "x", "--task", "t", "--every", "1h", "--args", "{"), "must be JSON", Exit.USAGE),
         (("put", "x", "--task", "t", "--every", "1h", "--end-at", "soon"), "--end-at", Exit.USAGE),
-        (("put", "x", "--task", "t"), "either cron= or every=", Exit.USAGE),
+        (("put", "x", "--task", "t"), "needs --cron or --every", Exit.USAGE),
+        (("simulate", "--every", "1h", "-n", "0"), "count", Exit.USAGE),
         (("simulate", "x", "--every", "1h"), "not both", Exit.USAGE),
         (("show", "nobody"), "there is no schedule", Exit.FAILED),
         (("pause", "nobody"), "there is no schedule", Exit.FAILED),

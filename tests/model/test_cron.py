@@ -256,7 +256,20 @@ def test_any_text_is_taken_or_refused_with_one_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Nowhere/City", "", "../etc/passwd", "/etc/localtime", "America", "Europe/Ö", 5, None, "x" * 300]
+    "name",
+    [
+        "Nowhere/City",
+        "",
+        "../etc/passwd",
+        "/etc/localtime",
+        "America",
+        "Europe/Ö",
+        5,
+        None,
+        "localtime",
+        "right/Europe/Oslo",
+        "x" * 300,
+    ],
 )
 def test_a_zone_that_is_none(name: object) -> None:
     with pytest.raises(InvalidOption, match="tz"):

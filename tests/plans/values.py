@@ -19,6 +19,7 @@ FIXED: dict[str, Any] = {
     "anchor": 0, "attempt": 1, "base": None, "batch": 100, "before": None, "boot": "boot", "channel": "c",
     "claim": new_id(), "crashed": 0, "deadline": None, "deployment": None, "due": None, "fired": 1, "instant": 0,
     "job": "{}", "last": 0, "nth": 0, "parked": None, "paused": False, "skipped": 0, "source": "api", "spec": "{}",
+    "after_name": "s", "after_tenant": "t", "former": "s", "newest": 10,
     "timed": True, "origin": new_id(),
     "branch": "", "code": None, "mark": None, "place": 0, "topic": None, "tries": 1, "value": "1",
     "anew": (False, True), "caps": (100, 5), "concurrency": 1, "defaults": "{}", "display_name": None,

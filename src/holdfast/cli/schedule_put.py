@@ -26,7 +26,7 @@ def store(
     paused: bool | None,
     checked: bool,
 ) -> "Schedule":
-    """Put it; `checked`: by the app's own task, whose options its jobs then have."""
+    """Put it, what is not given as it was; `checked`: by the app's own task, whose options its jobs then have."""
     check_name(name, "a schedule's name")
     there, _ = app.store.run(ops.stored_rule(name, Scope()), "read")
     task = task or (None if there is None else there.task)
@@ -35,7 +35,7 @@ def store(
     same = there is not None and there.task == task
     if args is None and there is not None and same:
         args = json.loads(there.args)
-    spec = Spec.of(cron or None, every, **when)
+    spec = _spec(None if there is None else there.spec, cron, every, when)
     if checked:
         found = next((one for one in app.tasks if task in (one.name, *one.aliases)), None)
         if found is None:
@@ -47,6 +47,19 @@ def store(
     text = json.dumps(args or {}, separators=(",", ":"), ensure_ascii=False)
     new = NewSchedule("default", name, check_name(task, "--task"), text, job, spec, paused=paused)
     return app.store.run(ops.put(new))
+
+
+def _spec(stored: str | None, cron: list[str] | None, every: str | None, when: dict[str, Any]) -> Spec:
+    """The rule as it was, but for what is given."""
+    given: dict[str, Any] = {"cron": cron[0] if cron and len(cron) == 1 else cron or None, "every": every}
+    if stored is not None:
+        there = _rule(Spec.loads(stored))
+        if given["cron"] is None and every is None:
+            given = {name: there.get(name) for name in given}
+        when = {**{name: value for name, value in there.items() if name not in given}, **when}
+    if given["cron"] is None and given["every"] is None:
+        raise InvalidOption("a new schedule needs --cron or --every: when it is to fire")
+    return Spec.of(**given, **when)
 
 
 def _rule(spec: Spec) -> dict[str, Any]:

@@ -33,7 +33,7 @@ EveryRule: TypeAlias = Annotated[
     str | None, typer.Option("--every", metavar="PERIOD", help="A period, as in 15m, '1 day', '3 months'.")
 ]
 Zone: TypeAlias = Annotated[
-    str | None, typer.Option("--tz", metavar="ZONE", help="The time zone, as in Europe/Oslo. Else UTC.")
+    str | None, typer.Option("--tz", metavar="ZONE", help="The time zone, as in Europe/Oslo; UTC if not said.")
 ]
 TwiceRule: TypeAlias = Annotated[
     str | None, typer.Option("--twice", metavar="HOW", help="A local time that happens twice fires once, or both.")
@@ -138,11 +138,14 @@ def put(
     end_at: EndAt = None,
     max_runs: Annotated[int | None, typer.Option(metavar="N", help="So often in all.")] = None,
     catch_up: Annotated[
-        str | None, typer.Option(metavar="HOW", help="Of missed instants: none, latest, a number, all. Else latest.")
+        str | None,
+        typer.Option(metavar="HOW", help="Of missed instants: none, latest (so if not said), a number, all."),
     ] = None,
     overlap: Annotated[
         str | None,
-        typer.Option(metavar="HOW", help="While a job of it lives: allow, skip, queue-one, cancel-old. Else allow."),
+        typer.Option(
+            metavar="HOW", help="While a job of it lives: allow (so if not said), skip, queue-one, cancel-old."
+        ),
     ] = None,
     jitter: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Start each job up to so much later, by chance.")
@@ -155,7 +158,7 @@ def put(
     schema: Schema = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Store a schedule, or give the one of this name another rule.
+    """Store a schedule, or change the one of this name: what is not given stays as it was.
 
     Without --app the arguments are checked when it fires, and its jobs have no options but those they had.
     """
@@ -294,13 +297,14 @@ def simulate(
 ) -> None:
     """Show the next instants of a schedule, or of a rule that is not stored; for a rule no database is opened."""
     from holdfast.model.rule import Spec
+    from holdfast.schedules import check_count
 
     since = _instant(after, "--after")
     if name is None:
         chosen = {key: value for key, value in {"tz": tz, "twice": twice, "missing": missing}.items() if value}
-        spec = Spec.of(cron or None, every, **chosen)
+        spec = Spec.of(cron[0] if cron and len(cron) == 1 else cron or None, every, **chosen)
         begin = since or now()
-        found = spec.rule(begin).several(begin, max(1, min(count, 1000)))
+        found = spec.rule(begin).several(begin, check_count(count))
         shown_zone = spec.tz
     else:
         if cron or every or tz or twice or missing:

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from holdfast.clock import MICROSECOND, from_micros, to_micros
 from holdfast.errors import InvalidOption
 from holdfast.model.cron import Cron, Missing, Twice
-from holdfast.model.duration import Duration, seconds
+from holdfast.model.duration import YEAR, Duration, seconds
 from holdfast.model.options import check_moment
 from holdfast.model.period import Period
 from holdfast.model.text import shown
@@ -277,7 +277,7 @@ def _crons(given: object) -> list[Cron]:
     for place, one in enumerate(cast("Iterable[object]", given), 1):
         if place > MOST_CRONS:
             raise InvalidOption(f"cron: a schedule has at most {MOST_CRONS} expressions")
-        found.append(Cron.of(one))
+        found.append(Cron.of(one, f"cron[{place - 1}]"))
     if not found:
         raise InvalidOption("cron must have an expression, and the list is empty")
     return found
@@ -307,6 +307,13 @@ def _check_max_runs(value: object) -> int | None:
     raise InvalidOption(f"max_runs must be a whole number from 1, or None, not {shown(value)}")
 
 
+def _check_jitter(value: Any) -> float:
+    found = seconds(value, "jitter")
+    if found > YEAR:
+        raise InvalidOption(f"jitter must be at most a year, not {shown(value)}")
+    return found
+
+
 def _one_of(what: str, *choices: str) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if value is not None and value not in choices:
@@ -327,7 +334,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "max_runs": _check_max_runs,
     "catch_up": _check_catch_up,
     "overlap": _check_overlap,
-    "jitter": lambda value: seconds(value, "jitter"),
+    "jitter": _check_jitter,
     "twice": _one_of("twice", "once", "both"),
     "missing": _one_of("missing", "next", "skip"),
 }

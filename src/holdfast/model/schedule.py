@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -11,6 +11,7 @@ from holdfast.model.inputs import Cache
 from holdfast.model.job import NewJob
 from holdfast.model.rule import CatchUp, Overlap, Spec
 from holdfast.model.spacing import Space
+from holdfast.model.text import shown
 from holdfast.model.tick import TICK, tick_text
 
 Source: TypeAlias = Literal["code", "api"]
@@ -87,6 +88,7 @@ class ScheduleStats:
     fired, failed: jobs they made in the last 24 hours, and how many of these have failed for good.
     lateness, worst_lateness: seconds from the instant to the enqueue of the leader's firings, on average and at most;
         None where there were none.
+    reasons: why schedules are parked, and how many for each reason: the 20 most common ones.
     """
 
     active: int
@@ -98,10 +100,12 @@ class ScheduleStats:
     failed: int
     lateness: float | None
     worst_lateness: float | None
+    reasons: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 class NewSchedule(NamedTuple):
-    """A validated request for a schedule: what `put` and declarations store. `args` and `job` are JSON text."""
+    """A validated request for a schedule: what `put` and declarations store. `args` and `job` are JSON text;
+    `formerly`: names that it may have had before."""
 
     tenant: str
     name: str
@@ -112,6 +116,7 @@ class NewSchedule(NamedTuple):
     source: Source = "api"
     deployment: str | None = None
     paused: bool | None = None
+    formerly: tuple[str, ...] = ()
 
 
 class Timetable(NamedTuple):
@@ -126,6 +131,13 @@ _TEMPLATE = (
     "key", "on_conflict", "cache", "debounce", "rate_limit", "group", "gates",
 )  # fmt: skip
 _CLASSES = {"cache": Cache, "debounce": Space, "rate_limit": Space}
+_NUMBER = (int, float, type(None))
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(_TEMPLATE, (str, type(None))), **dict.fromkeys(_CLASSES, (dict, type(None))),
+    **dict.fromkeys(("priority", "max_attempts"), int),
+    **dict.fromkeys(("delay", "timeout", "expires", "deadline"), _NUMBER),
+}  # fmt: skip
+"""What stored values must be: a statement that failed by one would keep all others from firing."""
 
 
 def template(new: NewJob) -> str:
@@ -155,6 +167,9 @@ def job_of(template: str, id: str, tenant: str, task: str, args: str, tick: date
     understands what is stored."""
     try:
         kept: dict[str, Any] = {name: value for name, value in json.loads(template).items() if name in _TEMPLATE}
+        for name, value in kept.items():
+            if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
+                raise TypeError(f"{name} cannot be {shown(value)}")
         for name, made in _CLASSES.items():
             if kept.get(name) is not None:
                 kept[name] = made(**kept[name])

@@ -10,6 +10,8 @@ from holdfast.model.text import shown
 
 LONGEST_ZONE = 64
 SECOND = timedelta(seconds=1)
+_NO_ZONES = ("localtime", "posixrules", "posix/", "right/", "Factory")
+"""Files beside the zones: another zone on each machine, or one that counts leap seconds."""
 
 
 def zone(name: object, what: str = "tz") -> ZoneInfo:
@@ -18,7 +20,7 @@ def zone(name: object, what: str = "tz") -> ZoneInfo:
         name = name.key
     if not isinstance(name, str) or not name.isascii() or not 0 < len(name) <= LONGEST_ZONE:
         raise InvalidOption(f"{what} must be the name of a time zone such as 'Europe/Oslo', not {shown(name)}")
-    found = _zone(name)
+    found = None if name.startswith(_NO_ZONES) else _zone(name)
     if found is None:
         raise InvalidOption(
             f"{what}: there is no time zone {shown(name)} on this machine; names are such as 'Europe/Oslo'"

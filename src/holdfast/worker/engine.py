@@ -12,7 +12,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from holdfast.client import Client
 from holdfast.context import Context, JobView
@@ -69,10 +69,16 @@ class Duties(Protocol):
     def join(self, timeout: float) -> None: ...
 
 
+Before: TypeAlias = Callable[[], Awaitable[Any]]
+"""What stores the schedules that tasks declare."""
+
+
 class Engine:
     """The parts of one worker on one event loop: made when it starts, gone when it has stopped."""
 
-    def __init__(self, client: Client, bus: Bus, tasks: Tasks, plan: Plan, duties: Duties | None) -> None:
+    def __init__(
+        self, client: Client, bus: Bus, tasks: Tasks, plan: Plan, duties: Duties | None, before: Before | None = None
+    ) -> None:
         self._client = client
         self._store = client.store
         self._bus = bus
@@ -105,6 +111,8 @@ class Engine:
         self.runner.settled = self.claimer.slot_freed.set
         self.leaking = asyncio.Event()
         """Set once a quarter of the slots is taken by threads that were timed out and do not end."""
+        self._before = before
+        self._declared = tasks.names()
         self._duties = duties
         self._dutiful = False
         self._post: Postman | None = None
@@ -261,9 +269,11 @@ class Engine:
 
     async def _free_known(self) -> None:
         """Jobs that waited for a worker which knows their task can run: looked for at the start, then now and then,
-        for another worker may have put more aside since."""
+        for another worker may have put more aside since. What tasks declare that were added meanwhile is stored."""
         while True:
             names, rest = self._tasks.names(), self._tasks.rest()
+            if names != self._declared:
+                await self._declare()
             if names or rest:
                 try:
                     freed = UNBLOCK_PAGE
@@ -274,6 +284,18 @@ class Engine:
                 except HoldfastError as error:
                     self._bus.tell("database.away", what="blocked jobs could not be freed", cause=error)
             await asyncio.sleep(min(self._plan.lease / 3, 1.0 if self._tasks.others_exist else 5.0))
+
+    async def _declare(self) -> None:
+        """Store what tasks declare: their schedules, and the sizes of their limits."""
+        names = self._tasks.names()
+        try:
+            if self._before is not None:
+                await self._before()
+            if limits := self._tasks.limits():
+                await self._store.arun(reconcile(limits))
+        except HoldfastError as error:
+            self._bus.tell("worker.fault", part="what added tasks declare", cause=error)
+        self._declared = names
 
     def _context(self, held: Holding, task: AnyTask) -> Context[Any]:
         held.office = self._office

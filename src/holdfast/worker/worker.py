@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
 from holdfast.client import Client
@@ -12,7 +12,7 @@ from holdfast.config import DEFAULT_GRACE
 from holdfast.errors import MisuseError
 from holdfast.events.bus import Bus
 from holdfast.ids import new_id
-from holdfast.worker.engine import Duties, Engine
+from holdfast.worker.engine import Before, Duties, Engine
 from holdfast.worker.plan import Plan, Tasks
 from holdfast.worker.readiness import refuse_unready
 from holdfast.worker.tally import Report
@@ -32,7 +32,7 @@ class Worker:
         tasks: Tasks,
         plan: Plan,
         duties: Callable[[Plan], Duties] | None,
-        before: Callable[[], Awaitable[object]] | None = None,
+        before: Before | None = None,
     ) -> None:
         self._before = before
         self._client = client
@@ -100,7 +100,7 @@ class Worker:
         if self.running:
             raise MisuseError("this worker runs already; make another with app.worker()")
         duties = None if self._duties is None else self._duties(self._plan)
-        engine = Engine(self._client(), self._bus, self._tasks, self._plan, duties)
+        engine = Engine(self._client(), self._bus, self._tasks, self._plan, duties, self._before)
         self._engine = engine
         self._at_work = asyncio.get_running_loop()
         try:

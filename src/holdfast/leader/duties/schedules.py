@@ -58,8 +58,16 @@ def run_once(store: Store, bus: Bus, find: Find = nobody, pages: int = MOST_PAGE
 
 
 def revive(store: Store, find: Find = nobody) -> int:
-    """Have schedules go on whose task somebody knows by now; answers how many."""
-    return store.run(firing.revive(lambda task, args: refusal(find, task, args)))
+    """Have schedules go on that were parked and could fire by now, `MOST_PAGES` x 1,000 of them; answers how many."""
+    count = 0
+    after = "", ""
+    for _ in range(MOST_PAGES):
+        found = store.run(firing.revive(lambda task, args: refusal(find, task, args), after))
+        count += found.going
+        if found.after is None:
+            break
+        after = found.after
+    return count
 
 
 def refusal(find: Find, task: str, args: str) -> str | None:

@@ -1,11 +1,11 @@
-"""Jobs that schedules make: by their own rule, by hand, and for a range that is past."""
+"""Jobs that schedules make by their own rule, and what jobs they have made."""
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from holdfast.errors import InvalidOption
 from holdfast.ids import new_id
@@ -30,7 +30,6 @@ LOOK_AGAIN = timedelta(seconds=1)
 MOST_JOBS = 2_000
 """Jobs after which a page of firing takes up no further schedule."""
 
-MOST_BACKFILLED = 10_000
 SUPERSEDED = "superseded"
 MOST_REASON = 1024
 
@@ -81,6 +80,9 @@ UNKNOWN = "unknown"
 NOBODY_KNOWS = "no live worker knows the task"
 """How the reason begins of a schedule that is parked until somebody does."""
 
+BROKEN = "firing it failed:"
+"""How the reason begins of one that is parked until somebody repairs it."""
+
 Check: TypeAlias = Callable[[str, str], str | None]
 """Why a task cannot run with these arguments (JSON text): None where it can, UNKNOWN for a task that is not here."""
 
@@ -105,7 +107,7 @@ def fire(check: Check, batch: int = 200) -> Op[Round]:
         due, moves = _judge(rows, now, check, elsewhere, done)
         due = yield from _overlaps(due, moves, now, done)
         ticks = [(each, tick) for each in due for tick in each.firing.instants]
-        jobs = yield from _make([(each.row, each.spec, tick, 0, True, new_id()) for each, tick in ticks], again)
+        jobs = yield from make([(each.row, each.spec, tick, 0, True, new_id()) for each, tick in ticks], again)
         by_schedule: dict[tuple[str, str], list[Fired]] = {}
         for job in jobs:
             by_schedule.setdefault((job.tenant, job.schedule), []).append(job)
@@ -122,7 +124,7 @@ def fire(check: Check, batch: int = 200) -> Op[Round]:
 
 def known_to_others(workers: Sequence[Row]) -> frozenset[str]:
     """The tasks that live workers say they know, from rows of workers.sql."""
-    return frozenset(name for row in workers if row[11] for name in str(row[5]).split(","))
+    return frozenset(name for row in workers if row[-1] for name in str(row[5]).split(","))
 
 
 def _judge(
@@ -150,7 +152,7 @@ def _judge(
         except InvalidOption as error:
             reason = str(error)
         except Exception as error:  # whatever is wrong with one must not keep the others from firing
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{BROKEN} {type(error).__name__}: {error}"
         reason = clean_text(reason or "it has no next instant", MOST_REASON)
         done.parked.append(Parked(row.tenant, row.name, row.task, reason))
         moves.append((row.tenant, row.name, micros(row.next_at), None, None, 0, 0, reason))
@@ -164,26 +166,50 @@ def _refusal(row: Stored, check: Check, elsewhere: frozenset[str]) -> str | None
     return None if row.task in elsewhere else f"{NOBODY_KNOWS} {shown(row.task)}"
 
 
-def revive(check: Check, batch: int = 1000) -> Op[int]:
-    """Have schedules go on that are parked because nobody knew their task, where somebody does by now: they owe what
-    they owed. Answers how many. Repeating it is harmless."""
+class Revived(NamedTuple):
+    """How many of a page of parked schedules go on, and the cursor of the next page (None: there is none)."""
 
-    def steps(again: bool) -> Steps[int]:
-        parked = [Stored.of(row) for row in (yield one("schedules_parked", batch))]
-        waiting = [row for row in parked if (row.parked or "").startswith(NOBODY_KNOWS)]
-        if not waiting:
-            return 0
-        elsewhere = known_to_others((yield one("workers")))
-        known = [row for row in waiting if row.task in elsewhere or check(row.task, row.args) != UNKNOWN]
+    going: int
+    after: tuple[str, str] | None
+
+
+def revive(check: Check, after: tuple[str, str] = ("", ""), batch: int = 1000) -> Op[Revived]:
+    """Have schedules go on that could fire again, one page of those that are parked: somebody knows their task by now,
+    or it takes their arguments, or their zone is known. They owe what they owed. Repeating it is harmless."""
+
+    def steps(again: bool) -> Steps[Revived]:
+        parked = [Stored.of(row) for row in (yield one("schedules_parked", *after, batch))]
+        following = parked[-1][:2] if len(parked) >= batch else None
+        if not parked:
+            return Revived(0, None)
+        elsewhere: frozenset[str] = frozenset()
+        if any((row.parked or "").startswith(NOBODY_KNOWS) for row in parked):
+            elsewhere = known_to_others((yield one("workers")))
         moves: list[Row] = []
-        for row in sorted(known, key=lambda row: row[:2]):
-            next_at = micros(row.next_at)
-            moves.append((row.tenant, row.name, next_at, None if row.paused else next_at, None, 0, 0, None))
+        for row in parked:
+            if _could_fire(row, check, elsewhere):
+                next_at = micros(row.next_at)
+                moves.append((row.tenant, row.name, next_at, None if row.paused else next_at, None, 0, 0, None))
         if moves:
             yield Statement("schedule_fired", moves)
-        return len(moves)
+        return Revived(len(moves), following)
 
     return Op("schedules_revive", steps)
+
+
+def _could_fire(row: Stored, check: Check, elsewhere: frozenset[str]) -> bool:
+    """Whether what a schedule is parked for is over. Only who knows the task can say so of its arguments."""
+    reason = row.parked or ""
+    if reason.startswith(NOBODY_KNOWS):
+        return row.task in elsewhere or check(row.task, row.args) != UNKNOWN
+    if reason.startswith(BROKEN) or row.next_at is None or check(row.task, row.args) is not None:
+        return False
+    try:
+        row.rule()
+        job_of(row.job, "", row.tenant, row.task, row.args, row.next_at)
+    except InvalidOption:
+        return False
+    return True
 
 
 def _overlaps(due: list[_Due], moves: list[Row], now: datetime, done: Round) -> Steps[list[_Due]]:
@@ -228,8 +254,9 @@ def _move(each: _Due, fired: int = 0, skipped: int = 0) -> Row:
     )  # fmt: skip
 
 
-def _make(wanted: Sequence[tuple[Stored, Spec, datetime, int, bool, str]], again: bool) -> Steps[list[Fired]]:
-    """Enqueue a job for each instant that has none yet, and answer what these came to."""
+def make(wanted: Sequence[tuple[Stored, Spec, datetime, int, bool, str]], again: bool) -> Steps[list[Fired]]:
+    """Enqueue a job for each instant that has none yet, and answer what these came to. What is refused leaves the
+    instant without one: it may have it later."""
     if not wanted:
         return []
     runs = [(row.tenant, row.name, micros(tick), nth, id, timed) for row, _, tick, nth, timed, id in wanted]
@@ -242,17 +269,22 @@ def _make(wanted: Sequence[tuple[Stored, Spec, datetime, int, bool, str]], again
     fired: list[Fired] = []
     stamps: list[Row] = []
     moved: list[Row] = []
+    undone: list[Row] = []
     for (row, _, tick, nth, _, id), answer in zip(noted, answers, strict=True):
         refusal = answer if answer.how in ("taken", "refused") else None
         fired.append(Fired(row.tenant, row.name, row.task, answer.id, tick, 0.0, refusal))
         if answer.how in ("new", "replaced"):
             stamps.append((row.tenant, answer.id, row.name))
-        if refusal is None and answer.id != id:
+        if refusal is not None:
+            undone.append((row.tenant, row.name, micros(tick), nth))
+        elif answer.id != id:
             moved.append((row.tenant, row.name, micros(tick), nth, answer.id))
     if stamps:
         yield Statement("schedule_stamp", stamps)
     if moved:
         yield Statement("schedule_run_job", moved)
+    if undone:
+        yield Statement("schedule_run_undone", undone)
     return fired
 
 
@@ -268,88 +300,6 @@ def stored(new: Sequence[NewJob], again: bool) -> Steps[list[Admitted]]:
             assert isinstance(answer, Admitted), "merging needs code, and no schedule stores any"
             found[job.id] = answer
     return [found[job.id] for job in new]
-
-
-def trigger(name: str, scope: Scope) -> Op[Fired | None]:
-    """Make a job of a schedule now, beside its rule; None where the schedule is not.
-
-    Repeated, it makes no second: the instant is the first try's, and with it the run's name is taken.
-    """
-    id = new_id()
-    nth = int(id[-12:], 16) + 1
-    asked: list[datetime] = []
-
-    def steps(again: bool) -> Steps[Fired | None]:
-        asked.append(moment((yield one("moment"))[0][0]))
-        now = asked[0]
-        found = yield one("schedule_lock", scope.tenant, name)
-        if not found:
-            return None
-        row = Stored.of(found[0])
-        if again and (yield Statement("get", [(scope.tenant, id)])):
-            return Fired(row.tenant, row.name, row.task, id, now, 0.0)
-        made = yield from _make([(row, Spec(), now, nth, False, id)], again)
-        return made[0] if made else Fired(row.tenant, row.name, row.task, id, now, 0.0)
-
-    return Op("schedule_trigger", steps, scope, wakes=True)
-
-
-class Range(NamedTuple):
-    """From its first instant to its last, both included."""
-
-    start: datetime
-    end: datetime
-
-
-def backfill(name: str, scope: Scope, span: Range, dry_run: bool) -> Op[int | None]:
-    """Make the jobs of a schedule for the instants of `span` that have none, and answer how many; None where the
-    schedule is not. Repeated, it finds those of the first try, and answers less.
-
-    Raises InvalidOption for a span of more than 10,000 instants, or one that ends after now.
-    """
-
-    def steps(again: bool) -> Steps[int | None]:
-        now = moment((yield one("moment"))[0][0])
-        found = yield one("schedule_lock", scope.tenant, name)
-        if not found:
-            return None
-        row = Stored.of(found[0])
-        spec, rule = row.rule()
-        ticks = instants(rule, span, now)
-        if dry_run:
-            there = {instant for _, instant in (yield from _noted(row, span))}
-            return sum(micros(tick) not in there for tick in ticks)
-        made = yield from _make([(row, spec, tick, 0, False, new_id()) for tick in ticks], again)
-        return sum(job.refusal is None for job in made)
-
-    return Op("schedule_backfill", steps, scope, wakes=True)
-
-
-def instants(rule: Rule, span: Range, now: datetime) -> list[datetime]:
-    """A rule's instants in a span, which must be past."""
-    if span.end > now:
-        raise InvalidOption(f"a backfill must end by now: {span.end.isoformat()} lies ahead")
-    before = span.start - timedelta(microseconds=1)
-    found: list[datetime] = []
-    while (tick := rule.next(before)) is not None and tick <= span.end:
-        if len(found) >= MOST_BACKFILLED:
-            raise InvalidOption(f"a backfill takes at most {MOST_BACKFILLED} instants: take a shorter range")
-        found.append(tick)
-        before = tick
-    return found
-
-
-def _noted(row: Stored, span: Range) -> Steps[list[tuple[Any, int | None]]]:
-    """Runs of a schedule in a span, newest first."""
-    before = micros(span.end + timedelta(microseconds=1))
-    found: list[tuple[Any, int | None]] = []
-    while page := (yield one("schedule_runs", row.tenant, row.name, before, 1000)):
-        found += [(id, micros(moment(at))) for id, at, nth in page if nth == 0]
-        oldest = moment(page[-1][1])
-        if oldest < span.start or len(page) < 1000:
-            break
-        before = micros(oldest)
-    return found
 
 
 def runs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +14,11 @@ from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
 from holdfast.storage.rows import moment, moment_or_none
+
+MOST_REASONS = 20
+
+MOST_MOVED = 10_000
+"""Runs that a schedule keeps when its task is renamed; a backfill takes no more instants either."""
 
 
 class Stored(NamedTuple):
@@ -78,9 +83,12 @@ def stats(scope: Scope) -> Op[ScheduleStats]:
         active, paused, parked, ended, next_at, fired, failed, worst, late = (
             yield one("schedule_stats", scope.tenant)
         )[0]
-        return ScheduleStats(active, paused, parked, ended, moment_or_none(next_at), fired, failed, late, worst)
+        why = (yield one("schedule_reasons", scope.tenant, MOST_REASONS)) if parked else []
+        return ScheduleStats(
+            active, paused, parked, ended, moment_or_none(next_at), fired, failed, late, worst, dict(why)
+        )  # fmt: skip
 
-    return Op("schedule_stats", steps, scope, single=True)
+    return Op("schedule_stats", steps, scope)
 
 
 def stored_rule(name: str, scope: Scope) -> Op[tuple[Stored | None, datetime]]:
@@ -213,7 +221,8 @@ def declare(declared: Sequence[NewSchedule], tasks: Sequence[str], deployment: s
 
     tasks: all that the worker knows. A schedule that code declared is removed where it is declared no more, by the
     deployment that declared it: the one of that name, or without a name one that has its task. Those put by API are
-    left alone. Repeating it changes nothing more.
+    left alone. One whose task has another name by now, and its old one as an alias, goes on under the new name.
+    Repeating it changes nothing more.
     """
     wanted = {(new.tenant, new.name): new for new in declared}
 
@@ -221,6 +230,13 @@ def declare(declared: Sequence[NewSchedule], tasks: Sequence[str], deployment: s
         now = moment((yield one("moment"))[0][0])
         found = [Stored.of(row) for row in (yield one("schedules_declared", tuple(tasks), deployment))]
         there = {(one.tenant, one.name): one for one in found}
+        renamed = _renamed(declared, there)
+        if renamed:
+            yield Statement("schedule_rename", renamed)
+            yield Statement("schedule_rename_runs", [(*row, MOST_MOVED) for row in renamed])
+            yield Statement("schedule_rename_jobs", renamed)
+            for tenant, name, former in renamed:
+                there[tenant, name] = there.pop((tenant, former))._replace(name=name)
         gone = [key for key, one in there.items() if key not in wanted and _is_ours(one, deployment)]
         changed = [row for key, one in there.items() if (row := _reconciled(wanted.get(key), one, now)) is not None]
         new = [_new_row(one, now) for key, one in sorted(wanted.items()) if key not in there]
@@ -232,6 +248,19 @@ def declare(declared: Sequence[NewSchedule], tasks: Sequence[str], deployment: s
         return Declared(len(added), len(changed), len(gone))
 
     return Op("schedules_declare", steps)
+
+
+def _renamed(declared: Sequence[NewSchedule], there: Mapping[tuple[str, str], Stored]) -> list[Row]:
+    """Schedules of tasks that have another name by now: what they are called, and what they were called."""
+    wanted = {(new.tenant, new.name) for new in declared}
+    found: list[Row] = []
+    for new in declared:
+        for former in new.formerly if (new.tenant, new.name) not in there else ():
+            key = new.tenant, former
+            if key in there and key not in wanted and there[key].source == "code":
+                found.append((new.tenant, new.name, former))
+                break
+    return sorted(found)
 
 
 def _is_ours(there: Stored, deployment: str | None) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from holdfast.model.rule import Spec
 from holdfast.model.schedule import NewSchedule
 from holdfast.storage.base import Store
-from holdfast.storage.ops import duties, firing, schedules
+from holdfast.storage.ops import by_hand, duties, firing, schedules
 from holdfast.storage.ops.firing import UNKNOWN
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import OURS, Fixtures, end_one, finish, repeated, see, take_one
@@ -63,8 +63,8 @@ class Schedules(Fixtures):
     def test_one_job_per_instant_by_a_unique_index(self, store: Store, clock: Clock) -> None:
         made = put(store)
         tick = hour(clock)
-        span = firing.Range(made.next_due, clock.now())
-        assert store.run(firing.backfill("s", OURS, span, False)) == 1
+        span = by_hand.Range(made.next_due, clock.now())
+        assert store.run(by_hand.backfill("s", OURS, span, False)) == 1
         assert fire(store) == [], "the instant has had its job"
         assert look(store).next_due == tick + HOUR
 
@@ -97,7 +97,7 @@ class Schedules(Fixtures):
 
     def test_a_repeated_trigger_makes_one_job(self, store: Store, clock: Clock) -> None:
         put(store)
-        op = firing.trigger("s", OURS)
+        op = by_hand.trigger("s", OURS)
         first = store.run(op)
         clock.advance("1s")
         second = store.run(repeated(op))
@@ -105,6 +105,40 @@ class Schedules(Fixtures):
         assert second is not None
         assert first.job == second.job
         assert len(store.run(firing.runs("s", OURS, 10, None), "read")) == 1
+
+    def test_a_repeated_backfill_answers_as_the_first(self, store: Store, clock: Clock) -> None:
+        put(store)
+        start = hour(clock)
+        clock.advance("2h")
+        op = by_hand.backfill("s", OURS, by_hand.Range(start, clock.now()), False)
+        assert store.run(op) == store.run(repeated(op)) == 3
+        assert len(store.run(firing.runs("s", OURS, 10, None), "read")) == 3
+
+    def test_a_schedule_goes_on_under_another_name(self, store: Store, clock: Clock) -> None:
+        old = NewSchedule("default", "old", "old", "{}", "{}", Spec.of(cron="0 * * * *", overlap="skip"), "code")
+        store.run(schedules.declare([old], ["old"], None))
+        hour(clock)
+        assert len(fire(store)) == 1
+        new = old._replace(name="new", task="new", formerly=("older", "old"))
+        op = schedules.declare([new], ["new", "older", "old"], None)
+        assert store.run(op) == (0, 1, 0)
+        assert store.run(repeated(op)) == (0, 0, 0)
+        assert look(store, "old") is None
+        assert len(store.run(firing.runs("new", OURS, 10, None), "read")) == 1
+        hour(clock)
+        assert fire(store) == []
+        assert (look(store, "new").fired, look(store, "new").skipped) == (1, 1)
+
+    def test_parked_schedules_are_looked_at_page_by_page(self, store: Store, clock: Clock) -> None:
+        for name in "abc":
+            put(store, name)
+        hour(clock)
+        store.run(firing.fire(lambda task, args: UNKNOWN))
+        assert store.run(schedules.stats(OURS), "read").reasons == {"no live worker knows the task 'add'": 3}
+        going = store.run(firing.revive(lambda task, args: UNKNOWN, batch=2))
+        assert going == (0, ("default", "b"))
+        assert store.run(firing.revive(known, ("default", "b"), batch=2)) == (1, None)
+        assert [look(store, name).parked is None for name in "abc"] == [False, False, True]
 
     def test_a_repeated_put_and_declaration_change_nothing(self, store: Store, clock: Clock) -> None:
         new = NewSchedule("default", "s", "add", "{}", "{}", Spec.of(every="1h"), "code")
@@ -123,7 +157,7 @@ class Schedules(Fixtures):
         assert [one.schedule for one in done.parked] == ["a", "b"]
         assert look(store, "a").parked
         assert store.run(duties.promote()).schedule_in is None
-        assert store.run(firing.revive(known)) == 2
+        assert store.run(firing.revive(known)) == (2, None)
         assert len(fire(store)) == 2
 
     def test_the_live_jobs_of_a_schedule_are_its_own(self, store: Store, clock: Clock) -> None:

@@ -605,7 +605,7 @@ create table "holdfast".schedules (
 ) with (fillfactor = 70);
 
 create index schedules_due on "holdfast".schedules (due_at) where due_at is not null;
-create index schedules_parked on "holdfast".schedules (updated_at) where parked is not null;
+create index schedules_parked on "holdfast".schedules (tenant, name) where parked is not null;
 create index schedules_task on "holdfast".schedules (task);
 create index schedules_deployment on "holdfast".schedules (deployment) where deployment is not null;
 

@@ -1,9 +1,9 @@
--- Locks schedules that are parked, for a decision about them in the same transaction.
---: one batch
+-- Locks schedules that are parked, for a decision about them in the same transaction: a page after a cursor.
+--: one after_tenant, after_name, batch
 select tenant, name, source, deployment, task, args, job, spec, anchor_at, next_at, last_at, fired_at, paused, parked,
     fired, skipped, created_at, updated_at
 from "holdfast".schedules
-where parked is not null
-order by updated_at
+where parked is not null and (tenant, name) > (:after_tenant::text, :after_name::text)
+order by tenant, name
 limit (select :batch::int4)
 for update skip locked

@@ -444,7 +444,7 @@ create table holdfast_schedules (
 );
 
 create index holdfast_schedules_due on holdfast_schedules (due_at) where due_at is not null;
-create index holdfast_schedules_parked on holdfast_schedules (updated_at) where parked is not null;
+create index holdfast_schedules_parked on holdfast_schedules (tenant, name) where parked is not null;
 create index holdfast_schedules_task on holdfast_schedules (task);
 create index holdfast_schedules_deployment on holdfast_schedules (deployment) where deployment is not null;
 
