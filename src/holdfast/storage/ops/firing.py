@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -124,7 +125,7 @@ def fire(check: Check, batch: int = 200) -> Op[Round]:
 
 def known_to_others(workers: Sequence[Row]) -> frozenset[str]:
     """The tasks that live workers say they know, from rows of workers.sql."""
-    return frozenset(name for row in workers if row[-1] for name in str(row[5]).split(","))
+    return frozenset(name for row in workers if row[-1] for name in json.loads(row[5] or "[]"))
 
 
 def _judge(
