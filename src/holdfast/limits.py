@@ -1,14 +1,21 @@
-"""`app.groups` and `app.limits`: what is in one, its size set at run time, a stopped group opened again."""
+"""`app.groups` and `app.limits`: what is in them, sizes set at run time, stopped groups opened again."""
+
+from typing import TypeAlias
 
 from holdfast.errors import InvalidOption
 from holdfast.executor import Executor
-from holdfast.model.gate import LIMIT, group_gate, split
+from holdfast.model.gate import GROUP, LIMIT, Gate, group_gate, split
 from holdfast.model.limit import check_places
+from holdfast.model.page import Records
 from holdfast.model.spacing import Rate, spaced
 from holdfast.model.tenant import Scope
-from holdfast.model.text import check_name
-from holdfast.storage.ops import gates
-from holdfast.storage.ops.gates import Gate
+from holdfast.model.text import LONGEST_NAME, check_name, shown
+from holdfast.paging import checked
+from holdfast.storage.op import Op
+from holdfast.storage.ops import gates, standing
+
+Gates: TypeAlias = Records[Gate]  # named out here: in the classes, `list` is a verb
+Page: TypeAlias = Op[list[Gate]]
 
 
 class Groups:
@@ -20,18 +27,35 @@ class Groups:
         self._scope = scope
 
     def get(self, name: str) -> Gate | None:
-        """What is in a group: `size` (its places), `used` (places taken by jobs that run or are about to), `stopped`.
+        """What is in a group: `size` (its places), `used` (places taken by jobs that run or are about to), `waiting`
+        (jobs in its line, counted up to 10,000), `stopped` and by which job: `stopped_by`.
         None for one that has had no jobs for a day or more.
 
         >>> app.groups.get("customer:42").used
         1
         """
-        return self._executor.run(gates.get([(self._tenant, group_gate(name))]).within(self._scope), "read")[0]
+        return self._executor.run(standing.get([(self._tenant, group_gate(name))]).within(self._scope), "read")[0]
 
     async def aget(self, name: str) -> Gate | None:
         """`get` for event loops."""
-        op = gates.get([(self._tenant, group_gate(name))]).within(self._scope)
+        op = standing.get([(self._tenant, group_gate(name))]).within(self._scope)
         return (await self._executor.arun(op, "read"))[0]
+
+    def list(self, *, stopped: bool = False, limit: int = 100, after: str | None = None) -> Gates:
+        """Groups by name: a page of at most `limit` (1 to 1,000), after the cursor `after`.
+
+        stopped: only those that a failure keeps shut. Raises InvalidOption.
+
+        >>> [(group.name, group.stopped_by) for group in app.groups.list(stopped=True)]
+        """
+        return _cut(self._executor.run(self._page(stopped, limit, after), "read"), limit)
+
+    async def alist(self, *, stopped: bool = False, limit: int = 100, after: str | None = None) -> Gates:
+        """`list` for event loops."""
+        return _cut(await self._executor.arun(self._page(stopped, limit, after), "read"), limit)
+
+    def _page(self, stopped: bool, limit: int, after: str | None) -> Page:
+        return standing.page(self._tenant, GROUP, checked(limit) + 1, _cursor(after), stopped).within(self._scope)
 
     def resume(self, name: str) -> bool:
         """Let a group go on that a failure has stopped (`on_failure="stop"`), without the job that failed; whether it
@@ -57,17 +81,33 @@ class Limits:
 
     def get(self, name: str, part: str | None = None) -> Gate | None:
         """What is in a limit, or in its part for one value of `by`: `size` (its places, None for any number), `spacing`
-        (seconds between two starts), `used`, `edited` (whether it was set by hand). None for one without jobs.
+        (seconds between two starts), `used`, `waiting`, `edited` (whether it was set by hand). None for one that has
+        had no jobs for a day or more.
 
         >>> app.limits.get("api", part="acme").used
         2
         """
-        return self._executor.run(gates.get([self._key(name, part)]).within(self._scope), "read")[0]
+        return self._executor.run(standing.get([self._key(name, part)]).within(self._scope), "read")[0]
 
     async def aget(self, name: str, part: str | None = None) -> Gate | None:
         """`get` for event loops."""
-        op = gates.get([self._key(name, part)]).within(self._scope)
+        op = standing.get([self._key(name, part)]).within(self._scope)
         return (await self._executor.arun(op, "read"))[0]
+
+    def list(self, *, limit: int = 100, after: str | None = None) -> Gates:
+        """Limits and their parts by name: a page of at most `limit` (1 to 1,000), after the cursor `after`. One that
+        nobody has used for a day is not there, unless it was set by hand.
+
+        >>> [(one.name, one.part, one.used, one.waiting) for one in app.limits.list()]
+        """
+        return _cut(self._executor.run(self._page(limit, after), "read"), limit)
+
+    async def alist(self, *, limit: int = 100, after: str | None = None) -> Gates:
+        """`list` for event loops."""
+        return _cut(await self._executor.arun(self._page(limit, after), "read"), limit)
+
+    def _page(self, limit: int, after: str | None) -> Page:
+        return standing.page(self._tenant, LIMIT, checked(limit) + 1, _cursor(after)).within(self._scope)
 
     def set(self, name: str, *, concurrency: int | None = None, throttle: Rate | None = None) -> None:
         """Give a limit and all its parts other numbers, now and for good: what the code says no longer counts for it.
@@ -101,6 +141,25 @@ class Limits:
     def _key(self, name: str, part: str | None) -> tuple[str, str]:
         gate = LIMIT + _limit(name)
         return (self._tenant, gate if part is None else split(gate, part))
+
+
+def _cursor(after: object) -> str:
+    """A name, or a limit's and its part's."""
+    if after is None:
+        return ""
+    if not isinstance(after, str) or not 0 < len(after) <= 2 * LONGEST_NAME + 1:
+        raise InvalidOption(f"after must be the cursor that a page ended with, not {shown(after)}")
+    for start in range(0, len(after), LONGEST_NAME):
+        check_name(after[start : start + LONGEST_NAME], "after")
+    return after
+
+
+def _cut(found: list[Gate], limit: int) -> Gates:
+    """A page of what was found, one more than it holds."""
+    if len(found) <= limit:
+        return Records(found, None)
+    last = found[limit - 1]
+    return Records(found[:limit], last.name if last.part is None else f"{last.name}/{last.part}")
 
 
 def _limit(name: str) -> str:

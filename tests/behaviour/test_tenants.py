@@ -163,6 +163,8 @@ NOTHING_TO_SAY = (
 SEEN: dict[str, Verb] = {
     "jobs.list": lambda t, x, task: [one.id for one in t.jobs.list(limit=1000)],
     "jobs.count": lambda t, x, task: t.jobs.count(),
+    "groups.list": lambda t, x, task: list(t.groups.list()),
+    "limits.list": lambda t, x, task: list(t.limits.list()),
     "batches.list": lambda t, x, task: [one.id for one in t.batches.list()],
     "queues.list": lambda t, x, task: [one.name for one in t.queues.list()],
     "queues.stats": lambda t, x, task: t.queues.stats("default"),

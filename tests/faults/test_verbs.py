@@ -223,6 +223,8 @@ VERBS: dict[str, Verb] = {
     ),
     "groups.get": Verb(_plain, lambda desk, id: desk.app.groups.get("g"), state, "ready"),
     "groups.resume": Verb(_plain, lambda desk, id: desk.app.groups.resume("g"), state, "ready"),
+    "groups.list": Verb(_plain, lambda desk, id: desk.app.groups.list(stopped=True), state, "ready"),
+    "limits.list": Verb(limited, lambda desk, name: desk.app.limits.list(), places, 1),
     "limits.get": Verb(limited, lambda desk, name: desk.app.limits.get(name), places, 1),
     "limits.set": Verb(limited, lambda desk, name: desk.app.limits.set(name, concurrency=7), places, 7),
     "limits.reset": Verb(limited, lambda desk, name: desk.app.limits.reset(name), places, 1),

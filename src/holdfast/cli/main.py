@@ -10,7 +10,22 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from holdfast.cli import backup, check, dev, doctor, enqueue, jobs, leader, migrate, pipes, queues, schedules, worker
+from holdfast.cli import (
+    backup,
+    check,
+    dev,
+    doctor,
+    enqueue,
+    groups,
+    jobs,
+    leader,
+    limits,
+    migrate,
+    pipes,
+    queues,
+    schedules,
+    worker,
+)
 from holdfast.cli.commands import Command, Group
 from holdfast.cli.exits import CODES, Exit, report, say
 from holdfast.cli.options import Schema, Url, Verbose
@@ -93,6 +108,8 @@ program.command("backup", cls=Command)(backup.run)
 program.add_typer(jobs.program, name="jobs")
 program.add_typer(pipes.program, name="pipes")
 program.add_typer(queues.program, name="queues")
+program.add_typer(groups.program, name="groups")
+program.add_typer(limits.program, name="limits")
 program.add_typer(schedules.program, name="schedules")
 
 

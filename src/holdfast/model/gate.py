@@ -45,6 +45,34 @@ class Pass:
         return self.gate.startswith(GROUP)
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A group or a limit, and what is in it.
+
+    name: as its jobs name it; part: of a limit that is split by an argument, for which value.
+    size: how many places there are, None for any number; spacing: seconds between two starts, None for any.
+    edited: set by hand, so that the code does not count for it.
+    used: places taken by jobs that run, are about to, or keep theirs.
+    waiting: jobs in its line, counted up to 10,000, in a list up to 100; more: whether there are more than that.
+    stopped_by: the job whose failure keeps a group shut, None where it is open.
+    """
+
+    name: str
+    part: str | None
+    size: int | None
+    spacing: float | None
+    edited: bool
+    used: int
+    waiting: int
+    more: bool
+    stopped_by: str | None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a failure keeps it shut."""
+        return self.stopped_by is not None
+
+
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 

@@ -131,6 +131,13 @@ def freed(leases: Iterable[Lease]) -> Steps[None]:
         yield looked_at(key for lease in gated for key in keys(lease))
 
 
+def reopened(jobs: Sequence[tuple[str, str]]) -> Steps[None]:
+    """Jobs that had failed are gone, or count as succeeded: groups that they had stopped go on."""
+    opened = yield Statement("gate_reopen", jobs)
+    if opened:
+        yield looked_at((jobs[int(ordinal) - 1][0], gate) for ordinal, gate in opened)
+
+
 def keys(lease: Lease) -> list[tuple[str, str]]:
     """The gates of a job: tenant and name."""
     return [(lease.tenant, each.gate) for each in load_passes(lease.gates)]

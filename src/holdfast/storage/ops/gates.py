@@ -312,32 +312,6 @@ def prune(batch: int = 1000) -> Op[int]:
     return Op("gate_prune", steps, single=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A gate: how many places it has (None: any number), the seconds between two starts (None: none), whether that
-    was set by hand, how many places are taken, and whether a failure keeps it shut."""
-
-    name: str
-    size: int | None
-    spacing: float | None
-    edited: bool
-    used: int
-    stopped: bool
-
-
-def get(keys: Sequence[Key]) -> Op[list[Gate | None]]:
-    """These gates, None for one that is not there."""
-
-    def steps(again: bool) -> Steps[list[Gate | None]]:
-        found: list[Gate | None] = [None] * len(keys)
-        for ordinal, size, spacing, edited, used, stopped in (yield Statement("gate_get", keys)):
-            place = int(ordinal) - 1
-            found[place] = Gate(keys[place][1], size, spacing, bool(edited), int(used), bool(stopped))
-        return found
-
-    return Op("gate_get", steps, single=True)
-
-
 def edit(gate: str, tenant: str, size: int | None, spacing: float | None, edited: bool = True) -> Op[None]:
     """Set the size of a limit and of all its parts; with `edited` the code no longer changes it. Repeating it is
     harmless."""
@@ -357,8 +331,8 @@ def release(gate: str, tenant: str) -> Op[None]:
     """
 
     def steps(again: bool) -> Steps[None]:
-        found = yield Statement("gate_get", [(tenant, gate)])
-        for _, size, spacing, *_ in found:
+        found = yield Statement("gate_get", [(tenant, gate, 0)])
+        for _, _, size, spacing, *_ in found:
             yield one("gate_edit", tenant, gate, gate, size, spacing, 0)
 
     return Op("gate_release", steps)

@@ -131,6 +131,8 @@ def delete(ids: Sequence[str], scope: Scope) -> Op[list[Answer]]:
         gone = [id for id in ids if id in live or isinstance(others[id], Ended)]
         if gone:
             yield Statement("erase", [(scope.tenant, id) for id in gone])
+        if ended := [(scope.tenant or "", id) for id in gone if id not in live]:
+            yield from gated.reopened(ended)
         return [
             Answer.DONE if id in gone or (again and others[id] is Answer.ABSENT) else _plain(others[id]) for id in ids
         ]
@@ -208,13 +210,15 @@ def settle(id: str, scope: Scope, verdict: Finish) -> Op[list[Answer]]:
         row = (scope.tenant, id, found.version, verdict.state.value, verdict.reason, verdict.result)
         if not (yield Statement("settle", [row])):
             return Answer.BUSY
+        if verdict.state is JobState.SUCCEEDED:
+            yield from gated.reopened([(scope.tenant or "", id)])
         yield from _recount((yield Statement("get", [(scope.tenant, id)])), verdict.state)
         return Answer.DONE
 
     def steps(again: bool) -> Steps[list[Answer]]:
         return [(yield from settled(again))]
 
-    return Op("settle", steps, scope)
+    return Op("settle", steps, scope, wakes=True)
 
 
 def _recount(found: list[Row], state: JobState) -> Steps[None]:

@@ -2,11 +2,12 @@
 
 import pytest
 
+from holdfast.model.gate import GROUP, LIMIT, Pass
 from holdfast.model.job import JobState
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops import duties, gates, jobs, manage, workers
+from holdfast.storage.ops import duties, gates, jobs, manage, standing, workers
 from holdfast.storage.ops.jobs import Held
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import (
@@ -18,6 +19,7 @@ from holdfast.testing.conformance.kit import (
     end,
     end_one,
     finish,
+    gated,
     grouped,
     ids_of,
     job,
@@ -262,6 +264,39 @@ class Gates(Fixtures):
         assert take(store) == []
         assert store.run(gates.resume(("default", "group:a"))) is True
         assert drain(store) == [second]
+
+    def test_or_deletes_what_failed(self, store: Store) -> None:
+        first, second, other = add(store, *(grouped(name, stop=True) for name in "aab"))
+        end(store, *(finish(each, JobState.FAILED) for each in take(store)))
+        assert [found.stopped_by for found in store.run(standing.page("default", GROUP, 9, stopped=True))] == [
+            first,
+            other,
+        ]
+        assert store.run(manage.delete([first], OURS)) == [manage.Answer.DONE]
+        assert drain(store) == [second]
+        assert [found.name for found in store.run(standing.page("default", GROUP, 9, stopped=True))] == ["b"]
+
+    def test_or_says_that_it_has_succeeded(self, store: Store) -> None:
+        stalled, second = add(store, *(grouped(stop=True) for _ in range(2)))
+        end_one(store, finish(take_one(store), JobState.STALLED))
+        assert take(store) == []
+        store.run(manage.settle(stalled, OURS, Finish(JobState.SUCCEEDED, 600.0, "resolved", "1")))
+        assert drain(store) == [second]
+
+    def test_what_is_in_it(self, store: Store) -> None:
+        add(
+            store,
+            *(grouped(name, 2) for name in ("b", "a", "a", "a", "c", "a")),
+            gated(Pass("limit:api/x", "limit:api")),
+        )
+        found = store.run(standing.page("default", GROUP, 2))
+        assert [(each.name, each.part, each.size, each.used, each.waiting) for each in found] == [
+            ("a", None, 2, 2, 2), ("b", None, 2, 1, 0),
+        ]  # fmt: skip
+        assert [each.name for each in store.run(standing.page("default", GROUP, 9, after="b"))] == ["c"]
+        (limit,) = store.run(standing.page("default", LIMIT, 9))
+        assert (limit.name, limit.part, limit.used, limit.stopped) == ("api", "x", 1, False)
+        assert store.run(standing.page("other", GROUP, 9)) == []
 
     def test_repeats_change_nothing(self, store: Store) -> None:
         new = [grouped(), grouped(), grouped()]

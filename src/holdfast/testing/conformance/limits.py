@@ -5,7 +5,7 @@ from holdfast.model.job import JobState, NewJob
 from holdfast.model.lifecycle import Requeue
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op, Statement, Steps
-from holdfast.storage.ops import duties, gates
+from holdfast.storage.ops import duties, gates, standing
 from holdfast.testing.clock import Clock
 from holdfast.testing.conformance.kit import (
     LEASE,
@@ -141,7 +141,7 @@ class Limits(Fixtures):
         store.run(gates.edit("limit:api", "default", 3, None))
         assert ids_of(take(store)) == ids[1:3]
         assert store.run(gates.reconcile([("limit:api", 1, None)])) == 0
-        found = store.run(gates.get([("default", "limit:api")]))[0]
+        found = store.run(standing.get([("default", "limit:api")]))[0]
         assert found is not None
         assert (found.size, found.edited, found.used) == (3, True, 3)
 

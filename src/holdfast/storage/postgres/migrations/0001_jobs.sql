@@ -362,6 +362,7 @@ create table "holdfast".gate_jobs (
 
 create index gate_jobs_line on "holdfast".gate_jobs (tenant, gate, rank, due, seq) where not held;
 create index gate_jobs_held on "holdfast".gate_jobs (tenant, gate, id) where held;
+create index gate_jobs_stop on "holdfast".gate_jobs (tenant, gate, id) where stop;
 
 -- What a gate is to be looked at for, and when; a start keeps a gate with a spacing shut until then. Only ever inserted,
 -- so that nobody waits who has something to say about a gate that another one holds.

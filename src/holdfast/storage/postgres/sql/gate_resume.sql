@@ -2,11 +2,10 @@
 --: one tenant, gate
 with shut as materialized (
     select s.place, j.id is not null as alive
-    from (select ctid as place, id, stop from "holdfast".gate_jobs
-        where tenant = :tenant::text and gate = :gate::text and held
+    from (select ctid as place, id from "holdfast".gate_jobs
+        where tenant = :tenant::text and gate = :gate::text and stop
         order by tenant, gate, id offset 0) as s
     left join lateral (select id from "holdfast".jobs where tenant = :tenant::text and id = s.id limit 1) as j on true
-    where s.stop
 ), gone as (
     delete from "holdfast".gate_jobs g using shut s where g.ctid = s.place and not s.alive
     returning 1 as one

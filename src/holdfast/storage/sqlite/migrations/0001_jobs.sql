@@ -203,6 +203,7 @@ create table holdfast_gate_jobs (
 
 create index holdfast_gate_jobs_line on holdfast_gate_jobs (tenant, gate, rank, due, seq) where not held;
 create index holdfast_gate_jobs_held on holdfast_gate_jobs (tenant, gate, id) where held;
+create index holdfast_gate_jobs_stop on holdfast_gate_jobs (tenant, gate, id) where stop;
 
 -- What a gate is to be looked at for, and when; a start keeps a gate with a spacing shut until then.
 create table holdfast_gate_notes (
