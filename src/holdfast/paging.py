@@ -175,3 +175,10 @@ def _claim_cursor(text: str, what: str) -> ByClaim:
     if abs(priority) > 2**31 or not 0 <= due < 2**53 or seq < 0:
         raise InvalidOption(f"{what} must be a cursor that a page in the order of claims came with, not {shown(text)}")
     return ByClaim(-priority, due, seq)
+
+
+def check_count(number: object, what: str = "count") -> int:
+    """A number of things to list: 1 to 1,000; InvalidOption for anything else."""
+    if type(number) is not int or not 1 <= number <= MOST_LISTED:
+        raise InvalidOption(f"{what} must be a whole number from 1 to {MOST_LISTED}, not {shown(number)}")
+    return number

@@ -18,7 +18,7 @@ from holdfast.model.rule import CronOption, Every, ScheduleArguments, Spec
 from holdfast.model.schedule import NewSchedule, Schedule, ScheduleStats
 from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
-from holdfast.paging import MOST_LISTED, Page
+from holdfast.paging import Page, check_count
 from holdfast.scheduled import as_new_job, declared, scheduled
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
@@ -334,13 +334,6 @@ def _name(name: object) -> str:
 
 def _limit(limit: object) -> int:
     return check_count(limit, "limit")
-
-
-def check_count(number: object, what: str = "count") -> int:
-    """A number of things to list: 1 to 1,000; InvalidOption for anything else."""
-    if type(number) is not int or not 1 <= number <= MOST_LISTED:
-        raise InvalidOption(f"{what} must be a whole number from 1 to {MOST_LISTED}, not {shown(number)}")
-    return number
 
 
 def _after(cursor: str | None) -> str | None:

@@ -297,7 +297,7 @@ def simulate(
 ) -> None:
     """Show the next instants of a schedule, or of a rule that is not stored; for a rule no database is opened."""
     from holdfast.model.rule import Spec
-    from holdfast.schedules import check_count
+    from holdfast.paging import check_count
 
     since = _instant(after, "--after")
     if name is None:
