@@ -62,6 +62,7 @@ def keep_time(store: Store, bus: Bus, find: schedules.Find = schedules.nobody) -
     fired = 0
     if promoted.schedule_in is not None and promoted.schedule_in <= 0:
         fired = schedules.run_once(store, bus, find).fired
-    waits.run_once(store, bus)
+    if promoted.noted:
+        waits.run_once(store, bus)
     gates.run_once(store)
     return promoted.count, cancelled, fired
