@@ -67,7 +67,7 @@ def stats(pipe: str, scope: Scope) -> Op[PipeStats]:
     """How a pipe stands."""
 
     def steps(again: bool) -> Steps[PipeStats]:
-        return (yield from _stats(pipe, scope))
+        return (yield from _stats([pipe], scope))[0]
 
     return Op("pipe_stats", steps, scope, single=True)
 
@@ -76,17 +76,18 @@ def every(scope: Scope) -> Op[list[PipeStats]]:
     """All pipes of a tenant that have messages, by name."""
 
     def steps(again: bool) -> Steps[list[PipeStats]]:
-        found: list[PipeStats] = []
-        for (name,) in (yield one("pipe_names", scope.tenant)):
-            found.append((yield from _stats(name, scope)))
-        return found
+        names = [name for (name,) in (yield one("pipe_names", scope.tenant))]
+        return (yield from _stats(names, scope)) if names else []
 
     return Op("pipe_names", steps, scope)
 
 
-def _stats(pipe: str, scope: Scope) -> Steps[PipeStats]:
-    messages, last_at, pending, parked = (yield one("pipe_stats", scope.tenant, pipe, MOST_COUNTED))[0]
-    return PipeStats(pipe, messages, moment_or_none(last_at), pending, parked)
+def _stats(pipes: Sequence[str], scope: Scope) -> Steps[list[PipeStats]]:
+    rows = yield Statement("pipe_stats", [(scope.tenant, pipe, MOST_COUNTED) for pipe in pipes])
+    return [
+        PipeStats(pipes[int(ordinal) - 1], messages, moment_or_none(last_at), pending, parked)
+        for ordinal, messages, last_at, pending, parked in rows
+    ]  # fmt: skip
 
 
 def pending(pipe: str, scope: Scope, batch: int) -> Op[list[Pending]]:
