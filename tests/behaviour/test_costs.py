@@ -62,7 +62,7 @@ def test_reading_is_one_statement(app: Holdfast, count_statements: Count) -> Non
     assert statements == ["get"]
     statements.clear()
     app.jobs.list(limit=100)
-    assert statements == ["list"]
+    assert statements == ["list_edge", "list"], "how far to look, and the page"
     statements.clear()
     assert job.result() == 1
     assert statements == ["get"]

@@ -205,7 +205,6 @@ def nouns() -> dict[str, type]:
     """All that a tenant's surface has: what its properties answer."""
     made = Holdfast("sqlite:///:memory:").tenant("t")
     names = [name for name, value in inspect.getmembers(Tenant) if isinstance(value, property) and name[0] != "_"]
-    names.remove("jobs_client")  # for handles on jobs
     return {name: type(getattr(made, name)) for name in names}
 
 

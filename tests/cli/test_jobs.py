@@ -210,3 +210,15 @@ def test_a_database_without_tables_gets_none(cli: Cli, tmp_path: Path, database_
 def test_a_file_that_is_no_database(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "holdfast.db").write_text("not a database, but long enough to be looked at " * 9)
     assert cli("jobs", "list").exit_code == Exit.UNREACHABLE
+
+
+def test_explain(cli: Cli, app: Any, database_url: str) -> None:
+    @app.task
+    def later() -> None: ...
+
+    job = later.using(delay="1h").enqueue()
+    shown = cli("jobs", "explain", job.id, "--url", database_url)
+    assert shown.stdout.startswith(f"later {job.id} is scheduled\n  not_due: it is due in ")
+    found = json.loads(cli("jobs", "explain", job.id, "--json", "--url", database_url).stdout)
+    assert found["reasons"][0]["code"] == "not_due"
+    assert found["expected_at"] == found["reasons"][0]["until"]

@@ -1,7 +1,9 @@
 """`holdfast jobs`: look at jobs, and do something to one (see `verbs`)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -11,6 +13,7 @@ from holdfast.cli.options import AsJson, Schema, Url, Verbose
 from holdfast.cli.release import release
 from holdfast.cli.screen import print_json, stderr, stdout
 from holdfast.cli.target import asked, existing
+from holdfast.cli.times import exact
 from holdfast.model.job import JobState
 
 program = typer.Typer(cls=Group, help="Look at jobs, cancel, retry, end and delete them.", no_args_is_help=True)
@@ -99,6 +102,15 @@ def show(
         print_steps(stdout(), steps)
 
 
+def _plain(value: Any) -> Any:
+    """The same with instants as JSON has them."""
+    if isinstance(value, datetime):
+        return exact(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in cast("Mapping[str, Any]", value).items()}
+    return [_plain(each) for each in cast("Sequence[Any]", value)] if isinstance(value, list | tuple) else value
+
+
 @program.command("explain", cls=Command)
 def explain(
     context: typer.Context,
@@ -115,7 +127,7 @@ def explain(
     finally:
         app.close()
     if as_json:
-        print_json(asdict(found))
+        print_json(_plain(asdict(found)))
         return
     print(f"{found.task} {found.id} is {found.state}")
     for reason in found.reasons:
