@@ -22,7 +22,8 @@ PACKAGE = "holdfast.storage.sqlite"
 class SqliteSession:
     """Transactions begin IMMEDIATE (a deferred one that turns to writing fails at once under load) and pass the gate
     first. The instant of a batch is read once the lock is held, so no commit is older than one it came after.
-    `owned` is false for a connection on which the caller has a transaction open; `lasting`: it is not ours to close."""
+    `owned` is false for a connection on which the caller has a transaction open; `lasting`: it is not ours to close.
+    `reads`: it only reads, and waits for no writer."""
 
     one_tenant = False
 
@@ -33,7 +34,9 @@ class SqliteSession:
         gate: AbstractContextManager[object] | None,
         owned: bool = True,
         lasting: bool = False,
+        reads: bool = False,
     ) -> None:
+        self._reads = reads
         self._connection = connection
         self._cursor = connection.cursor()
         self._cursor.row_factory = None  # the caller's connection may have one
@@ -58,9 +61,10 @@ class SqliteSession:
     def begin(self) -> None:
         """That the lock cannot be had is told like a lost connection: nothing was changed, it may be tried again."""
         try:
-            self._gate.__enter__()
-            self._gated = True
-            self._cursor.execute("begin immediate")
+            if not self._reads:
+                self._gate.__enter__()
+                self._gated = True
+            self._cursor.execute("begin" if self._reads else "begin immediate")
         except BaseException as error:
             self._leave()
             reason = translated(error)

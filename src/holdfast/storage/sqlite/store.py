@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,7 +57,7 @@ class SqliteStore:
         self._bells = None if self._path is None else Bells(self._path)
         self.desk = self._make_desk()
         write = Lane("write", self._open, self.ring, self._patience)
-        read = Lane("read", self._open, self.ring, self._patience)
+        read = Lane("read", partial(self._open, reads=self._path is not None), self.ring, self._patience)
         self._lanes = {"write": write, "read": write if self._path is None else read}
         _open_stores.add(self)
 
@@ -184,7 +185,7 @@ class SqliteStore:
     def _patience(self) -> float:
         return PATIENCE if self._ready else 0.0
 
-    def _open(self) -> SqliteSession:
+    def _open(self, reads: bool = False) -> SqliteSession:
         with self._opening:
             connection = self._memory or self._connect()
             try:
@@ -198,7 +199,7 @@ class SqliteStore:
                 raise
             if self._path is None:
                 self._memory = connection  # it is the database: no lost session may close it
-            return SqliteSession(connection, self._clock, self._gate, lasting=self._path is None)
+            return SqliteSession(connection, self._clock, self._gate, lasting=self._path is None, reads=reads)
 
     def _connect_own(self) -> OwnConnection:
         """For a transaction of the user's; in memory there is one connection for all."""

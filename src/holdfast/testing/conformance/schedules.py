@@ -69,6 +69,8 @@ class Schedules(Fixtures):
         assert look(store).next_due == tick + HOUR
 
     def test_a_page_at_a_time_the_longest_due_first(self, store: Store, clock: Clock) -> None:
+        hour(clock)
+        clock.advance("10m")
         for number in range(5):
             put(store, f"s{number}", cron=f"{number} * * * *")
         hour(clock)

@@ -17,8 +17,12 @@ with held as materialized (
     where j.state in ('scheduled', 'blocked', 'ready') and (j.lane = n.queue or j.key is null or not exists (
         select from "holdfast".jobs o where o.tenant = n.tenant and o.queue = n.queue and o.key = j.key))
 ), moved as (
-    update "holdfast".gate_jobs g set rank = -h.priority from held h
-    where g.tenant = h.tenant and g.id = h.id and not g.held
+    update "holdfast".gate_jobs g set rank = -l.priority
+    from held h
+    cross join lateral (
+        select ctid as place, h.priority from "holdfast".gate_jobs
+        where tenant = h.tenant and id = h.id and not held limit 1000) as l
+    where g.ctid = l.place
 )
 update "holdfast".jobs j
 set queue = h.queue, priority = h.priority, args = coalesce(h.args, j.args), max_attempts = h.max_attempts,
