@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from datetime import timedelta
@@ -463,8 +464,8 @@ def test_the_list_of_workers(live: Holdfast) -> None:
     with live.worker({"b": None, "a": 2}, name="front desk", lease=7) as worker:
         (record,) = live.store.run(workers(), "read")
         assert (record.boot, record.name, record.lease, record.alive) == (worker.id, "front desk", 7.0, True)
-        assert record.queues == "b,a"
-        assert record.tasks == "work,old"
+        assert json.loads(record.queues or "") == ["b", "a"]
+        assert json.loads(record.tasks) == ["work", "old"]
     assert live.store.run(workers(), "read") == []
 
 

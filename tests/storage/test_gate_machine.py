@@ -59,6 +59,12 @@ GATED = st.tuples(
 )
 
 
+def one_group(passes: list[Pass]) -> list[Pass]:
+    """A job has one group at most: two jobs that keep their places through retries would wait for each other."""
+    first = next((one for one in passes if one.group), None)
+    return [one for one in passes if not one.group or one is first]
+
+
 class Machine(RuleBasedStateMachine):
     store: Store
     clock: Clock
@@ -90,7 +96,7 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         new: list[NewJob] = []
         for each in wanted:
-            of = passes(each)
+            of = one_group(passes(each))
             group = next((one.gate[6:] for one in of if one.group), None)
             new.append(
                 job(queue=queue, priority=priority, delay=delay, group=group, gates=dump_passes(of), max_attempts=9)

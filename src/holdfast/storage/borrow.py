@@ -133,7 +133,7 @@ class Borrowed:
         if changes_follow:
             account.reserve()
         enters = account.enters
-        with nullcontext() if op.single and not enters else account.whole():
+        with nullcontext() if (op.single or op.reads) and not enters else account.whole():
             if enters:
                 account.enter(op.scope)
             answer = drive(account, op.lent() if op.lent else op.steps(False), lent=True)
@@ -155,7 +155,7 @@ class Borrowed:
         if changes_follow:
             await account.reserve()
         enters = account.enters
-        async with nullcontext() if op.single and not enters else account.whole():
+        async with nullcontext() if (op.single or op.reads) and not enters else account.whole():
             if enters:
                 await account.enter(op.scope)
             answer = await adrive(account, op.lent() if op.lent else op.steps(False))

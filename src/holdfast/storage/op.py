@@ -52,6 +52,7 @@ class Op(Generic[R]):
     `wakes` says that other processes may have work once this is committed; `woken` that they do, when it was run.
     `lent`, where there is one, is what is done instead on a connection that somebody lent.
     `apart`: its statements build on each other so that no other op's may come between them: it is never batched.
+    `reads`: it changes nothing, and on a connection that somebody lent no transaction is begun for it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Op(Generic[R]):
     wakes: bool = False
     lent: Callable[[], Steps[R]] | None = None
     apart: bool = False
+    reads: bool = False
     woken: Callable[[], bool] | None = None
 
     def within(self, scope: Scope) -> "Op[R]":

@@ -116,7 +116,7 @@ def sight(id: str, scope: Scope) -> Op[Sight | None]:
             seen = seen._replace(before=int(before))
         return seen
 
-    return Op("explain", steps, scope)
+    return Op("explain", steps, scope, reads=True)
 
 
 def _gates(id: str, scope: Scope) -> Steps[tuple[GateSight, ...]]:

@@ -67,7 +67,7 @@ def page(which: JobFilter, scope: Scope, limit: int, after: ById | None = None, 
         rows = yield one(name, scope.tenant, at.id, version, edge, *flags, limit + 1, *which.values())
         return _by_id(rows, limit, edge)
 
-    return Op("list", steps, scope)
+    return Op("list", steps, scope, reads=True)
 
 
 def _few(which: JobFilter) -> tuple[bool, bool]:
@@ -98,7 +98,7 @@ def line(which: JobFilter, scope: Scope, limit: int, after: ByClaim | None = Non
         placed = sorted(((decode.record(row), _place(row)) for row in rows), key=lambda each: each[1], reverse=back)
         return Found(list(placed[:limit]), len(rows) > limit, edge)
 
-    return Op("line", steps, scope)
+    return Op("line", steps, scope, reads=True)
 
 
 def _place(row: Row) -> ByClaim:
@@ -121,4 +121,4 @@ def count(which: JobFilter, scope: Scope) -> Op[tuple[dict[str, int], bool]]:
             counts[state] = counts.get(state, 0) + number
         return counts, edge is None
 
-    return Op("list_count", steps, scope)
+    return Op("list_count", steps, scope, reads=True)

@@ -59,7 +59,7 @@ def every(scope: Scope) -> Op[list[Queue]]:
             found.setdefault(name, Queue(name, scope.tenant or DEFAULT_TENANT))
         return [found[name] for name in sorted(found)]
 
-    return Op("queue_list", steps, scope)
+    return Op("queue_list", steps, scope, reads=True)
 
 
 def stats(name: str, scope: Scope = IMPLIED, most: int = MOST) -> Op[QueueStats]:
