@@ -603,7 +603,8 @@ def test_requests_that_were_not_stored(app: Holdfast) -> None:
 
 
 def test_every_event_is_tested_here() -> None:
-    files = (Path(__file__), Path(__file__).with_name("test_schedules.py"))
+    others = ("schedules", "batches", "pipes", "queue_rules", "waits")
+    files = (Path(__file__), *(Path(__file__).with_name(f"test_{name}.py") for name in others))
     source = "".join(file.read_text("utf-8") for file in files)
     assert not {name for name in EVENTS if f'"{name}"' not in source}
     assert set(JOB_EVENTS) < set(EVENTS)

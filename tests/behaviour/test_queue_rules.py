@@ -425,4 +425,4 @@ def test_what_a_limited_queue_costs(app: Holdfast, count_statements: Callable[[H
     assert statements == ["queue_rules", "queue_lock", "queue_running", "claim_capped", "queue_started"]
     statements.clear()
     app.store.run(ruled.claim(wanted(queues=("p",)), rules, 5))
-    assert statements == ["claim_queues"]
+    assert [name for name in statements if name != "notify"] == ["claim_queues"]

@@ -603,7 +603,7 @@ def test_patched_code_goes_its_old_way_in_jobs_that_had_passed_it(app: Holdfast,
     work.enqueue()
     drain(app)
     clock.advance("1h")
-    drain(app)
+    drain(app, concurrency=1)
     assert ways == ["old", "new", "old", "again False", "new", "again True"]
 
 

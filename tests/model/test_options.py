@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.errors import InvalidOption
@@ -145,6 +145,7 @@ anything = (
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # of a busy machine
 @given(st.dictionaries(st.sampled_from([*NO_OPTIONS.__dataclass_fields__]), anything, max_size=3))
 def test_any_value_is_taken_or_an_invalid_option(given: dict[str, Any]) -> None:
     try:

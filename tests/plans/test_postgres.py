@@ -7,10 +7,10 @@ their statistics are of another time, and is used when they are full.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 import pytest
@@ -257,16 +257,28 @@ def check(statement: Sql, plan: Node, pages: int) -> None:
     assert pages <= 200 + 400 * rows, said
 
 
+Question: TypeAlias = Callable[[Full, str], None]
+QUESTIONS: list[tuple[Question, Iterable[str]]] = []
+
+
+def asked_of(names: Iterable[str]) -> Callable[[Question], Question]:
+    def taken(question: Question) -> Question:
+        QUESTIONS.append((question, names))
+        return question
+
+    return taken
+
+
 GUARDED = sorted(STATEMENTS.keys() - UNPLANNED - READS_ALL)
 
 
-@pytest.mark.parametrize("name", GUARDED)
-def test_a_plan_made_before_holds_for_the_full_tables(full: Full, name: str) -> None:
+@asked_of(GUARDED)
+def a_plan_made_before_holds_for_the_full_tables(full: Full, name: str) -> None:
     check(STATEMENTS[name], *full.kept_plan(STATEMENTS[name]))
 
 
-@pytest.mark.parametrize("name", GUARDED)
-def test_a_plan_made_now_holds_for_the_full_tables(full: Full, name: str) -> None:
+@asked_of(GUARDED)
+def a_plan_made_now_holds_for_the_full_tables(full: Full, name: str) -> None:
     check(STATEMENTS[name], *full.plan_of_today(STATEMENTS[name]))
 
 
@@ -291,23 +303,21 @@ INDEXES = {
 }
 
 
-@pytest.mark.parametrize("name", INDEXES)
-def test_each_walks_its_own_index(full: Full, name: str) -> None:
+@asked_of(INDEXES)
+def each_walks_its_own_index(full: Full, name: str) -> None:
     for plan, _ in (full.kept_plan(STATEMENTS[name]), full.plan_of_today(STATEMENTS[name])):
         used = {part.index for part in plan.all() if part.index.startswith("jobs_")}
         assert used == INDEXES[name], str(plan)
 
 
-@pytest.mark.parametrize(
-    "name", ["claim", "claim_queues", "claim_capped", "finish", "requeue", "renew", "promote", "unblock"]
-)
-def test_rows_are_written_by_their_place(full: Full, name: str) -> None:
+@asked_of(["claim", "claim_queues", "claim_capped", "finish", "requeue", "renew", "promote", "unblock"])
+def rows_are_written_by_their_place(full: Full, name: str) -> None:
     plan, _ = full.kept_plan(STATEMENTS[name])
     assert [part for part in plan.all() if part.kind == "Tid Scan"], str(plan)
 
 
-@pytest.mark.parametrize("name", ["claim", "claim_queues", "claim_capped"])
-def test_a_claim_reads_what_it_takes(full: Full, name: str) -> None:
+@asked_of(["claim", "claim_queues", "claim_capped"])
+def a_claim_reads_what_it_takes(full: Full, name: str) -> None:
     """Behind 24,000 ready jobs of another queue, 12,000 scheduled and 12,000 blocked ones."""
     plan, pages = full.kept_plan(STATEMENTS[name])
     (walked,) = [part for part in plan.all() if part.index]
@@ -315,9 +325,22 @@ def test_a_claim_reads_what_it_takes(full: Full, name: str) -> None:
     assert pages <= 20 * ROWS, str(plan)
 
 
-def test_a_page_of_the_list_reads_a_page(full: Full) -> None:
-    plan, pages = full.kept_plan(STATEMENTS["list"])
+@asked_of(["list"])
+def a_page_of_the_list_reads_a_page(full: Full, name: str) -> None:
+    plan, pages = full.kept_plan(STATEMENTS[name])
     (walked,) = [part for part in plan.all() if part.index == "jobs_pkey"]
     assert walked.kind == "Index Scan"
     assert walked.rows <= ROWS
     assert pages <= 1_000, str(plan)
+
+
+def test_every_statement(full: Full) -> None:
+    """One test for all of them: to fill the tables takes longer than all that is asked of them then."""
+    wrong: list[str] = []
+    for question, names in QUESTIONS:
+        for name in names:
+            try:
+                question(full, name)
+            except Exception as error:
+                wrong.append(f"{question.__name__}[{name}]: {error}")
+    assert not wrong, "\n\n".join(wrong)

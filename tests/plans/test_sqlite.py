@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -154,11 +154,23 @@ def scans(statement: Sql, plan: list[str]) -> list[str]:
     return [line for line in plan if re.match(rf"SCAN (?:{names})\b(?!.*USING)", line)]
 
 
+Question: TypeAlias = Callable[[Full, str], None]
+QUESTIONS: list[tuple[Question, Iterable[str]]] = []
+
+
+def asked_of(names: Iterable[str]) -> Callable[[Question], Question]:
+    def taken(question: Question) -> Question:
+        QUESTIONS.append((question, names))
+        return question
+
+    return taken
+
+
 GUARDED = sorted(STATEMENTS.keys() - READS_ALL)
 
 
-@pytest.mark.parametrize("name", GUARDED)
-def test_no_walk_through_a_table(full: Full, name: str) -> None:
+@asked_of(GUARDED)
+def no_walk_through_a_table(full: Full, name: str) -> None:
     statement = STATEMENTS[name]
     (row, *_) = rows_for(statement, full.keys)
     for part in statement.parts:
@@ -166,8 +178,8 @@ def test_no_walk_through_a_table(full: Full, name: str) -> None:
         assert not scans(statement, plan), "\n".join(plan)
 
 
-@pytest.mark.parametrize("name", GUARDED)
-def test_the_work_does_not_grow_with_the_tables(full: Full, name: str) -> None:
+@asked_of(GUARDED)
+def the_work_does_not_grow_with_the_tables(full: Full, name: str) -> None:
     """A walk through 50,000 rows would take some 500 thousand steps."""
     assert full.work(STATEMENTS[name]) <= 100, "thousand steps for a hundred rows"
 
@@ -188,8 +200,8 @@ INDEXES = {
 }
 
 
-@pytest.mark.parametrize("name", INDEXES)
-def test_each_walks_its_own_index(full: Full, name: str) -> None:
+@asked_of(INDEXES)
+def each_walks_its_own_index(full: Full, name: str) -> None:
     statement = STATEMENTS[name]
     (row, *_) = rows_for(statement, full.keys)
     plan = [line for part in statement.parts for line in full.plan(part, row)]
@@ -198,10 +210,22 @@ def test_each_walks_its_own_index(full: Full, name: str) -> None:
     ] in plan, "\n".join(plan)
 
 
-@pytest.mark.parametrize("name", ["claim", "expired", "promote", "list"])
-def test_nothing_is_sorted_that_an_index_has_in_order(full: Full, name: str) -> None:
+@asked_of(["claim", "expired", "promote", "list"])
+def nothing_is_sorted_that_an_index_has_in_order(full: Full, name: str) -> None:
     """But for the page of a list, in which two ordered pages meet."""
     statement = STATEMENTS[name]
     (row, *_) = rows_for(statement, full.keys)
     sorts = [line for part in statement.parts for line in full.plan(part, row) if "TEMP B-TREE" in line]
     assert len(sorts) == (1 if name == "list" else 0)
+
+
+def test_every_statement(full: Full) -> None:
+    """One test for all of them: to fill the tables takes longer than all that is asked of them then."""
+    wrong: list[str] = []
+    for question, names in QUESTIONS:
+        for name in names:
+            try:
+                question(full, name)
+            except Exception as error:
+                wrong.append(f"{question.__name__}[{name}]: {error}")
+    assert not wrong, "\n\n".join(wrong)
