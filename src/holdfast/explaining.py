@@ -23,8 +23,11 @@ def told(executor: Executor, id: str, scope: Scope) -> Explanation | None:
     seen = executor.run(explain.sight(id, scope), "read")
     if seen is None:
         return None
+    if executor.client.store.one_tenant:
+        return explained(id, seen, None, None, executor.now())
     rule = executor.run(explain.rule(seen.queue), "read")
-    return explained(id, seen, rule, executor.run(explain.here(), "read"), executor.now())
+    workers = executor.run(explain.here(), "read")
+    return explained(id, seen, rule, workers, executor.now())
 
 
 async def atold(executor: Executor, id: str, scope: Scope) -> Explanation | None:
@@ -32,22 +35,28 @@ async def atold(executor: Executor, id: str, scope: Scope) -> Explanation | None
     seen = await executor.arun(explain.sight(id, scope), "read")
     if seen is None:
         return None
+    if executor.client.store.one_tenant:
+        return explained(id, seen, None, None, executor.now())
     rule = await executor.arun(explain.rule(seen.queue), "read")
-    return explained(id, seen, rule, await executor.arun(explain.here(), "read"), executor.now())
+    workers = await executor.arun(explain.here(), "read")
+    return explained(id, seen, rule, workers, executor.now())
 
 
 def explained(
-    id: str, seen: Sight, rule: QueueSight | None, workers: Sequence[WorkerRecord], now: datetime
+    id: str, seen: Sight, rule: QueueSight | None, workers: Sequence[WorkerRecord] | None, now: datetime
 ) -> Explanation:
     """Why a live job is where it is.
 
-    rule: what was said of its queue. workers: who works; both only matter to a ready job.
+    rule: what was said of its queue, which only matters to a ready job. workers: who works; None: not ours to know.
     """
 
     def later(seconds: float) -> datetime:
         return now + timedelta(seconds=max(seconds, 0.0))
 
-    reasons = tuple(_reasons(seen, rule, [worker for worker in workers if worker.alive], later))
+    if workers is None:
+        reasons = tuple(_seen_by_a_tenant(seen, later))
+    else:
+        reasons = tuple(_reasons(seen, rule, [worker for worker in workers if worker.alive], later))
     known = [reason.until for reason in reasons if reason.until is not None]
     certain = len(known) == len(reasons) and seen.state is not JobState.RUNNING
     return Explanation(id, seen.task, seen.queue, seen.state, reasons, max(known) if certain and known else None)
@@ -63,6 +72,20 @@ def ended(id: str, record: JobRecord | None) -> Explanation:
     text = f"it ended at {record.finished_at:%Y-%m-%d %H:%M:%S} UTC{why}{last}"
     data = {"state": record.state.value, "reason": record.reason}
     return Explanation(record.id, record.task, record.queue, record.state, (Why("ended", text, None, data),))
+
+
+def _seen_by_a_tenant(seen: Sight, later: Later) -> Iterator[Why]:
+    """What its own rows say, where workers and the rules of queues are not to be seen."""
+    if seen.state is JobState.RUNNING:
+        yield Why("running", f"a worker took it {span(seen.running_for or 0.0)} ago (attempt {seen.attempt})")
+    elif seen.state is JobState.READY and seen.stop_reason is None:
+        yield Why("in_line", f"it waits for a worker to take it{_line(seen)}", None, {"before": seen.before})
+    elif seen.state is JobState.BLOCKED and seen.reason == "unknown_task":
+        yield Why("unknown_task", f"it waits for a worker that knows task {seen.task}", None, {"task": seen.task})
+    elif seen.state is JobState.SCHEDULED and seen.due_in <= 0:
+        yield Why("due", "it is due, and is made ready in a moment", later(0.0))
+    else:
+        yield from _reasons(seen, None, (), later)
 
 
 def _reasons(seen: Sight, rule: QueueSight | None, alive: Sequence[WorkerRecord], later: Later) -> Iterator[Why]:
@@ -193,7 +216,8 @@ def _gate(gate: GateSight, names: dict[str, str], later: Later) -> Iterator[Why]
 
 def _holder(holder: Holder, names: dict[str, str]) -> str:
     if holder.state == JobState.RUNNING:
-        return f"job {holder.id} on worker {names.get(holder.worker or '', 'that vanished')}"
+        on = f" on worker {names.get(holder.worker or '', 'that vanished')}" if names else ""
+        return f"job {holder.id}{on}"
     return f"job {holder.id} ({holder.state or 'ended'})"
 
 

@@ -166,6 +166,12 @@ class Store(Protocol):
     def close(self) -> None: ...
 
     @property
+    def one_tenant(self) -> bool:
+        """Whether it reaches the rows of one tenant at a time, and none that are no tenant's: workers, rules of
+        queues."""
+        ...
+
+    @property
     def where(self) -> str:
         """The database for people: no password."""
         ...

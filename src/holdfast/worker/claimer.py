@@ -244,6 +244,7 @@ class Claimer:
         self._tally.claimed += len(jobs)
         suspect = self._holdings.has_suspect()
         limited = self.taker.book.rules.limited
+        prompt = False
         for job in jobs:
             held = Holding(job)
             self._holdings.add(held)
@@ -255,9 +256,10 @@ class Claimer:
                 continue
             suspect = suspect or held.suspect
             held.prompt = job.gates is not None or job.queue in limited
+            prompt = prompt or held.prompt
             self._ahead.add(held)
         self._begin()
-        for held in self._ahead.take_prompt():
+        for held in self._ahead.take_prompt() if prompt else ():
             self._runner.give_back(held, Released("look_ahead"))
 
     def _give_back_shut(self) -> None:

@@ -275,6 +275,34 @@ def test_a_transaction_of_ours_is_the_tenants(user: Holdfast) -> None:
     assert [one.id for one in tenant.jobs.list()] == [job.id]
 
 
+def test_a_tenants_job_is_explained_by_its_own_rows(user: Holdfast, worker: Holdfast) -> None:
+    """Workers and the rules of queues are nobody's, and not to be seen."""
+    tenant = user.tenant("curious")
+    ready, later = tenant.enqueue_many([add(user).call(1), add(user).using(delay="1h").call(1)])
+    assert [why.code for why in tenant.jobs.explain(ready.id).reasons] == ["in_line"]
+    assert [why.code for why in tenant.jobs.explain(later.id).reasons] == ["not_due"]
+    drain(worker)
+    assert [why.code for why in tenant.jobs.explain(ready.id).reasons] == ["ended"]
+
+
+def test_a_role_for_one_tenant_reaches_no_other(walled: Walled, user: Holdfast) -> None:
+    """As the page says, for those who let tenants run SQL."""
+    for name in ("alone", "another"):
+        user.tenant(name).enqueue_many([add(user).call(1)])
+    login = f"{walled.roles}_alone"
+    with psycopg.connect(walled.admin_url, autocommit=True) as connection:
+        for line in (
+            f"create role {login} login",
+            f"grant {walled.roles}_user to {login}",
+            f"create policy by_role on holdfast.jobs as restrictive to {login} using (tenant = 'alone')",
+        ):
+            connection.execute(cast("LiteralString", line))
+    with psycopg.connect(walled.admin_url.replace("postgres@", f"{login}@")) as connection:
+        for name, seen in (("alone", 1), ("another", 0)):
+            connection.execute("select set_config('holdfast.tenant', %s, true)", [name])
+            assert connection.execute("select count(*) from holdfast.jobs").fetchone() == (seen,)
+
+
 def test_turning_it_on_again_changes_nothing(walled: Walled) -> None:
     admin = Holdfast(walled.admin_url)
     assert admin.store.keep_apart(walled.roles) == []

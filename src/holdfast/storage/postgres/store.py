@@ -82,6 +82,10 @@ class PostgresStore:
         )
 
     @property
+    def one_tenant(self) -> bool:
+        return self._reached() is Reach.ONE
+
+    @property
     def where(self) -> str:
         return f"{self._source.where}, schema {self._schema}"
 

@@ -61,6 +61,8 @@ class SqliteStore:
         self._lanes = {"write": write, "read": write if self._path is None else read}
         _open_stores.add(self)
 
+    one_tenant = False
+
     @property
     def where(self) -> str:
         return "an in-memory SQLite database" if self._path is None else f"the SQLite database {self._path}"

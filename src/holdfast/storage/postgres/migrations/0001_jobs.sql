@@ -290,6 +290,10 @@ exception when lock_not_available then
     return 0;
 end $$;
 
+-- They work with the rights of whoever owns the tables, and so are not everybody's to call.
+revoke all on function "holdfast".protect(), "holdfast".ensure_history(timestamptz), "holdfast".drop_history(timestamptz)
+    from public;
+
 select "holdfast".ensure_history(now());
 
 -- What bodies said while they ran; bounded per job, gone with it.
