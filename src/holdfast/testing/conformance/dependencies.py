@@ -375,11 +375,11 @@ class Dependencies(Fixtures):
 
     def test_many_wait_for_one(self, store: Store) -> None:
         (first,) = add(store, job())
-        ids = add(store, *(after(first, when="succeeded" if n % 2 else "failed") for n in range(2500)))
+        ids = add(store, *(after(first, when="succeeded" if n % 2 else "failed") for n in range(1200)))
         end_one(store, finish(take_one(store)))
         see_to(store)
         found = states(store, ids)
-        assert (found.count("ready"), found.count("cancelled")) == (1250, 1250)
+        assert (found.count("ready"), found.count("cancelled")) == (600, 600)
 
     def test_one_waits_for_many(self, store: Store) -> None:
         ids = add(store, *(job() for _ in range(1000)))
