@@ -26,7 +26,7 @@ EXTRAS = {
 
 def of_raw(one: Figures, found: Sequence[Figures]) -> float | None:
     """What part of the raw loop's rate it reaches: round by round, then the median."""
-    base = next((other for other in found if other.who == "raw" and other.place == one.place), None)
+    base = next((other for other in found if other.who in ("raw", "plain") and other.place == one.place), None)
     if base is None or base is one or one.peer or len(base.rounds) != len(one.rounds):
         return None
     pairs = zip(one.rounds, base.rounds, strict=True)

@@ -25,7 +25,7 @@ from holdfast.storage.postgres.source import UrlSource
 from holdfast.storage.postgres.store import PostgresStore
 from holdfast.testing.cluster import Server, database_name
 
-from .values import ROWS, Unknown, rows_for
+from .values import LINED, ROWS, Unknown, rows_for
 
 STATEMENTS = load("holdfast.storage.postgres", "holdfast", "$")
 BELIEFS = ("never analyzed", "empty", "stale", "fresh")
@@ -178,6 +178,8 @@ class Full:
             connection.execute("vacuum analyze")
         found = connection.execute("select tenant, id::text, token from holdfast.jobs where state = 'running'")
         self.keys = found.fetchall()
+        found = connection.execute("select tenant, id::text, token from holdfast.jobs where queue = 'full' limit 500")
+        self.lined = found.fetchall()
 
     def plan_now(self) -> None:
         """Run every statement once on a connection of our own: its plan is made, and kept."""
@@ -204,7 +206,8 @@ class Full:
         return self._explain(statement.parts[0].text, self.values(statement), BEGIN_PINNED)
 
     def values(self, statement: Sql) -> list[Any]:
-        (values,) = chunks(statement, rows_for(statement, self.keys), None)
+        keys = self.lined if statement.name in LINED else self.keys
+        (values,) = chunks(statement, rows_for(statement, keys), None)
         return values
 
     def _explain(self, text: str, values: list[Any], begin: str = "begin") -> tuple[Node, int]:

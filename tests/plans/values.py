@@ -90,6 +90,10 @@ FRESH_NAMES = frozenset({"enqueue_key", "mark", "rate"})
 """Statements of which no two rows may be about one key or mark."""
 
 
+LINED = frozenset({"gate_leave", "gate_offer", "gate_places", "gate_reopen", "gate_seat", "gate_shift", "gate_wait"})
+"""Statements that are asked about jobs in a full group's line: about running ones they would not look there at all."""
+
+
 class Unknown(AssertionError):
     """A value that nobody has told these tests of."""
 

@@ -13,8 +13,9 @@ with found as materialized (
 ), seats as materialized (
     select s.place from found f
     cross join lateral (
-        select ctid as place from "holdfast".gate_jobs where tenant = f.tenant and id = f.id and not held
-        order by tenant, id, gate) as s
+        select ctid as place, held from "holdfast".gate_jobs where tenant = f.tenant and id = f.id
+        order by tenant, id, gate offset 0) as s
+    where not s.held
 ), seated as (
     update "holdfast".gate_jobs g set held = true, passed_at = null from seats s where g.ctid = s.place
 )

@@ -5,8 +5,9 @@ select a.tenant, a.id, a.gate, (-j.priority::int8), j.due, j.seq, a.weight
 from unnest(:tenant::text[], :id::uuid[], :gate::text[], :weight::int4[]) as a (tenant, id, gate, weight)
 cross join lateral (
     select priority, due, seq, state, reason from "holdfast".jobs where tenant = a.tenant and id = a.id limit 1) as j
-left join lateral (
-    select gate from "holdfast".gate_jobs where tenant = a.tenant and id = a.id and not held
-    order by tenant, id, gate limit 1) as w on true
-where j.state = 'blocked' and j.reason = 'gate' and w.gate is null
+where j.state = 'blocked' and j.reason = 'gate' and not exists (
+    select from (
+        select held from "holdfast".gate_jobs where tenant = a.tenant and id = a.id
+        order by tenant, id, gate offset 0) as w
+    where not w.held)
 on conflict (tenant, id, gate) do nothing
