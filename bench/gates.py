@@ -118,7 +118,8 @@ if __name__ == "__main__":
     with place() as here:
         rounds = 2
         found = [
-            (figures, run) for figures, run in contests(here)
+            (figures, run)
+            for figures, run in contests(here)
             if not only or all(any(word in f"{one.database} {one.who}" for one in figures) for word in only)
         ]
         show(interleave(found, rounds))
