@@ -8,14 +8,11 @@ a job each, whose queue nobody serves: each such database is made once for all r
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-import measure
 from drain import Counted, ended_at
-from growth import Postgres, SQLite
-from measure import KINDS, ROUNDS, Contest, Figures, Place, check_finished, interleave, place, query, sized
+from measure import KINDS, Contest, Figures, Place, check_finished, interleave, place, sized
 
 from holdfast import Holdfast, Limit
 
