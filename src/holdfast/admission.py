@@ -81,6 +81,13 @@ async def aadmissions(executor: Executor, new: Sequence[NewJob], scope: Scope) -
     return found
 
 
+def joining(job: NewJob) -> Op[list[Answer | None]]:
+    """What looks for the job that answers an input by now. Raises InvalidOption for a task without a cache."""
+    if job.cache is None:
+        raise InvalidOption(f"{job.task} has no cache, so that its jobs are not known by their input: give it cache=…")
+    return join([job], Scope(job.tenant))
+
+
 def _admissions(new: Sequence[NewJob], scope: Scope) -> Asking:
     answers: list[Answer | None] = [None] * len(new)
     cached = [place for place, job in enumerate(new) if job.cache is not None]

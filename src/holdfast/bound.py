@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from typing_extensions import Unpack
 
 from holdfast import batches
-from holdfast.admission import aadmissions, admissions, kept, refuse_others
+from holdfast.admission import aadmissions, admissions, joining, kept, refuse_others
 from holdfast.audit import Audit
 from holdfast.batches import Batch, Batches
 from holdfast.client import Client
@@ -29,10 +29,10 @@ from holdfast.queues import Queues
 from holdfast.raw import outgoing
 from holdfast.running import early, enqueueing, recorded, run_of
 from holdfast.schedules import Schedules
+from holdfast.stats import Stats
 from holdfast.steps import Steps
 from holdfast.storage.borrow import Borrowed, atransaction, transaction
 from holdfast.storage.op import Op, no_statements
-from holdfast.storage.ops.admit import join
 from holdfast.storage.ops.admitted import Admitted, Answer
 from holdfast.task import Call, Task, to_new_job
 from holdfast.waiting import acting_for, present_scope
@@ -177,12 +177,12 @@ class Surface(Posting):
     def find(self, call: Call[R]) -> Job[R] | None:
         """What `task.find` comes to: the job that answers this input by now."""
         (new,) = self.new_jobs([call])
-        return self._found(new, call, self._executor.run(_join(new), "read"))
+        return self._found(new, call, self._executor.run(joining(new), "read"))
 
     async def afind(self, call: Call[R]) -> Job[R] | None:
         """What `task.afind` comes to."""
         (new,) = self.new_jobs([call])
-        return self._found(new, call, await self._executor.arun(_join(new), "read"))
+        return self._found(new, call, await self._executor.arun(joining(new), "read"))
 
     def batch(
         self,
@@ -254,6 +254,11 @@ class Surface(Posting):
     def schedules(self) -> Schedules:
         """Rules by which jobs come into being: `app.schedules.put("nightly", report.call(), cron="0 3 * * *")`."""
         return Schedules(self._executor, self._scope, self._defaults)
+
+    @property
+    def stats(self) -> Stats:
+        """Numbers: `app.stats.now()`, `app.stats.histogram("hour", last="24h")`, `app.stats.times("1h")`."""
+        return Stats(self._executor, self._scope)
 
     # How
 
@@ -383,9 +388,3 @@ class Tenant(Surface):
             with acting_for(self._scope):
                 await Borrowed(desk, connection).arun(Op("enter", lambda again: no_statements(), self._scope))
                 yield connection
-
-
-def _join(job: NewJob) -> Op[list[Answer | None]]:
-    if job.cache is None:
-        raise InvalidOption(f"{job.task} has no cache, so that its jobs are not known by their input: give it cache=…")
-    return join([job], Scope(job.tenant))

@@ -172,6 +172,13 @@ SEEN: dict[str, Verb] = {
     "queues.stats": lambda t, x, task: t.queues.stats("default"),
     "schedules.list": lambda t, x, task: [one.name for one in t.schedules.list()],
     "schedules.stats": lambda t, x, task: t.schedules.stats(),
+    "stats.now": lambda t, x, task: t.stats.now().standings,
+    "stats.histogram": lambda t, x, task: t.stats.histogram("day"),
+    "stats.times": lambda t, x, task: t.stats.times("1h"),
+    "stats.ended": lambda t, x, task: t.stats.ended("1h"),
+    "stats.queues": lambda t, x, task: t.stats.queues("1h"),
+    "stats.tasks": lambda t, x, task: t.stats.tasks("1h"),
+    "stats.today": lambda t, x, task: t.stats.today(),
 }
 """Verbs that answer about all there is: what others do must not change their answers."""
 

@@ -19,6 +19,7 @@ EMPTIED = (
     "jobs", "history", "job_logs", "workers", "leaders", "queues", "gates", "gate_jobs", "gate_notes",
     "marks", "steps", "journals", "waits", "wait_notes", "batches",
     "messages", "deliveries", "triggers", "asks",
+    "stats", "stats_live", "stats_marks",
 )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ import pytest
 from holdfast.storage.ops import duties
 from holdfast.storage.ops.jobs import Held, lease_of
 from holdfast.storage.ops.leases import renew
+from holdfast.storage.ops.manage import cancel
+from holdfast.storage.ops.stats import fold
 from holdfast.storage.postgres.source import PoolSource, UrlSource
 from holdfast.storage.postgres.store import PostgresStore
 from holdfast.testing import Clock
@@ -28,6 +30,7 @@ from holdfast.testing.conformance import (
 from holdfast.testing.conformance.claiming import after
 from holdfast.testing.conformance.kit import (
     LEASE,
+    OURS,
     add,
     end,
     end_one,
@@ -67,6 +70,37 @@ class TestUrl(StoreConformance):
         place = after(take(store, 2, queues=("a", "b")))
         add(store, job(queue="a", priority=1))
         assert [each.id for each in take(store, after=place, queues=("a", "b"))] == ids[2:]
+
+    def test_what_a_long_transaction_ends_is_counted_when_it_is_committed(
+        self, store: PostgresStore, empty_url: str, clock: Clock
+    ) -> None:
+        """It wrote its instant into history before others wrote theirs, and shows it after them."""
+        (late,) = add(store, job(queue="slow"))
+        with psycopg.connect(empty_url) as stranger:
+            store.borrow(stranger).run(cancel([late], OURS))
+            clock.advance(10)
+            add(store, job())
+            end_one(store, finish(take_one(store)))
+            for _ in range(3):
+                clock.advance(10)
+                assert store.run(fold()) == 0
+            stranger.commit()
+        clock.advance(10)
+        assert store.run(fold()) == 2
+        with psycopg.connect(empty_url) as stranger:  # one that stays open is not waited for for ever
+            (late,) = add(store, job(queue="slow"))
+            store.borrow(stranger).run(cancel([late], OURS))
+            for _ in range(3):
+                clock.advance(40)
+                store.run(fold())
+            add(store, job())
+            end_one(store, finish(take_one(store)))
+            for _ in range(4):
+                clock.advance(40)
+                counted = store.run(fold())
+                if counted:
+                    break
+            assert counted == 1
 
 
 class TestPool(Enqueueing, Claiming, Leases, Endings, Repeats, Batches, Waking):

@@ -29,6 +29,7 @@ from holdfast.pipe import Pipe
 from holdfast.pipes import Pipes
 from holdfast.queues import Queues
 from holdfast.schedules import Schedules
+from holdfast.stats import Stats
 from holdfast.steps import Steps
 
 __all__ = ["desk"]
@@ -295,10 +296,13 @@ VERBS: dict[str, Verb] = {
     "pipes.messages": Verb(sent, lambda desk, name: desk.app.pipes.messages(name), how_many_sent, 1),
     "pipes.pending": Verb(sent, lambda desk, name: desk.app.pipes.pending(name), how_many_sent, 1),
     "pipes.retry": Verb(sent, lambda desk, name: desk.app.pipes.retry(name), how_many_sent, 1),
+    "stats.now": Verb(_plain, lambda desk, id: desk.app.stats.now(), state, "ready"),
+    "stats.histogram": Verb(_plain, lambda desk, id: desk.app.stats.histogram("hour"), state, "ready"),
     "app.migrate": Verb(_plain, lambda desk, id: desk.app.migrate(), state, "ready"),
 }
 
 ELSEWHERE = {
+    **dict.fromkeys(("stats.times", "stats.ended", "stats.queues", "stats.tasks", "stats.today"), "reads as stats.now"),
     "app.bind": "touches nothing",
     "app.tenant": "touches nothing",
     "app.batch": "touches nothing",
@@ -337,6 +341,7 @@ def test_every_verb_is_in_the_table() -> None:
         | public(Pipes, "pipes")
         | public(Audit, "audit")
     )
+    surface |= public(Stats, "stats")
     listed = {name.partition(",")[0] for name in VERBS} | ELSEWHERE.keys()
     assert not surface - listed, "a verb without a line in VERBS"
 

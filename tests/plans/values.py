@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from holdfast.ids import new_id
@@ -46,6 +47,11 @@ FIXED: dict[str, Any] = {
 KEY = object()
 """The id of a job that runs."""
 
+FIXED |= {
+    "cancelled": 0, "count": 1, "failed": 0, "grain": "hour", "high": 0, "low": 0, "pos": 0, "runs": "{}", "stalled": 0,
+    "succeeded": 1, "upto": 0, "waits": "{}",
+}  # fmt: skip
+
 NO_FILTER: dict[str, Any] = {
     "queue": None, "task": None, "tag": None, "key": None, "group_key": None, "error": None, "version": 0,
 }  # fmt: skip
@@ -66,6 +72,9 @@ OWN: dict[str, dict[str, Any]] = {
     "hand_over": {"state": "succeeded"},
     "merge": {"seen": "{}"},
     "message_send": {"job": new_id()},
+    "stats_live_put": {"due": 0},
+    "stats_moved": {"name": "ended"},
+    "stats_walk": {"after": "0190163d-8694-79b5-8c1d-4f0e2a7b6c5d"},
     "list": NO_FILTER,
     "list_claim": {**NO_FILTER, "after_due": 0},
     "list_claim_edge": {"after_due": 0},
@@ -93,6 +102,8 @@ FRESH_NAMES = frozenset({"enqueue_key", "mark", "rate"})
 LINED = frozenset({"gate_leave", "gate_offer", "gate_places", "gate_reopen", "gate_seat", "gate_shift", "gate_wait"})
 """Statements that are asked about jobs in a full group's line: about running ones they would not look there at all."""
 
+_instants = count()
+
 
 class Unknown(AssertionError):
     """A value that nobody has told these tests of."""
@@ -109,6 +120,10 @@ def rows_for(statement: Sql, keys: list[tuple[str, str, int]]) -> list[tuple[Any
             return new_id()
         if name == "id":
             return new_id() if statement.name in FRESH_IDS else key[1]
+        if name == "queue" and statement.name == "stats_live_put":
+            return new_id()
+        if name == "instant" and statement.name == "stats_put":
+            return next(_instants)
         if name in ("key", "name") and statement.name in FRESH_NAMES:
             return new_id()
         if name not in FIXED:

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast import Holdfast
 from holdfast.errors import DatabaseError, SchemaMissing
+from holdfast.storage.migrate import migrations
 
 
 def jobs_of(app: Holdfast) -> int:
@@ -91,4 +92,4 @@ def test_migrate_false_leaves_a_database_as_it_is(database_url: str) -> None:
     with pytest.raises(SchemaMissing):
         app.jobs.list()
     app.close()
-    assert Holdfast(database_url).migrate() == ["0001_jobs", "0002_enqueue"]
+    assert Holdfast(database_url).migrate() == [step.name for step in migrations("holdfast.storage.sqlite")]

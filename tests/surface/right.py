@@ -24,6 +24,7 @@ from holdfast.model.message import Sent
 from holdfast.model.raw import RawResult
 from holdfast.model.retry import Retry
 from holdfast.model.spacing import Spacing
+from holdfast.model.stats import Slot
 from holdfast.pipe import Pipe
 from holdfast.task import Call, Task
 from holdfast.taskset import TaskSet
@@ -430,3 +431,10 @@ def what_was_recorded(job: Job[bytes]) -> None:
         assert_type(one.due, datetime | None)
     app.steps.release(job.id)
     assert_type(app.steps.fork(job.id, before="charge", args={"n": 2}), str)
+
+
+def stats(app: Holdfast) -> None:
+    assert_type(app.stats.now().by_state, dict[JobState, int])
+    assert_type(app.stats.histogram("day", last="7d", task=plain), list[Slot])
+    assert_type(app.stats.times(timedelta(hours=1), queue="mail").runs.p95, float | None)
+    assert_type(app.stats.today().last_failed_at, datetime | None)

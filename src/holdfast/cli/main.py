@@ -24,6 +24,7 @@ from holdfast.cli import (
     pipes,
     queues,
     schedules,
+    stats,
     worker,
 )
 from holdfast.cli.commands import Command, Group
@@ -105,6 +106,7 @@ program.command("migrate", cls=Command)(migrate.run)
 program.command("check", cls=Command)(check.run)
 program.command("doctor", cls=Command)(doctor.run)
 program.command("backup", cls=Command)(backup.run)
+program.command("stats", cls=Command)(stats.run)
 program.add_typer(jobs.program, name="jobs")
 program.add_typer(pipes.program, name="pipes")
 program.add_typer(queues.program, name="queues")

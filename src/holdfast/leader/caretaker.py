@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.clock import machine_micros, monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, upkeep, waits, watch
+from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, stats, upkeep, waits, watch
 from holdfast.leader.duties.bury import CARETAKER as ROLE
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties
@@ -68,6 +68,7 @@ class Caretaker:
         self._strained = 0
         self._swept, self._sweep_at = ("", ""), float("-inf")
         self._anybodys = Duty("release what dead workers held", MOURN_EVERY, self._mourn)
+        self._counting = stats.Counting()
         self._gates = Duty("look at gates", gates.IDLE, self._look_at_gates)
         self._duties = [
             Duty("promote", most_idle, self._promote),
@@ -78,6 +79,7 @@ class Caretaker:
             Duty("prune", 60.0, self._prune),
             Duty("upkeep", 3600.0, self._upkeep),
             Duty("watch", watch.EVERY, self._watch),
+            Duty("count", 60.0, self._count),
         ]
 
     @property
@@ -231,3 +233,6 @@ class Caretaker:
     def _watch(self) -> float | None:
         self._strained = watch.run_once(self._store, self._bus, self._strained)
         return None
+
+    def _count(self) -> float | None:
+        return self._counting.run(self._store, self._bus.now())

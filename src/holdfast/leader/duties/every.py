@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, upkeep, waits
+from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, stats, upkeep, waits
 from holdfast.leader.duties.rescue import Rescued
 from holdfast.leader.duties.upkeep import Upkeep
 from holdfast.storage.base import Store
@@ -39,6 +39,7 @@ def run_once(store: Store, bus: Bus, lease: float, find: schedules.Find = schedu
     if unused := gates.prune_once(store, pages=1):
         bus.tell("gate.pruned", count=unused)
     waits.prune_once(store, pages=1)
+    stats.Counting().run(store, bus.now())
     return Round(promoted, cancelled, fired, rescued, pruned, upkeep.run_once(store))
 
 

@@ -24,7 +24,7 @@ import pytest
 ROOMS = (
     "batches", "batching", "claiming", "dependencies", "dependencies_by_hand", "endings", "enqueueing", "gates",
     "inspection", "keys", "leadership", "leases", "limits", "pipes", "promotion", "queues", "repeats", "rescue",
-    "retention", "schedules", "steps", "versions", "waking", "workers",
+    "retention", "schedules", "stats", "steps", "versions", "waking", "workers",
 )  # fmt: skip
 
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
@@ -49,6 +49,7 @@ from holdfast.testing.conformance.repeats import Repeats  # noqa: E402
 from holdfast.testing.conformance.rescue import Rescue  # noqa: E402
 from holdfast.testing.conformance.retention import Retention  # noqa: E402
 from holdfast.testing.conformance.schedules import Schedules  # noqa: E402
+from holdfast.testing.conformance.stats import Stats  # noqa: E402
 from holdfast.testing.conformance.steps import StepRecords, Suspension  # noqa: E402
 from holdfast.testing.conformance.versions import Versions  # noqa: E402
 from holdfast.testing.conformance.waking import Waking  # noqa: E402
@@ -66,6 +67,7 @@ class StoreConformance(
     Schedules,
     StepRecords,
     Suspension,
+    Stats,
     Leadership,
     Workers,
     Inspection,
@@ -89,6 +91,6 @@ class StoreConformance(
 __all__ = [
     "Batches", "Batching", "Claiming", "Deliveries", "Dependencies", "DependenciesByHand", "Endings", "Enqueueing",
     "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits", "Pipes", "Promotion", "Queues", "Repeats",
-    "Rescue", "Retention", "Schedules", "StepRecords", "StoreConformance", "Suspension", "Versions", "Waking",
-    "Workers",
+    "Rescue", "Retention", "Schedules", "Stats", "StepRecords", "StoreConformance", "Suspension", "Versions",
+    "Waking", "Workers",
 ]  # fmt: skip

@@ -37,7 +37,7 @@ begin
             execute format('create policy one_tenant on "holdfast".%I to %I using (tenant = (select '
                 'nullif(current_setting(''holdfast.tenant'', true), '''')))', found.name, roles->>'user');
             execute format('grant select, insert, update, delete on "holdfast".%I to %I', found.name, roles->>'user');
-        elsif found.name in ('meta', 'migrations') then
+        elsif found.name in ('meta', 'migrations', 'stats_marks') then
             execute format('create policy version on "holdfast".%I for select to %I using (true)',
                 found.name, roles->>'user');
             execute format('grant select on "holdfast".%I to %I', found.name, roles->>'user');

@@ -90,7 +90,7 @@ create function "holdfast".enqueue(task text, args jsonb default '{}', queue tex
     deadline interval default null, keep_succeeded interval default null, keep_failed interval default null,
     tags text[] default null, metadata jsonb default null,
     body bytea default null, content_type text default null, target jsonb default null,
-    id uuid default null, tenant text default 'default', wake boolean default true,
+    id uuid default null, tenant text default null, wake boolean default true,
     cache text default null, debounce text default null, rate_limit text default null, throttle text default null,
     after text default null) returns uuid
 language plpgsql as $$
@@ -98,7 +98,8 @@ language plpgsql as $$
 declare
     moment timestamptz := statement_timestamp();
     new_id uuid := coalesce(id, "holdfast".new_id());
-    owner text := "holdfast".checked_name(coalesce(tenant, 'default'), 'tenant');
+    owner text := "holdfast".checked_name(
+        coalesce(tenant, nullif(current_setting('holdfast.tenant', true), ''), 'default'), 'tenant');
     lane text := "holdfast".checked_name(coalesce(queue, 'default'), 'queue');
     wanted timestamptz := coalesce(run_at, moment + "holdfast".checked_seconds(delay, 'delay') * interval '1 second');
     labels jsonb;

@@ -91,8 +91,9 @@ begin
     delete from holdfast_payloads where seq = old.seq;
 end;
 
--- Finished jobs, append-only, removed in slices when `keep_until` has passed.
+-- Finished jobs, append-only, removed in slices when `keep_until` has passed. `pos` is SQLite's own number of the row.
 create table holdfast_history (
+    pos integer primary key,
     tenant text not null,
     id text not null,
     version integer not null,

@@ -1,0 +1,3 @@
+-- Before live jobs are counted anew: forgets what was counted.
+--: silent one
+delete from holdfast_stats_live
