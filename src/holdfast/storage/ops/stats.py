@@ -6,10 +6,10 @@ A read costs what it answers and a look at 20,000 rows of history or 10,000 live
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from holdfast.clock import from_micros, to_micros
 from holdfast.model import sketch
@@ -31,8 +31,13 @@ WALK = 10_000
 MOST = 100_000
 """Rows of what was counted that a read takes."""
 
+TRIES = 5
+"""Times that a read begins anew since the leader counted meanwhile."""
+
 END = 253_402_300_799_000_000
 FIRST = "00000000-0000-0000-0000-000000000000"
+
+T = TypeVar("T")
 
 
 class Where(NamedTuple):
@@ -167,10 +172,10 @@ def prune(now: datetime, batch: int = 1000) -> Op[int]:
 
 
 class _Tail(NamedTuple):
-    """What ended and is not added up yet, and up to which instant all that ended is in it."""
+    """What ended and is not added up yet, and from where on."""
 
+    pos: int
     now: datetime
-    as_of: datetime
     sums: Mapping[Key, Sums]
 
     def of(self, scope: Scope, where: Where, low: int, high: int) -> dict[Key, Sums]:
@@ -185,16 +190,28 @@ class _Tail(NamedTuple):
 
 
 def _tail(grain: str) -> Steps[_Tail]:
-    pos, now, upto, upto_at = (yield one("stats_ahead", AHEAD))[0]
+    pos, now, upto = (yield one("stats_ahead", AHEAD))[0]
     rows = yield one("stats_page", pos, END if upto is None else upto)
-    return _Tail(from_micros(now), from_micros(now if upto is None else upto_at), _added_up(rows, (grain,)))
+    return _Tail(pos, from_micros(now), _added_up(rows, (grain,)))
+
+
+def _with_tail(grain: str, rest: Callable[[_Tail], Steps[T]]) -> Steps[T]:
+    """What `rest` makes of what is added up and of what is not. Each statement of PostgreSQL sees its own instant, so a
+    turn of the leader between two of them would be counted twice: then it is read again."""
+    tail = yield from _tail(grain)
+    found = yield from rest(tail)
+    for _ in range(TRIES):
+        if (yield one("stats_pos", "ended"))[0][0] == tail.pos:
+            break
+        tail = yield from _tail(grain)
+        found = yield from rest(tail)
+    return found
 
 
 def histogram(asked: Asked, scope: Scope, where: Where = EVERYTHING) -> Op[list[Slot]]:
     """How many jobs ended in each slot of a time, in order, none left out."""
 
-    def steps(again: bool) -> Steps[list[Slot]]:
-        tail = yield from _tail(asked.grain)
+    def rest(tail: _Tail) -> Steps[list[Slot]]:
         span = asked.span(tail.now)
         slots: dict[int, Counter[str]] = {}
         for at, *counts in (yield one("stats_slots", span.grain, span.low, span.high, scope.tenant, *where)):
@@ -203,7 +220,7 @@ def histogram(asked: Asked, scope: Scope, where: Where = EVERYTHING) -> Op[list[
             slots.setdefault(key.at, Counter()).update(sums.states)
         return span.filled({at: Slot(from_micros(at), *(found[name] for name in ORDER)) for at, found in slots.items()})
 
-    return Op("stats_slots", steps, scope)
+    return Op("stats_slots", lambda again: _with_tail(asked.grain, rest), scope)
 
 
 def _last(length: float, now: datetime) -> Span:
@@ -213,8 +230,7 @@ def _last(length: float, now: datetime) -> Span:
 def times(length: float, scope: Scope, where: Where = EVERYTHING) -> Op[Times]:
     """How long jobs waited and ran that ended in the last so many seconds."""
 
-    def steps(again: bool) -> Steps[Times]:
-        tail = yield from _tail(fine_grain(length))
+    def rest(tail: _Tail) -> Steps[Times]:
         span = _last(length, tail.now)
         rows = yield one("stats_sketches", span.grain, span.low, span.high, scope.tenant, *where, MOST)
         ahead = tail.of(scope, where, span.low, span.high).values()
@@ -223,14 +239,13 @@ def times(length: float, scope: Scope, where: Where = EVERYTHING) -> Op[Times]:
             sketch.quantiles([*(sketch.loads(row[1]) for row in rows), *(sums.runs for sums in ahead)]),
         )
 
-    return Op("stats_sketches", steps, scope)
+    return Op("stats_sketches", lambda again: _with_tail(fine_grain(length), rest), scope)
 
 
 def ended(length: float, scope: Scope) -> Op[list[Ended]]:
     """How many jobs ended in the last so many seconds, by queue and task."""
 
-    def steps(again: bool) -> Steps[list[Ended]]:
-        tail = yield from _tail(fine_grain(length))
+    def rest(tail: _Tail) -> Steps[list[Ended]]:
         span = _last(length, tail.now)
         found: dict[tuple[str, str], Sums] = {}
         rows = yield one("stats_ended", span.grain, span.low, span.high, scope.tenant, MOST)
@@ -240,7 +255,7 @@ def ended(length: float, scope: Scope) -> Op[list[Ended]]:
             found.setdefault((key.queue, key.task), Sums()).add(sums.row())
         return [_ended(queue, task, found[queue, task]) for queue, task in sorted(found)]
 
-    return Op("stats_ended", steps, scope)
+    return Op("stats_ended", lambda again: _with_tail(fine_grain(length), rest), scope)
 
 
 def _ended(queue: str, task: str, sums: Sums) -> Ended:
