@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +13,7 @@ from holdfast.errors import JobStopped, LeaseLost, MisuseError
 from holdfast.ids import derived_id
 from holdfast.model.branch import Branch
 from holdfast.model.job import ClaimedJob, NewJob
-from holdfast.model.lifecycle import Requeue
+from holdfast.model.lifecycle import Requeue, Verdict
 from holdfast.model.outcome import Outcome
 from holdfast.storage.base import Store
 from holdfast.storage.ops.jobs import Held, Lease
@@ -101,6 +101,14 @@ class Recorded(Protocol):
 
     async def judged(self, outcome: Outcome | None) -> Outcome | None:
         """What an attempt comes to that ended so; nothing of it goes on when this returns."""
+        ...
+
+    def counted(self, verdict: Verdict) -> Verdict:
+        """As what a report counts the end of this attempt: a job that undoes what it did has not ended."""
+        ...
+
+    async def undo(self, again: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Undo what the job did; `again` runs its body."""
         ...
 
     def resume(self) -> None:

@@ -20,7 +20,7 @@ def record(name: str, place: int, *, branch: str = "", nth: int = 0, attempt: in
         "kind": "step", "state": "done", "mark": None, "result": f'"{name}{nth}"', "error": None, "tries": 1,
         "began_at": NOW, "ended_at": NOW, "due": None, "topic": None, "left": None, **others,
     }  # fmt: skip
-    return StepRecord(key=StepKey(branch, name, nth), place=place, attempt=attempt, **given)
+    return StepRecord(undo=None, key=StepKey(branch, name, nth), place=place, attempt=attempt, **given)
 
 
 def results(journal: Journal, *names: str, branch: str = "") -> list[str | None]:

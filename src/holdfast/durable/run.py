@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import traceback
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context as ContextVars
 from datetime import datetime
@@ -11,30 +10,24 @@ from typing import Any, TypeVar
 
 from holdfast.bound import Surface
 from holdfast.clock import monotonic
-from holdfast.durable import children
+from holdfast.durable import children, trying, undoing
+from holdfast.durable.faults import failed
 from holdfast.durable.journal import Asked, Journal, marked
-from holdfast.durable.performing import perform
 from holdfast.durable.steps import StepFunction, StepOptions
 from holdfast.durable.waits import FOREVER, Wait, Waits
 from holdfast.errors import (
-    BodyFailed,
     HoldfastError,
-    InvalidResult,
     LeaseLost,
     MisuseError,
     NonDeterminism,
-    StepFailed,
-    StepTimeout,
 )
 from holdfast.handle import Job
 from holdfast.model.branch import Branch
 from holdfast.model.job import ClaimedJob, JobState, NewJob
-from holdfast.model.lifecycle import Requeue
+from holdfast.model.lifecycle import Finish, Requeue, Verdict
 from holdfast.model.outcome import Outcome, Parked
-from holdfast.model.signals import RetryIn, Signal
 from holdfast.model.step import Waits as Kept
 from holdfast.model.tenant import Scope
-from holdfast.model.text import clean_text
 from holdfast.running import Body, check_stop
 from holdfast.storage.op import Op
 from holdfast.storage.ops import steps as ops
@@ -45,22 +38,11 @@ from holdfast.waiting import running_job
 
 R = TypeVar("R")
 
-MOST_ERROR = 32 * 1024
-"""Bytes of a step's traceback that are kept."""
-
-SHORT = 1.0
-"""Seconds of a wait between two tries of a step for which a job keeps its slot."""
-
 NEAR = 0.05
 """Seconds of a wait that was found to have so few left, for which a job keeps its slot."""
 
-LARGEST = 1024 * 1024
-"""Bytes of a step's result that are kept."""
-
-
 AFTERMATH = 5.0
 """Seconds that tasks get to end which a body left behind."""
-
 
 LOCKED_PAUSE = 0.02
 """Seconds before a piece is tried again of a job whose row somebody had locked."""
@@ -81,10 +63,16 @@ class Run:
         self._waits = Waits(body.root, self._suspend, self._look)
         self._looking: asyncio.Task[None] | None = None
         self._recording: set[asyncio.Future[Held]] = set()
+        self._reading: undoing.Reading | None = None
+        self._owed = 0
 
     @property
     def job(self) -> ClaimedJob:
         return self._job
+
+    @property
+    def body(self) -> Body:
+        return self._body
 
     # What bodies ask for
 
@@ -95,56 +83,37 @@ class Run:
         """The result of a function, called once and recorded."""
         asked = await self.ask(line, name, "step", marked(args, kwargs))
         known = asked.known
+        if self._reading is not None:
+            self._reading.saw(asked.key, options)
         if known is not None and known.state != "waiting":
             return self.answer(asked, known, function.load)
-        tries = 0
-        if known is not None:
-            tries = known.tries
-            await self._until(line, asked, None, known.left)
-        error: BaseException
-        while True:
-            tries += 1
-            began = monotonic()
-            try:
-                value = await self.busy(perform(self._body, line, name, options, function, args, kwargs, asked.key.nth))
-                text = function.dump(value)
-                if len(text) > LARGEST:
-                    raise InvalidResult(
-                        f"the result of step {name} has {len(text):,} characters, and {LARGEST:,} are the most: "
-                        "store it elsewhere, and return where"
-                    )
-            except Signal as signal:
-                if not isinstance(signal, RetryIn):
-                    raise
-                error, wait = signal, options.wait(tries, signal)
-                wait = signal.after if wait is not None else None
-            except Exception as raised:
-                error, wait = raised, None if isinstance(raised, InvalidResult) else options.wait(tries, raised)
-            else:
-                await self.put(asked, StepRow(asked.key, asked.place, "step", "done", asked.mark, text, None, tries,
-                                              monotonic() - began))  # fmt: skip
-                return function.load(text)
-            entry = error_entry(error)
-            if wait is None:
-                await self.put(asked, StepRow(asked.key, asked.place, "step", "failed", asked.mark, None, entry, tries,
-                                              monotonic() - began))  # fmt: skip
-                raise failed(name, entry) from error
-            self._office.line(self._body, "WARNING", f"try {tries} failed: {clean_text(repr(error), 500)}", name)
-            if wait <= SHORT:
-                await self.busy(asyncio.sleep(wait))
-            else:
-                row = StepRow(asked.key, asked.place, "step", "waiting", asked.mark, None, entry, tries,
-                              monotonic() - began, wait)  # fmt: skip
-                await self._until(line, asked, row, wait)
+        return await trying.do(self, line, asked, name, options, function, args, kwargs)
+
+    def owe(self) -> int:
+        """A step that can be undone was done: which of the job's it is, from 1."""
+        self._owed += 1
+        return self._owed
+
+    def counted(self, verdict: Verdict) -> Verdict:
+        ends = self._owed and isinstance(verdict, Finish) and verdict.undoes
+        return Requeue(JobState.SUSPENDED, "undo", uncounted=True) if ends else verdict
+
+    async def undo(self, again: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """What the job did is undone; `again` runs its body."""
+        await undoing.undo_all(self, again)
+
+    def read(self, journal: Journal | None, reading: "undoing.Reading | None") -> None:
+        """From here on the body is run on this record alone; None: no more."""
+        self._journal, self._reading, self._broken = journal, reading, None
 
     async def sleep(self, line: Branch, seconds: float) -> None:
         """Until so many seconds have passed since this was first asked for."""
         asked = await self.ask(line, "sleep", "sleep", None)
         if asked.known is None and seconds > 0:
             row = StepRow(asked.key, asked.place, "sleep", "waiting", delay=seconds)
-            await self._until(line, asked, row, seconds)
+            await self.until(line, asked, row, seconds)
         elif asked.known is not None:
-            await self._until(line, asked, None, asked.known.left)
+            await self.until(line, asked, None, asked.known.left)
 
     async def invoke(self, line: Branch, call: Call[Any], timeout: float | None = None) -> Any:
         """What a child returned."""
@@ -159,8 +128,8 @@ class Run:
         """Whether a change of the code applies to this job."""
         check_stop(self._body)
         answer = (self._journal or await self._opened()).patch(line.path, id)
-        if isinstance(answer, bool):
-            return answer
+        if isinstance(answer, bool) or self._reading is not None:
+            return bool(answer)
         await self.put(answer, StepRow(answer.key, answer.place, "patch", "done", result="true"))
         return True
 
@@ -193,10 +162,13 @@ class Run:
         if self._broken is not None:
             raise self._broken
         try:
-            return journal.ask(line.path, name, kind, mark)
+            asked = journal.ask(line.path, name, kind, mark)
         except NonDeterminism as broken:
             self._broken = broken
             raise
+        if self._reading is not None:
+            self._reading.look(asked.known)
+        return asked
 
     def answer(self, asked: Asked, known: StepRecord, load: Callable[[str], Any]) -> Any:
         """What a piece came to, as it is recorded."""
@@ -252,7 +224,7 @@ class Run:
     def now(self) -> datetime:
         return self._office.now()
 
-    async def _until(self, line: Branch, asked: Asked, row: StepRow | None, left: float | None) -> None:
+    async def until(self, line: Branch, asked: Asked, row: StepRow | None, left: float | None) -> None:
         """Until a time is over; `row`: what is to be recorded of it first."""
         if left is None or left > 0:
             await self.wait(Wait(asked, line, row, None if left is None else monotonic() + left))
@@ -351,6 +323,7 @@ class Run:
         if kept is not None and any(one.state == "waiting" for one in kept.steps):
             self._office.resumed(self._body)
         journal = Journal([] if kept is None else kept.steps, job.attempt)
+        self._owed = 0 if kept is None else sum(one.undo is not None for one in kept.steps)
         for path, name, mark, done in self._body.early or ():  # stored before this was asked for
             asked = journal.ask(path, name, "enqueue", mark)
             self._early.append(StepRow(asked.key, asked.place, "enqueue", "done", mark, done))
@@ -359,38 +332,23 @@ class Run:
 
     # What its attempt comes to
 
+    async def close_lines(self, *others: "asyncio.Task[Any]") -> None:
+        """End the tasks that the body left behind, and these, and have recorded what they did."""
+        lines = (line.task for line in self._body.others or ())
+        left = [task for task in (*lines, *others) if task is not None and not task.done()]
+        for task in left:
+            task.cancel()
+        if waited := [*left, *self._recording]:
+            await asyncio.wait(waited, timeout=AFTERMATH)
+
     async def judged(self, outcome: Outcome | None) -> Outcome | None:
         """What an attempt comes to that ended so: where its code does not fit the record, it is set aside.
 
         Tasks that the body left behind end first, and what was done is recorded: the next attempt must not run beside
         them.
         """
-        left = [line.task for line in self._body.others or () if line.task is not None and not line.task.done()]
-        for task in left:
-            task.cancel()
-        if waited := [*left, *self._recording]:
-            await asyncio.wait(waited, timeout=AFTERMATH)
+        await self.close_lines()
         if self._broken is None or outcome is None or self._body.stop is not None:
             return outcome
         entry = {"attempt": self._job.attempt, "kind": "NonDeterminism", "message": str(self._broken), "traceback": ""}
         return Parked(json.dumps(entry))
-
-
-def error_entry(error: BaseException) -> str:
-    """An error as JSON text, made storable whatever it holds."""
-    try:
-        if isinstance(error, StepFailed | BodyFailed):
-            kind, message, trace = error.kind, error.message, error.traceback
-        else:
-            kind, message = type(error).__qualname__, str(error)
-            trace = "" if isinstance(error, Signal) else "".join(traceback.format_exception(error))
-    except BaseException as inner:  # it is the user's code that is asked
-        kind, message, trace = type(error).__name__, f"(looking at the error raised {type(inner).__name__})", ""
-    return json.dumps({"kind": kind, "message": clean_text(message, 8192), "traceback": clean_text(trace, MOST_ERROR)})
-
-
-def failed(name: str, entry: str) -> StepFailed:
-    """The error of a step, the same now and at each replay."""
-    told = json.loads(entry)
-    kind = StepTimeout if told["kind"] == "timeout" else StepFailed
-    return kind(name, told["kind"], told["message"], told.get("traceback", ""))

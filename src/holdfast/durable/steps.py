@@ -1,6 +1,7 @@
 """What a step is told: its function, how often it is tried, and how long it may take."""
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,7 @@ class StepArguments(TypedDict, total=False):
     backoff: Backoff
     timeout: Duration | None
     cpu: bool
+    undo: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,25 @@ class StepOptions:
         of try and error. 100 ms, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 12 h, a day.
     timeout: the longest time of one try, None.
     cpu: run the function in a process of its own, which is killed at the time-out.
+    undo: a function, sync or async, that takes back what the step did. Before the job ends failed or cancelled these
+        are called for all recorded steps, the last first: with what the step returned, and where the function needs
+        more than one argument, with the step's own after it. One that fails is tried 10 times in all, over four days;
+        after a crash it may be called again.
     """
 
     retry: Retry = TRIES
     decide: Callable[[int, BaseException], Any] | None = None
     timeout: float | None = None
     cpu: bool = False
+    undo: Callable[..., Any] | None = None
 
     @classmethod
     def of(cls, given: StepArguments) -> "StepOptions":
         """Raises InvalidOption."""
-        unknown = set(given) - {"retry", "backoff", "timeout", "cpu"}
+        unknown = set(given) - {"retry", "backoff", "timeout", "cpu", "undo"}
         if unknown:
             raise InvalidOption(
-                f"a step takes no {', '.join(sorted(unknown))}; it takes retry, backoff, timeout and cpu"
+                f"a step takes no {', '.join(sorted(unknown))}; it takes retry, backoff, timeout, cpu and undo"
             )
         retry, backoff, decide = given.get("retry", TRIES.attempts), given.get("backoff"), None
         if isinstance(retry, Retry):
@@ -66,7 +73,10 @@ class StepOptions:
         limit = None if timeout is None else seconds(timeout, "timeout")
         if limit is not None and limit <= 0:
             raise InvalidOption("timeout of a step must be more than 0; None for no limit")
-        return cls(retry, decide, limit, bool(given.get("cpu", False)))
+        undo = given.get("undo")
+        if undo is not None and not callable(undo):
+            raise InvalidOption(f"undo takes a function, which is called with the step's result, not {shown(undo)}")
+        return cls(retry, decide, limit, bool(given.get("cpu", False)), undo)
 
     def wait(self, tries: int, error: BaseException) -> float | None:
         """Seconds until the next try after so many; None: no further one."""
@@ -86,16 +96,21 @@ DEFAULT = StepOptions()
 class StepFunction:
     """A function that is made a step: how it is called, and its result as JSON text."""
 
-    __slots__ = ("_signature", "function", "is_async", "takes_context")
+    __slots__ = ("_signature", "_signed", "function", "is_async", "takes_context")
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         self.function = function
         self.is_async = is_async(function)
         self._signature = Signature(function, name)
+        self._signed = True
         try:
             self.takes_context = self._signature.takes_context
         except (TypeError, ValueError):  # a builtin without a signature
-            self.takes_context = False
+            self.takes_context = self._signed = False
+
+    def load_call(self, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments that were kept for it; of one without a signature: its only one."""
+        return self._signature.load_call(text) if self._signed else ((json.loads(text),), {})
 
     def dump(self, value: Any) -> str:
         return self._signature.dump_result(value)
@@ -131,3 +146,9 @@ def _function(function: Callable[..., Any], name: str) -> StepFunction:
 
 def check_step_name(name: object) -> str:
     return check_name(name, "a step's name")
+
+
+def undone_by(function: Any) -> Callable[..., Any]:
+    """The function itself, of a task or a defined step."""
+    found: Callable[..., Any] = getattr(function, "plain", None) or getattr(function, "body", None) or function
+    return found

@@ -7,6 +7,7 @@ picture in the docs is drawn from this table (`model/picture.py`).
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
+from holdfast.model import undoing
 from holdfast.model.job import JobState
 from holdfast.model.outcome import (
     Crashed,
@@ -54,8 +55,8 @@ MOVES: dict[JobState, dict[JobState, str]] = {
         S.STALLED: "timed out, on_timeout=stall",
         S.SCHEDULED: "retry, snooze or suspect",
         S.READY: "release, rescue",
-        S.BLOCKED: "unknown task, changed code, or a rate to pass again",
-        S.SUSPENDED: "waits",
+        S.BLOCKED: "unknown task, changed code, undo failed, or a rate to pass again",
+        S.SUSPENDED: "waits, or undoes",
     },
     S.SUSPENDED: {
         S.READY: "woken",
@@ -113,6 +114,8 @@ class Rules(Protocol):
     def keep_succeeded(self) -> float: ...
     @property
     def keep_failed(self) -> float: ...
+    @property
+    def undo(self) -> str | None: ...
 
 
 class Finish(NamedTuple):
@@ -123,6 +126,13 @@ class Finish(NamedTuple):
     reason: str | None = None
     result: str | None = None
     error: str | None = None
+    undone: bool = False
+    """Nothing is to be undone first, or it is."""
+
+    @property
+    def undoes(self) -> bool:
+        """Whether a job that ends so undoes first what it did."""
+        return not self.undone and (self.state is JobState.FAILED or self.state is JobState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +154,8 @@ Verdict: TypeAlias = Finish | Requeue
 
 def decide(job: Attempted, outcome: Outcome, rules: Rules) -> Verdict:
     """What becomes of a running job whose attempt ended so."""
+    if (ended := rules.undo) and (over := undoing.read(ended)) is not None:
+        return _undid(*over, outcome, rules)
     match outcome:
         case Succeeded():
             return Finish(S.SUCCEEDED, rules.keep_succeeded, None, outcome.result)
@@ -183,3 +195,20 @@ def _after_crash(job: Attempted, error: str, rules: Rules) -> Verdict:
         if crashes >= SUSPECT_CRASHES:
             return Requeue(S.SCHEDULED, "suspect", SUSPECT_WAIT, error, uncounted=True, crashed=True)
     return Requeue(S.READY, "rescued", error=error, uncounted=True, crashed=True)
+
+
+def _undid(state: str, reason: str | None, outcome: Outcome, rules: Rules) -> Verdict:
+    """What becomes of a job that undoes what it did: it ends as it was to end, and not before it is done."""
+    match outcome:
+        case Succeeded():
+            return Finish(JobState(state), rules.keep_failed, reason, undone=True)
+        case Released():
+            return Requeue(S.READY, uncounted=True)
+        case UnknownTask():
+            return Requeue(S.BLOCKED, "unknown_task", uncounted=True)
+        case Snoozed(delay):
+            return Requeue(S.SUSPENDED, "undo", delay, uncounted=True)
+        case Crashed(error):
+            return Requeue(S.SCHEDULED, "suspect", SUSPECT_WAIT, error, uncounted=True, crashed=True)
+        case _:
+            return Requeue(S.BLOCKED, "undo", uncounted=True)

@@ -230,7 +230,10 @@ _OWN_COLUMNS = (
     "key", "cache", "debounce", "rate_limit", "group",
 )  # fmt: skip
 _GATED = frozenset(("group", "limit", "throttle"))
-_POLICY = tuple(each.name for each in fields(Policy) if each.name not in ("raw", "awaited", "said", "after", "batch"))
+INNER = ("raw", "awaited", "said", "after", "batch", "undo")
+"""What a policy holds that nobody can ask for."""
+
+_POLICY = tuple(each.name for each in fields(Policy) if each.name not in INNER)
 
 
 def _columns(options: JobOptions) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypeAlias, cast
 
 from holdfast.errors import InvalidOption
+from holdfast.model import undoing
 from holdfast.model.duration import DAY, LONGEST
 from holdfast.model.need import WHENS, Need
 from holdfast.model.retry import NO_RETRY, Retry
@@ -44,6 +45,7 @@ class Policy:
     said: which of `retry`, `keep_succeeded` and `keep_failed` the job or its task asked for, by the letters of SAID; of
         the others its queue may say something.
     after: what it waits for, or did; batch: the batch that counts it.
+    undo: None for a job that has nothing to undo; else as `holdfast.model.undoing` says it.
 
     >>> Policy(on_crash="stall").dumps()
     '{"on_crash":"stall"}'
@@ -60,6 +62,7 @@ class Policy:
     said: str = ""
     after: tuple[Need, ...] = ()
     batch: str | None = None
+    undo: str | None = None
 
     def __post_init__(self) -> None:
         if self.retry.attempts != 1:
@@ -152,6 +155,7 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "said": lambda value: isinstance(value, str),
     "after": _is_after,
     "batch": lambda value: value is None or isinstance(value, str),
+    "undo": lambda value: value is None or (isinstance(value, str) and undoing.fits(value)),
 }
 
 

@@ -330,7 +330,7 @@ class Effects:
             case Held.DONE | Held.REPLACED:
                 wake_all(self._rings)
                 return Committed(outcome.result, ending, self._removed)
-            case Held.LOCKED:
+            case Held.LOCKED | Held.UNDOING:  # of these two a success comes only to the first
                 return self._fail(DatabaseUnavailable("the job's row stayed locked; its effects were rolled back"))
             case Held.LOST if self._held.stop in (None, "lost"):
                 return None

@@ -11,9 +11,10 @@ from holdfast.model.job import JobRecord, JobState
 from holdfast.model.lifecycle import Finish, Requeue
 from holdfast.model.text import clean_text
 from holdfast.storage.base import Store
+from holdfast.storage.ops.ending import superseded
 from holdfast.storage.ops.gated import keys
 from holdfast.storage.ops.gates import pass_on
-from holdfast.storage.ops.jobs import Ending, Held, end, superseded
+from holdfast.storage.ops.jobs import Ending, Held, end
 from holdfast.worker.holding import Holding, Holdings
 from holdfast.worker.narrator import Narrator
 from holdfast.worker.teller import Teller
@@ -127,6 +128,9 @@ class Finisher:
             elif not quiet:
                 if answer is Held.REPLACED and held is not None:
                     ending = superseded(ending, held.job.policy)
+                if answer is Held.UNDOING:
+                    undo = Requeue(JobState.SUSPENDED, "undo", error=ending.verdict.error)
+                    ending = ending._replace(verdict=undo)
                 self._narrator.ended(ending)
         delays = [one.verdict.delay for one in batch if isinstance(one.verdict, Requeue) and one.verdict.delay > 0]
         self._written(min(delays, default=None))

@@ -27,6 +27,7 @@ REQUEUED = {
     "snooze": "job.snoozed",
     "sleep": "job.suspended",
     "wait": "job.suspended",
+    "undo": "job.suspended",
 }
 MOST = 500
 """Facts told after one query."""
@@ -103,7 +104,11 @@ class Narrator:
         error = None if verdict.error is None else _entry(verdict.error, self._bus.now())
         then: dict[str, Any] = {**_UNFINISHED, "state": verdict.state, "reason": verdict.reason}
         if error is not None and self._bus.wanted("job.attempt_failed"):
-            self._add(_Fact("job.attempt_failed", lease, then, error, isinstance(verdict, Requeue)))
+            self._add(
+                _Fact(
+                    "job.attempt_failed", lease, then, error, isinstance(verdict, Requeue) and verdict.reason != "undo"
+                )
+            )
         if isinstance(verdict, Finish):
             del then["finished_at"]
             if verdict.result is not None:

@@ -22,6 +22,7 @@ from holdfast.taskset import TaskSet
 from holdfast.worker.attempt import AnyTask
 from holdfast.worker.deps import DepsBook
 from holdfast.worker.providers import Providers
+from holdfast.worker.undoing import standing_in
 
 
 def refused(body: Body) -> Recorded:
@@ -129,7 +130,7 @@ class Tasks:
         if task is None or (self._only is not None and task.name not in self._only):
             self.others_exist = True
             return None
-        return task
+        return standing_in(job, task)
 
     def __iter__(self) -> Iterator[AnyTask]:
         return (task for task in tuple(self._book) if self._only is None or task.name in self._only)

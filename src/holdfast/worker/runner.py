@@ -226,7 +226,7 @@ class Runner:
         if isinstance(outcome, Crashed):  # a body raised KeyboardInterrupt: that ends the worker, as Ctrl-C does
             signal.raise_signal(signal.SIGINT)
         verdict = decide(held.job, outcome, held.policy)
-        self._tally.count(verdict)
+        self._tally.count(verdict if held.run is None else held.run.counted(verdict))
         if isinstance(outcome, Raised | TimedOut):
             tell_failure(self._bus, held, verdict)
         elapsed = None if isinstance(outcome, Released | UnknownTask) else held.elapsed()

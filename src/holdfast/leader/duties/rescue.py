@@ -9,8 +9,8 @@ from holdfast.clock import monotonic
 from holdfast.events.bus import Bus
 from holdfast.leader.telling import tell_ended, wanted
 from holdfast.model.conflict import ended_for_newer
-from holdfast.model.job import JobRecord
-from holdfast.model.lifecycle import Finish, Verdict, decide
+from holdfast.model.job import JobRecord, JobState
+from holdfast.model.lifecycle import Finish, Requeue, Verdict, decide
 from holdfast.model.outcome import Crashed, Stopped
 from holdfast.model.policy import Policy
 from holdfast.storage.base import Store
@@ -69,10 +69,12 @@ def put_back(store: Store, bus: Bus, judge: Callable[[Lapsed], Verdict], find: F
         over: list[tuple[Lease, Finish]] = []
         found = store.run(find(noted, removed if wanted(bus) else None))
         for lapsed, answer in found:
-            if answer in (Held.DONE, Held.REPLACED):
+            if answer in (Held.DONE, Held.REPLACED, Held.UNDOING):
                 verdict = verdicts[lapsed.lease.id]
                 if answer is Held.REPLACED:  # this version is over, and a newer one is ready
                     verdict = ended_for_newer(verdict, lapsed.policy)
+                if answer is Held.UNDOING:
+                    verdict = Requeue(JobState.SUSPENDED, "undo", error=verdict.error, crashed=True)
                 if isinstance(verdict, Finish):
                     over.append((lapsed.lease, verdict))
                 gone = isinstance(verdict, Finish) and answer is Held.DONE

@@ -75,12 +75,11 @@ def merge(new: NewJob, clash: Clash, args: str, scope: Scope) -> Op[Answer | Non
     def steps(again: bool) -> Steps[Answer | None]:
         if again and (found := (yield from _stored([new]))):
             return found[0]
-        if clash.state == JobState.RUNNING:
-            version, statement = clash.next, Statement("pend", [pend_row(new._replace(args=args), clash)])
-        else:
-            row = (new.tenant, clash.id, clash.version, new.id, args, clash.args)
-            version, statement = clash.version, Statement("merge", [row])
-        return Admitted("merged", clash.id, version) if (yield statement) else None
+        row = (new.tenant, clash.id, clash.version, new.id, args, clash.args)
+        if clash.state != JobState.RUNNING and (yield Statement("merge", [row])):
+            return Admitted("merged", clash.id, clash.version)
+        done = yield Statement("pend", [pend_row(new._replace(args=args), clash)])  # it may undo what it did
+        return Admitted("merged", clash.id, clash.next) if done else None
 
     return Op("merge", steps, scope, single=True, wakes=False)
 

@@ -5,7 +5,8 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 from holdfast.model.job import JobState
 from holdfast.storage.op import Op, Statement, Steps
 from holdfast.storage.ops import gated, suspended, waits
-from holdfast.storage.ops.jobs import HANDED, HANDED_ON, WATCHED, Ending, Held, Lease, finish_row, over, unwatched
+from holdfast.storage.ops.ending import Ending, Held, Lease, finish_row
+from holdfast.storage.ops.fenced import HANDED, HANDED_ON, WATCHED, let_go, unwatched
 
 
 def complete(ending: Ending) -> Op[Held]:
@@ -31,7 +32,7 @@ def complete(ending: Ending) -> Op[Held]:
                 return Held.DONE
             return Held.LOCKED
         if found and found[0][1] == WATCHED and (yield from unwatched([ending])):
-            yield waits.over([over(ending)])
+            yield from let_go([ending], [])
             yield from suspended.after([ending])
             yield from gated.after([ending])
             return Held.DONE

@@ -5,7 +5,8 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 from collections.abc import Sequence
 
 from holdfast.storage.op import Op, Statement, Steps
-from holdfast.storage.ops.jobs import HANDED, Held, Lease
+from holdfast.storage.ops.fenced import HANDED
+from holdfast.storage.ops.jobs import Held, Lease
 
 
 def renew(leases: Sequence[tuple[Lease, float | None]], length: float) -> Op[list[Held]]:

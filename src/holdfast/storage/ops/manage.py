@@ -13,8 +13,9 @@ from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
 from holdfast.storage.ops import gated, suspended, waits
+from holdfast.storage.ops.fenced import end_locked
 from holdfast.storage.ops.inspect import read_removed
-from holdfast.storage.ops.jobs import Ending, Held, Lease, end, end_locked
+from holdfast.storage.ops.jobs import Ending, Held, Lease, end
 
 WAITING = frozenset({JobState.SCHEDULED, JobState.BLOCKED, JobState.READY, JobState.SUSPENDED})
 
@@ -98,8 +99,8 @@ def cancel(ids: Sequence[str], scope: Scope, reason: str = "explicit") -> Op[lis
             ends = [Ending(job.lease, Finish(JobState.CANCELLED, job.policy.keep_failed, reason)) for job in waiting]
             # The rows are locked: one that is not found was ended by another op of this very batch.
             written = yield from end_locked(ends, [])
-            answers.update((job.lease.id, Answer.ENDED) for job in waiting)
-            answers.update((ending.lease.id, Answer.DONE) for ending in written)
+            answers.update((job.lease.id, Answer.ASKED if job.policy.undo else Answer.ENDED) for job in waiting)
+            answers.update((ending.lease.id, _answer(ending)) for ending in written)
             yield from suspended.after(written)
             yield from gated.after(written)
         if running:
@@ -110,6 +111,11 @@ def cancel(ids: Sequence[str], scope: Scope, reason: str = "explicit") -> Op[lis
         return [answers[id] for id in ids]
 
     return Op("cancel", steps, scope, wakes=True)
+
+
+def _answer(written: Ending) -> Answer:
+    """A job that has something to undo ends when that is done."""
+    return Answer.DONE if isinstance(written.verdict, Finish) else Answer.ASKED
 
 
 def delete(ids: Sequence[str], scope: Scope) -> Op[list[Answer]]:
@@ -199,9 +205,10 @@ def settle(id: str, scope: Scope, verdict: Finish) -> Op[list[Answer]]:
             if job.state not in WAITING:
                 return Answer.FORBIDDEN
             keep = job.policy.keep_succeeded if verdict.state is JobState.SUCCEEDED else job.policy.keep_failed
-            ending = Ending(job.lease, Finish(verdict.state, keep, verdict.reason, verdict.result, verdict.error))
-            held = (yield from end([ending]).steps(again))[0]
-            return Answer.DONE if held is Held.DONE else Answer.BUSY
+            given_up = bool(job.policy.undo)  # it undoes what it did: who says so once more will not wait for it
+            end_of = Finish(verdict.state, keep, verdict.reason, verdict.result, verdict.error, undone=given_up)
+            held = (yield from end([Ending(job.lease, end_of)]).steps(again))[0]
+            return {Held.DONE: Answer.DONE, Held.UNDOING: Answer.ASKED}.get(held, Answer.BUSY)
         found = (yield from _not_live([id], scope))[id]
         if not isinstance(found, Ended):
             return found

@@ -15,7 +15,8 @@ from holdfast.model.policy import Policy
 from holdfast.model.spacing import Space
 from holdfast.storage.op import Row, Statement, Steps
 from holdfast.storage.ops.admitted import Admitted, Answer
-from holdfast.storage.ops.jobs import Ending, Lease, end_locked, new_row
+from holdfast.storage.ops.fenced import end_locked
+from holdfast.storage.ops.jobs import Ending, Lease, new_row
 
 MARGIN = 3600.0
 """Seconds for which marks outlive what they are for."""

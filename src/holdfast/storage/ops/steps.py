@@ -20,7 +20,7 @@ class StepRow(NamedTuple):
 
     place: its number among all pieces of its line. mark: a digest of what it was given. result, error: JSON texts.
     tries: how often its function ran. elapsed: seconds since it began. delay: of one that waits, seconds until it is
-    over, None for ever. topic: what it waits for.
+    over, None for ever. topic: what it waits for. undo: of one that can be undone, how (`holdfast.durable.undoing`).
     """
 
     key: StepKey
@@ -34,6 +34,7 @@ class StepRow(NamedTuple):
     elapsed: float = 0.0
     delay: float | None = None
     topic: str | None = None
+    undo: str | None = None
 
 
 class StepRecord(NamedTuple):
@@ -52,6 +53,7 @@ class StepRecord(NamedTuple):
     ended_at: datetime | None
     due: datetime | None
     topic: str | None
+    undo: str | None
     left: float | None
 
 
@@ -76,6 +78,7 @@ def entry_row(entry: Entry) -> Row:
     return (
         lease.tenant, lease.id, lease.token, entry.version, *row.key, row.place, row.kind, row.state, row.mark,
         row.result, row.error, entry.attempt, row.tries, row.elapsed, row.delay, row.topic,
+        row.undo,
     )  # fmt: skip
 
 
@@ -88,7 +91,7 @@ def record(entries: Sequence[Entry]) -> Op[list[Held]]:
     def steps(again: bool) -> Steps[list[Held]]:
         return (yield from write(entries))
 
-    return Op("step", steps, single=all(entry.begun is None for entry in entries))
+    return Op("step", steps, single=all(entry.begun is None and entry.row.undo is None for entry in entries))
 
 
 def start(entry: Entry, jobs: Sequence[NewJob], scope: Scope, stored: bool = False) -> Op[Held]:
@@ -113,6 +116,9 @@ def write(entries: Sequence[Entry]) -> Steps[list[Held]]:
     done = {int(row[0]) for row in (yield Statement("step", [entry_row(entry) for entry in entries]))}
     if new:
         yield Statement("journal", [journal_row(entry) for entry in new])
+    owing = {entry.lease[:3] for ordinal, entry in enumerate(entries, 1) if ordinal in done and entry.row.undo}
+    if owing:
+        yield Statement("undoable", sorted(owing))
     missed = [entry for ordinal, entry in enumerate(entries, 1) if ordinal not in done]
     answers = {id(entry): Held.DONE for entry in entries}
     if missed:
@@ -162,11 +168,12 @@ def waiting(id: str, version: int, scope: Scope) -> Op[dict[StepKey, StepRecord]
 def decoded(row: Row) -> StepRecord:
     (
         branch, name, nth, place, kind, state, mark, result, error, attempt, tries, began_at, ended_at, due, topic,
-        left,
+        undo, left,
     ) = row  # fmt: skip
     return StepRecord(
         StepKey(branch, name, nth), place, kind, state, mark, result, error, attempt, tries, moment(began_at),
-        moment_or_none(ended_at), moment_or_none(due), topic, left,
+        moment_or_none(ended_at), moment_or_none(due), topic,
+        undo, left,
     )  # fmt: skip
 
 

@@ -105,7 +105,7 @@ create table "holdfast".jobs (
     primary key (tenant, id) with (deduplicate_items = off),
     constraint running_has_a_lease
         check (state <> 'running' or (lease_until is not null and worker is not null)),
-    constraint pending_while_running check (pending is null or state = 'running')
+    constraint pending_while_running check (pending is null or state = 'running' or strpos(policy, '"undo":"') > 0)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1, toast_tuple_target = 1024);
 
@@ -465,7 +465,8 @@ create table "holdfast".workers (
 );
 
 -- Pieces of jobs that are recorded: steps, sleeps, waits, children. A piece is known by its line within the body, its name,
--- and its number among those of this name there; `place` is its number among all of that line.
+-- and its number among those of this name there; `place` is its number among all of that line. `undo` is the function, with
+-- its arguments, that takes back what the piece did.
 create table "holdfast".steps (
     tenant text not null,
     id uuid not null,
@@ -486,6 +487,7 @@ create table "holdfast".steps (
     ended_at timestamptz,
     due timestamptz,
     topic text,
+    undo text,
     primary key (tenant, id, version, branch, name, nth)
 );
 

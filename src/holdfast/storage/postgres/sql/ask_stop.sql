@@ -1,5 +1,6 @@
 -- Asks running jobs to stop: their workers look for it once a second. What waits on the row is given up with it, but
--- where the time of this version alone is over. Each row is looked up by itself; see finish.sql.
+-- where the time of this version alone is over. Those that undo what they did are left alone.
+-- Each row is looked up by itself; see finish.sql.
 --: rows tenant, id, token, reason
 with held as materialized (
     select j.place, a.reason, a.ord
@@ -8,6 +9,7 @@ with held as materialized (
     cross join lateral (
         select ctid as place from "holdfast".jobs
         where tenant = a.tenant and id = a.id and token = a.token
+            and (strpos(policy, '"undo":"') = 0 or strpos(policy, '"undo":""') > 0)
         limit 1
         for update skip locked
     ) as j

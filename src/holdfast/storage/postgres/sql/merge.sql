@@ -7,12 +7,13 @@ with held as materialized (
         with ordinality as n (tenant, id, version, request, args, seen, ord)
     cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t
     cross join lateral (
-        select ctid as place, state, args from "holdfast".jobs
+        select ctid as place, state, args, policy from "holdfast".jobs
         where tenant = n.tenant and id = n.id and version = n.version
         limit 1
         for update
     ) as j
     where j.state <> 'running' and j.args = n.seen
+        and (strpos(j.policy, '"undo":"') = 0 or strpos(j.policy, '"undo":""') > 0)
 ), written as (
     update "holdfast".jobs j
     set args = h.args, updated_at = h.moment

@@ -13,12 +13,12 @@ with held as materialized (
     cross join lateral (select greatest(t.moment, coalesce(timestamptz 'epoch' + n.run_at * interval '1 microsecond',
             t.moment + n.delay * interval '1 second', t.moment)) as due) as d
     cross join lateral (
-        select ctid as place, state from "holdfast".jobs
+        select ctid as place, state, policy from "holdfast".jobs
         where tenant = n.tenant and id = n.id and version = n.version
         limit 1
         for update
     ) as j
-    where j.state <> 'running'
+    where j.state <> 'running' and strpos(j.policy, '"undo":"') = 0
 ), written as (
     update "holdfast".jobs j
     set version = j.version + 1, token = j.token + 1, task = h.task, args = h.args, priority = h.priority,

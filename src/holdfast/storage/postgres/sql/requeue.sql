@@ -9,7 +9,8 @@ with held as materialized (
     cross join lateral (
         select ctid as place, state
         from "holdfast".jobs
-        where tenant = b.tenant and id = b.id and token = b.token and pending is null
+        where tenant = b.tenant and id = b.id and token = b.token
+            and (pending is null or (strpos(policy, '"undo":"') > 0 and strpos(policy, '"undo":""') = 0))
         limit 1
         for update skip locked
     ) as j

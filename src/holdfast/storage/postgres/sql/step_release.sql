@@ -5,7 +5,7 @@ with asked as materialized (
     from unnest(:tenant::text[], :id::uuid[]) with ordinality as a (tenant, id, ord)
     cross join lateral (
         select ctid as place from "holdfast".jobs
-        where tenant = a.tenant and id = a.id and state = 'blocked' and reason = 'nondeterminism'
+        where tenant = a.tenant and id = a.id and state = 'blocked' and (reason = 'nondeterminism' or reason = 'undo')
         limit 1
         for update
     ) as j

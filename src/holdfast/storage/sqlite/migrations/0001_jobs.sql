@@ -47,7 +47,7 @@ create table holdfast_jobs (
     updated_at integer not null,
     constraint running_has_a_lease
         check (state <> 'running' or (lease_until is not null and worker is not null)),
-    constraint pending_while_running check (pending is null or state = 'running')
+    constraint pending_while_running check (pending is null or state = 'running' or instr(policy, '"undo":"') > 0)
 );
 
 create unique index holdfast_jobs_id on holdfast_jobs (tenant, id);
@@ -301,7 +301,8 @@ create table holdfast_workers (
 );
 
 -- Pieces of jobs that are recorded: steps, sleeps, waits, children. A piece is known by its line within the body, its name,
--- and its number among those of this name there; `place` is its number among all of that line.
+-- and its number among those of this name there; `place` is its number among all of that line. `undo` is the function, with
+-- its arguments, that takes back what the piece did.
 create table holdfast_steps (
     tenant text not null,
     id text not null,
@@ -322,6 +323,7 @@ create table holdfast_steps (
     ended_at integer,
     due integer,
     topic text,
+    undo text,
     primary key (tenant, id, version, branch, name, nth)
 ) without rowid;
 

@@ -12,6 +12,7 @@ set version = version + 1, token = token + 1, task = :task, args = :args, priori
     progress = null, tags = :tags, metadata = :metadata, stop_reason = null,
     expires_at = cast(:now + :expires * 1000000 as integer), deadline_at = cast(:now + :deadline * 1000000 as integer),
     worker = null, created_at = :now, started_at = null, updated_at = :now
-where tenant = :tenant and id = :id and version = :version and state <> 'running';
+where tenant = :tenant and id = :id and version = :version and state <> 'running'
+    and instr(policy, '"undo":"') = 0;
 insert into holdfast_marks (tenant, kind, name, id, version, since, keep_until)
 select :tenant, 'request', :request, :id, :version + 1, :now, :now + 3600000000 where changes() > 0

@@ -14,4 +14,5 @@ set state = :state, reason = :reason, attempt = attempt - :uncounted, crashes = 
             || substr(:error, 2) || ']' end,
     expires_at = case when :uncounted = 0 or :crashed > 0 or :elapsed is not null then null else expires_at end,
     worker = null, claim_id = null, lease_until = null, updated_at = :now
-where tenant = :tenant and id = :id and token = :token and state = 'running' and pending is null
+where tenant = :tenant and id = :id and token = :token and state = 'running'
+    and (pending is null or (instr(policy, '"undo":"') > 0 and instr(policy, '"undo":""') = 0))

@@ -1,0 +1,76 @@
+"""Does a step: calls its function until it succeeds or is given up, and records what came of it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from holdfast.clock import monotonic
+from holdfast.durable import undoing
+from holdfast.durable.faults import error_entry, failed
+from holdfast.durable.journal import Asked
+from holdfast.durable.performing import perform
+from holdfast.durable.steps import StepFunction, StepOptions
+from holdfast.errors import InvalidResult
+from holdfast.model.branch import Branch
+from holdfast.model.signals import RetryIn, Signal
+from holdfast.model.text import clean_text
+from holdfast.storage.ops.steps import StepRow
+
+if TYPE_CHECKING:
+    from holdfast.durable.run import Run
+
+SHORT = 1.0
+"""Seconds of a wait between two tries of a step for which a job keeps its slot."""
+
+LARGEST = 1024 * 1024
+"""Bytes of a step's result that are kept."""
+
+
+async def do(
+    run: "Run", line: Branch, asked: Asked, name: str, options: StepOptions, function: StepFunction,
+    args: tuple[Any, ...], kwargs: Mapping[str, Any],
+) -> Any:  # fmt: skip
+    """The result of a step that is not recorded yet, or waits for another try. Raises StepFailed."""
+    known = asked.known
+    if options.undo is not None:
+        undoing.check_arguments(options, name, args, kwargs)
+    tries = 0
+    if known is not None:
+        tries = known.tries
+        await run.until(line, asked, None, known.left)
+    error: BaseException
+    while True:
+        tries += 1
+        began = monotonic()
+        try:
+            value = await run.busy(perform(run.body, line, name, options, function, args, kwargs, asked.key.nth))
+            text = function.dump(value)
+            if len(text) > LARGEST:
+                raise InvalidResult(
+                    f"the result of step {name} has {len(text):,} characters, and {LARGEST:,} are the most: "
+                    "store it elsewhere, and return where"
+                )
+            undo = None if options.undo is None else undoing.planned(run.owe(), options, value, args, kwargs)
+        except Signal as signal:
+            if not isinstance(signal, RetryIn):
+                raise
+            error, wait = signal, options.wait(tries, signal)
+            wait = signal.after if wait is not None else None
+        except Exception as raised:
+            error, wait = raised, None if isinstance(raised, InvalidResult) else options.wait(tries, raised)
+        else:
+            await run.put(asked, StepRow(asked.key, asked.place, "step", "done", asked.mark, text, None, tries,
+                                          monotonic() - began, undo=undo))  # fmt: skip
+            return function.load(text)
+        entry = error_entry(error)
+        if wait is None:
+            await run.put(asked, StepRow(asked.key, asked.place, "step", "failed", asked.mark, None, entry, tries,
+                                          monotonic() - began))  # fmt: skip
+            raise failed(name, entry) from error
+        run.office.line(run.body, "WARNING", f"try {tries} failed: {clean_text(repr(error), 500)}", name)
+        if wait <= SHORT:
+            await run.busy(asyncio.sleep(wait))
+        else:
+            row = StepRow(asked.key, asked.place, "step", "waiting", asked.mark, None, entry, tries,
+                          monotonic() - began, wait)  # fmt: skip
+            await run.until(line, asked, row, wait)
