@@ -150,6 +150,9 @@ def _suspended(seen: Sight, later: Later) -> Iterator[Why]:
         data = {"name": piece.name, "kind": piece.kind}
         if piece.kind == "sleep":
             yield Why("sleeps", f"it sleeps for another {span(max(piece.due_in or 0.0, 0.0))}", until, data)
+        elif piece.kind == "undo":
+            again = span(max(piece.due_in or 0.0, 0.0))
+            yield Why("undoes", f"it is over, and tries in {again} to undo {piece.name} again", until, data)
         else:
             limit = "" if piece.due_in is None else f", for {span(max(piece.due_in, 0.0))} at most"
             yield Why("waits_inside", f"its body waits: {piece.kind} {piece.name}{limit}", None, data)
@@ -164,6 +167,8 @@ def _blocked(seen: Sight, alive: Sequence[WorkerRecord], later: Later) -> Iterat
         yield Why(
             "changed_code", "its code asks for other steps than it recorded: it goes on once code that fits is there"
         )
+    elif seen.reason == "undo":
+        yield Why("undo", "what undoes one of its steps has failed ten times: it goes on when it is released")
     elif seen.reason == ENTERS:
         yield Why("gate_entry", "the leader looks at its groups and limits in a moment")
     elif seen.gates:

@@ -27,7 +27,8 @@ class StepInfo:
     """A recorded piece of a job.
 
     line: "" for the body itself, "0", "1" … for tasks that it started; name, number: which piece of that line it is.
-    kind: step, sleep, wait, invoke, enqueue, cancel or patch. state: done, failed or waiting.
+    kind: step, sleep, wait, invoke, enqueue, cancel, patch or undo (of the step of this name and number, on a line
+        "undo" or "undo 0" …). state: done, failed or waiting.
     result: what it came to; error: kind, message and traceback of what it failed with.
     tries: how often its function ran. due: of one that waits, when its time is over. waits_for: what for.
     """
@@ -70,7 +71,8 @@ class Steps:
 
     def release(self, id: str) -> None:
         """Let a job go on that is parked, for its code asked for other steps than it had recorded: once code that fits
-        is there. Raises JobNotFound, and WrongState for a job that is not parked.
+        is there; or for a step could not be undone, which is then tried anew. Raises JobNotFound, and WrongState for a
+        job that is not parked.
 
         >>> app.steps.release(job.id)
         """
@@ -88,6 +90,7 @@ class Steps:
 
         before, number: the name of the step, and which of that name. args: arguments to change, by name.
         It has the job's task, queue, priority, time limit, number of runs and tags, and neither its key nor its group.
+        What the old job's steps did is not undone if the new one fails: it is not the new one's.
         Raises JobNotFound, and InvalidOption where the job recorded no such step.
 
         >>> app.steps.fork(job.id, before="charge", args={"amount": 10})
@@ -113,7 +116,8 @@ class Steps:
         found = [one for one in pieces if one.key.name == before and one.key.nth == number]
         if kept is None or not found:
             raise InvalidOption(f"job {record.id} recorded no step {shown(before)} of number {number}")
-        past = [one for one in pieces if one.state == "done" and _is_before(one, found[0])]
+        done = (one for one in pieces if one.state == "done" and one.kind != "undo")
+        past = [one for one in done if _is_before(one, found[0])]
         new = NewJob(
             new_id(),
             record.task,

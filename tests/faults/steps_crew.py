@@ -55,6 +55,20 @@ async def song(ctx: Context[Any]) -> dict[str, Any]:
     return found
 
 
+def put_back(done: str, job: str, what: str) -> None:
+    effect(job, f"undo-{what}")
+
+
+@tasks.task(max_crashes=None)
+async def trip(ctx: Context[Any]) -> None:
+    me = ctx.job.id
+    await step.using(undo=put_back)("flight", effect, me, "flight")
+    await step.using(undo=lambda done: effect(me, "undo-bus"))("bus", effect, me, "bus")
+    await sleep("20ms")
+    await step.using(undo=put_back)("room", effect, me, "room")
+    raise ValueError("no car")
+
+
 def open_app(url: str) -> Holdfast:
     app = Holdfast(url)
     app.include(tasks)

@@ -410,6 +410,7 @@ async def durable_body(n: int) -> bytes:
     assert_type(await step("name", fetch_page, "a"), Path)
     assert_type(await step(count_words, "a"), int)
     assert_type(await step.using(retry=3, backoff=["1s", "2s"], timeout="5s")("name", count_words, "a"), int)
+    assert_type(await step.using(undo=print)(count_words, "a"), int)
     assert_type(await step(told, "a"), float)
     assert_type(await defined(1), list[str])
     assert_type(await defined_later(1), list[str])

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
+UNDONE = "undo"
+"""The line of what was undone; those of tasks stand after it."""
+
 MARKS = {"done": ("✓", "green"), "failed": ("✗", "red"), "waiting": ("…", "cyan")}
 
 
@@ -53,8 +56,9 @@ def _line(lines: "dict[str, Tree]", path: str) -> "Tree":
     if path not in lines:
         from rich.text import Text
 
-        parent, _, number = path.rpartition(".")
-        lines[path] = _line(lines, parent).add(Text(f"task {int(number) + 1}", "dim"))
+        parent, _, number = path.rpartition(" " if path.startswith(UNDONE) else ".")
+        named = f"task {int(number) + 1}" if number.isdecimal() else "undone"
+        lines[path] = _line(lines, "" if number == UNDONE else parent).add(Text(named, "dim"))
     return lines[path]
 
 
@@ -64,7 +68,7 @@ def _shown(step: StepInfo, numbered: bool) -> "Text":
     mark, style = MARKS.get(step.state, ("?", ""))
     name = f"{step.name} #{step.number + 1}" if numbered else step.name
     text = Text.assemble((mark, style), " ", printable(name))
-    if step.kind not in ("step", "sleep", "enqueue", "cancel"):
+    if step.kind not in ("step", "sleep", "enqueue", "cancel", "undo"):
         text.append(f"  {step.kind}", "dim")
     if step.ended_at is not None and step.kind != "enqueue":
         text.append(f"  {format_duration((step.ended_at - step.began_at).total_seconds())}", "dim")

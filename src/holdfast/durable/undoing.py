@@ -151,7 +151,8 @@ class Reading:
 
     def look(self, known: StepRecord | None) -> None:
         """A piece is asked for. Raises Cut where nothing more is to be learned."""
-        if known is None or known.state == "waiting" or self._wanted <= self.undo.keys():
+        slept = known is not None and known.kind == "sleep" and (known.left or 0.0) <= 0  # nobody records its end
+        if known is None or (known.state == "waiting" and not slept) or self._wanted <= self.undo.keys():
             raise Cut("the record ends here")
 
     def saw(self, key: StepKey, options: StepOptions) -> None:

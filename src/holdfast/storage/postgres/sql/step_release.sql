@@ -4,11 +4,12 @@ with asked as materialized (
     select j.place, a.ord
     from unnest(:tenant::text[], :id::uuid[]) with ordinality as a (tenant, id, ord)
     cross join lateral (
-        select ctid as place from "holdfast".jobs
-        where tenant = a.tenant and id = a.id and state = 'blocked' and (reason = 'nondeterminism' or reason = 'undo')
+        select ctid as place, state, reason from "holdfast".jobs
+        where tenant = a.tenant and id = a.id
         limit 1
         for update
     ) as j
+    where j.state = 'blocked' and (j.reason = 'nondeterminism' or j.reason = 'undo')
 )
 update "holdfast".jobs j
 set state = case when j.gates is null then 'ready' else 'blocked' end,
