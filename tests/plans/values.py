@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count
 from typing import Any
 
@@ -12,6 +13,10 @@ ROWS = 100
 """Rows that a *rows* statement is tried with."""
 
 GATES = '[["group:full",null,1,1,null,0,0]]'
+LINES = json.dumps([
+    {"ord": place, "rank": 0, "tenant": tenant, "weight": 1, "queue": queue, "count": 50, "due": None, "seq": 0}
+    for place, (tenant, queue) in enumerate([("default", "default"), ("default", "idle"), ("none", "default")])
+])  # fmt: skip
 
 FIXED: dict[str, Any] = {
     "age": 1.0, "conflict": "keep", "failures": 0, "input": None, "key": "k", "kind": "input", "next": 2,
@@ -31,7 +36,8 @@ FIXED: dict[str, Any] = {
     "cancelled": 0, "count": 1, "failed": 0, "need": "succeeded", "stalled": 0, "succeeded": 0, "total": 1,
     "what": "look",
     "expires": None, "gate": "group:full", "gates": GATES, "grace": 0.0, "group_key": "full", "host": "h",
-    "keep": 600.0, "kept": None, "lease": 30.0, "level": "info", "line": 1, "max_attempts": 1, "message": "m",
+    "keep": 600.0, "kept": None, "lease": 30.0, "level": "info", "line": 1, "lines": LINES,
+    "max_attempts": 1, "message": "m",
     "metadata": None, "name": "n", "other": "group:other", "passed": 0, "pid": 1, "policy": "{}", "priority": 0,
     "progress": "{}", "queue": "default", "queues": ("default", "idle"), "reason": None, "result": "1", "role": "r",
     "run_at": None, "running": 0, "seconds": 15.0, "size": 1, "spacing": None, "state": "ready", "step": None,
@@ -64,6 +70,8 @@ OWN: dict[str, dict[str, Any]] = {
     "claim": {"tasks": None},
     "claim_capped": {"tasks": None},
     "claim_queues": {"tasks": None},
+    "claim_turns": {"tasks": None, "most": 50},
+    "claim_turns_queues": {"tasks": None, "most": 50},
     "finish": {"state": "succeeded"},
     "gate_edit": {"base": "limit:parts"},
     "gate_look": {"batch": 8},

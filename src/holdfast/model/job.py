@@ -108,6 +108,13 @@ class ClaimedJob(NamedTuple):
     metadata: str | None = None
     deadline_in: float | None = None
     gates: str | None = None
+    turn: float = 0.0
+    """When its tenant's turn comes, where several share: see `turns`."""
+
+    @property
+    def order(self) -> tuple[int, float, Any, int]:
+        """In which jobs that were taken begin."""
+        return (-self.priority, self.turn, self.due, self.seq)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,8 @@ class Rules:
 
     paused: frozenset[str] = frozenset()
     limited: frozenset[str] = frozenset()
+    shared: bool = False
+    """Whether jobs of several tenants are ready."""
     defaults: Mapping[str, Defaults] = field(default_factory=dict[str, Defaults])
 
     @property

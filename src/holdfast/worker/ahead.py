@@ -18,6 +18,8 @@ class Ahead:
     def __init__(self) -> None:
         self._held: list[Holding] = []
         self._shy_until = float("-inf")
+        self.turn = 0.0
+        """Of the job that began last."""
 
     @property
     def shy(self) -> bool:
@@ -30,7 +32,7 @@ class Ahead:
         return iter(self._held)
 
     @property
-    def worst(self) -> tuple[int, Any, int] | None:
+    def worst(self) -> tuple[int, float, Any, int] | None:
         """The place in the order of the last one."""
         return self._held[-1].order if self._held else None
 
@@ -41,7 +43,9 @@ class Ahead:
             self._held.append(held)
 
     def take_best(self) -> Holding:
-        return self._held.pop(0)
+        best = self._held.pop(0)
+        self.turn = best.job.turn
+        return best
 
     def take_all(self) -> list[Holding]:
         taken, self._held = self._held, []
@@ -62,6 +66,6 @@ class Ahead:
         return taken
 
 
-def _order(held: Holding) -> tuple[bool, int, Any, int]:
+def _order(held: Holding) -> tuple[bool, int, float, Any, int]:
     """Those first that are given back where they cannot be begun at once."""
     return (not held.prompt, *held.order)

@@ -8,6 +8,7 @@ before the remembered place. Without the remembered place a snapshot held open b
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from holdfast.clock import monotonic
 from holdfast.errors import HoldfastError
@@ -73,9 +74,10 @@ class Claimer:
         self._pace = Pace(2 * plan.concurrency)
         self.taker = Taker(store, holdings, bus, plan.lease)
         self._batch = min(plan.batch or MOST_AT_ONCE, MOST_AT_ONCE)
-        self._ahead = Ahead()
+        self._ahead = self.taker.book.ahead = Ahead()
         self._after = HEAD
         self._last = HEAD
+        self._reached: tuple[Any, ...] = ()
         self._looked_back_at = float("-inf")
         self._woken = True
         self._changed = asyncio.Event()
@@ -195,7 +197,7 @@ class Claimer:
         taken = await self._take(wanted)
         full = taken >= wanted.batch
         # Where the head is better than what was taken ahead there may be more of it: look again, and for more at once.
-        better = full and worst is not None and (self._last.rank, self._last.due, self._last.seq) < worst
+        better = full and worst is not None and self._reached < worst
         self._woken = self._woken or better
         self._probe = self._plan.concurrency if better else 1
         self._after = self._last if full else HEAD
@@ -233,7 +235,7 @@ class Claimer:
         self._give_back_shut()
         if jobs:
             last = jobs[-1]
-            self._last = Place(-last.priority, last.due, last.seq)
+            self._last, self._reached = Place(-last.priority, last.tenant, last.due, last.seq), last.order
         self._hold(jobs)
         return len(jobs)
 

@@ -61,8 +61,8 @@ class Holding(Branch):
             self.suspect = self.policy.max_crashes is not None
 
     @property
-    def order(self) -> tuple[int, Any, int]:
-        return (-self.job.priority, self.job.due, self.job.seq)
+    def order(self) -> tuple[int, float, Any, int]:
+        return self.job.order
 
     def elapsed(self) -> float | None:
         """Running time of the body so far, None before its start."""

@@ -5,14 +5,19 @@ when a claim has answered, and while jobs wait that were taken ahead it is looke
 nothing to do asks nothing, one that works in a fleet of which no queue was spoken asks twice a second.
 """
 
+from collections import Counter
+
 from holdfast.clock import monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
 from holdfast.model.job import ClaimedJob
 from holdfast.model.queue import NO_RULES
+from holdfast.model.tenant import DEFAULT_TENANT
+from holdfast.model.turns import Served, Turns
 from holdfast.storage.base import Store
 from holdfast.storage.ops import queues, ruled
 from holdfast.storage.ops.jobs import Wanted, claim
+from holdfast.worker.ahead import Ahead
 
 FRESH = 0.5
 """Seconds for which what was read is good."""
@@ -28,6 +33,10 @@ class Rulebook:
         self.rules = NO_RULES
         self.next_at = float("inf")
         """When a limited queue may let in more (monotonic)."""
+        self.ahead = Ahead()
+        self._shared = False
+        self._served = Served()
+        self._turns: dict[tuple[str, ...] | None, Turns] = {}
 
     @property
     def _old(self) -> bool:
@@ -57,12 +66,26 @@ class Rulebook:
     async def claim(self, wanted: Wanted, free: int, again: bool) -> list[ClaimedJob]:
         """One claim, by the rules as they are known."""
         self.next_at = float("inf")
-        if not self.rules.defaults and not self.rules.restrict(wanted.queues):
-            return await self._store.arun(claim(wanted, again), "claim")
-        found = await self._store.arun(ruled.claim(wanted, self.rules, free, again), "claim")
+        turns = self._take_turns(wanted) if self._shared or self.rules.shared else None
+        if turns is None and not self.rules.defaults and not self.rules.restrict(wanted.queues):
+            jobs = await self._store.arun(claim(wanted, again), "claim")
+            self._shared = any(job.tenant != DEFAULT_TENANT for job in jobs)
+            return jobs
+        found = await self._store.arun(ruled.claim(wanted, self.rules, free, again, turns), "claim")
         if found.next_in is not None:
             self.next_at = monotonic() + found.next_in
-        return found.jobs
+        if turns is None or found.turns is None:
+            self._shared = any(job.tenant != DEFAULT_TENANT for job in found.jobs)
+            return found.jobs
+        if found.turns.looked:
+            turns.looked(found.turns.lines, found.turns.wide)
+            self._shared = any(line.tenant != DEFAULT_TENANT for line in turns.lines)
+        return turns.took(found.turns.asks, found.jobs, found.turns.cursor)
+
+    def _take_turns(self, wanted: Wanted) -> Turns:
+        """Whose turn it is, by what has begun."""
+        self._served.recount(self.ahead.turn, Counter(held.job.tenant for held in self.ahead))
+        return self._turns.setdefault(wanted.queues, Turns(self._served))
 
     async def after(self) -> None:
         """After a claim that took jobs: what it went by may have been old by the time it was made."""

@@ -54,11 +54,12 @@ class Place:
     """A place in the order of ready jobs; `due` is what the database gave, and means nothing elsewhere."""
 
     rank: int
+    tenant: str
     due: Any
     seq: int
 
 
-HEAD = Place(-(2**31), None, 0)
+HEAD = Place(-(2**31), "", None, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Wanted:
 
 
 def claim(wanted: Wanted, again: bool = False) -> Op[list[ClaimedJob]]:
-    """Take ready jobs under a new token each, in order of priority, due time and sequence.
+    """Take ready jobs under a new token each, in order of priority, tenant, due time and sequence.
 
     Repeated, by its lane or by a caller who says `again`: the claim's own id finds what it had taken; if nothing, it
     was not committed, and is made now.
@@ -94,7 +95,7 @@ def asked(wanted: Wanted) -> Statement:
     after = wanted.after
     values: Row = (
         wanted.worker, wanted.claim, wanted.lease, wanted.batch, wanted.most_crashes,
-        wanted.tasks, after.rank, after.due, after.seq,
+        wanted.tasks, after.rank, after.tenant, after.due, after.seq,
     )  # fmt: skip
     if wanted.queues is None:
         return one("claim", *values)
@@ -109,8 +110,8 @@ def in_order(rows: Sequence[Row]) -> list[ClaimedJob]:
     return sorted((decode.claimed(row) for row in rows), key=_order)
 
 
-def _order(job: ClaimedJob) -> tuple[int, Any, int]:
-    return (-job.priority, job.due, job.seq)
+def _order(job: ClaimedJob) -> tuple[int, str, Any, int]:
+    return (-job.priority, job.tenant, job.due, job.seq)
 
 
 def end(endings: Sequence[Ending]) -> Op[list[Held]]:

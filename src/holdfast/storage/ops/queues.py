@@ -19,6 +19,10 @@ SAMPLE = 1000
 """Jobs of a state that a list of queues looks at, where no index tells their queues apart."""
 
 
+LINES = 16
+"""Tenants and priorities with ready jobs, the best first, among which is looked for one that is not the default."""
+
+
 class Changed(NamedTuple):
     """A queue as it is now, and as it was before."""
 
@@ -31,9 +35,11 @@ def rules() -> Op[Rules]:
 
     def steps(again: bool) -> Steps[Rules]:
         rows = yield one("queue_rules", DEFAULT_TENANT)
+        lines = yield one("turn_lines", "", LINES)
         return Rules(
             frozenset(name for name, paused, _, _ in rows if paused),
             frozenset(name for name, paused, limited, _ in rows if limited and not paused),
+            any(line[1] != DEFAULT_TENANT for line in lines),
             {name: found for name, _, _, text in rows if (found := Defaults.read(text))},
         )
 

@@ -13,18 +13,22 @@ from typing import NamedTuple
 from holdfast.model.job import ClaimedJob
 from holdfast.model.queue import Allowance, Rules, allowance
 from holdfast.model.tenant import DEFAULT_TENANT
+from holdfast.model.turns import Turns
 from holdfast.storage.op import Op, Row, Statement, Steps, one
 from holdfast.storage.ops.jobs import Wanted, asked, claim_again, in_order
+from holdfast.storage.ops.turns import Taken, take
 
 AGAIN = 0.02
 """Seconds after which a queue is tried again that another claim had locked."""
 
 
 class Claimed(NamedTuple):
-    """What a claim took, and in how many seconds there may be more without any other event: None: never."""
+    """What a claim took, in how many seconds there may be more without any other event (None: never), and how it asked
+    for it where it went by turns."""
 
     jobs: list[ClaimedJob]
     next_in: float | None = None
+    turns: Taken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,10 @@ class _Locked:
     allowed: Allowance
 
 
-def claim(wanted: Wanted, rules: Rules, free: int, again: bool = False) -> Op[Claimed]:
+def claim(wanted: Wanted, rules: Rules, free: int, again: bool = False, turns: Turns | None = None) -> Op[Claimed]:
     """`jobs.claim`, by the rules.
+
+    turns: tenants take turns, as this says.
 
     free: so many jobs could begin at once: no more are taken of a queue with a limit, for a place in it waits for no
         slot.
@@ -48,18 +54,21 @@ def claim(wanted: Wanted, rules: Rules, free: int, again: bool = False) -> Op[Cl
     def steps(repeated: bool) -> Steps[Claimed]:
         rows = (yield claim_again(wanted)) if repeated or again else []
         next_in: float | None = None
+        taken: Taken | None = None
         if not rows and rules.restrict(wanted.queues):
-            rows, next_in = yield from _restricted(wanted, rules, sorted(limited), free)
+            rows, next_in, taken = yield from _restricted(wanted, rules, sorted(limited), free, turns)
+        elif not rows and turns is not None:
+            rows, taken = yield from take(wanted, turns, wanted.queues)
         elif not rows:
             rows = yield asked(wanted)
-        return Claimed((yield from _with_defaults(in_order(rows), rules)), next_in)
+        return Claimed((yield from _with_defaults(in_order(rows), rules)), next_in, taken)
 
     return Op("claim", steps, apart=True)
 
 
 def _restricted(
-    wanted: Wanted, rules: Rules, limited: Sequence[str], free: int
-) -> Steps[tuple[list[Row], float | None]]:
+    wanted: Wanted, rules: Rules, limited: Sequence[str], free: int, turns: Turns | None
+) -> Steps[tuple[list[Row], float | None, Taken | None]]:
     locked: dict[str, _Locked] = {}
     waits: list[float] = []
     if limited:
@@ -73,14 +82,20 @@ def _restricted(
     next_in = min(waits, default=None)
     queues = [*plain, *open_now]
     if not queues:
-        return [], next_in
-    caps = [wanted.batch] * len(plain) + [each.allowed.now for each in open_now.values()]
-    anew = [False] * len(plain) + [True] * len(open_now)
-    rows = yield Statement(
-        "claim_capped", [(*asked(wanted).rows[0][:9], tuple(queues), tuple(caps), tuple(anew))]
-    )  # fmt: skip
+        return [], next_in, None
+    taken: Taken | None = None
+    if turns is not None:
+        rows, taken = yield from take(
+            wanted, turns, queues, {name: each.allowed.now for name, each in open_now.items()}
+        )
+    else:
+        caps = [wanted.batch] * len(plain) + [each.allowed.now for each in open_now.values()]
+        anew = [False] * len(plain) + [True] * len(open_now)
+        rows = yield Statement(
+            "claim_capped", [(*asked(wanted).rows[0][:10], tuple(queues), tuple(caps), tuple(anew))]
+        )  # fmt: skip
     yield from _note_starts(rows, open_now)
-    return rows, next_in
+    return rows, next_in, taken
 
 
 def _lock(names: Sequence[str], most: int) -> Steps[dict[str, _Locked]]:

@@ -30,7 +30,7 @@ from holdfast.testing.conformance.kit import (
 
 
 def after(taken: list[ClaimedJob]) -> Place:
-    return Place(-taken[-1].priority, taken[-1].due, taken[-1].seq)
+    return Place(-taken[-1].priority, taken[-1].tenant, taken[-1].due, taken[-1].seq)
 
 
 class Claiming(Fixtures):

@@ -65,7 +65,7 @@ end $$;
 -- Live jobs only. `due` and `seq` are made here, so that order never depends on a client's clock.
 -- Each claim writes the row anew and so enters the key twice; to look for duplicates before that costs it an eighth.
 create table "holdfast".jobs (
-    tenant text not null default 'default' check (tenant <> ''),
+    tenant text collate "C" not null default 'default' check (tenant <> ''),
     id uuid not null,
     version int not null default 1 check (version >= 1),
     seq bigint generated always as identity,
@@ -114,8 +114,10 @@ alter table "holdfast".jobs alter column args set storage external;
 
 -- A claim must walk its own index whatever the statistics say, so each of these two repeats a column check that only
 -- the claim which is to use it asks for: to the other claim it does not exist.
-create index jobs_ready on "holdfast".jobs ((-priority::int8), due, seq) where state = 'ready' and tenant <> '';
-create index jobs_ready_queue on "holdfast".jobs (queue, (-priority::int8), due, seq) where state = 'ready' and queue <> '';
+create index jobs_ready on "holdfast".jobs ((-priority::int8), tenant, due, seq)
+    where state = 'ready' and tenant <> '';
+create index jobs_ready_queue on "holdfast".jobs (queue, (-priority::int8), tenant, due, seq)
+    where state = 'ready' and queue <> '';
 create index jobs_scheduled on "holdfast".jobs (due) where state in ('scheduled', 'suspended');
 create index jobs_lease on "holdfast".jobs (lease_until) where state = 'running';
 create index jobs_stopped on "holdfast".jobs (updated_at) where stop_reason is not null;
@@ -638,6 +640,19 @@ create table "holdfast".metadata (
     updated_at timestamptz not null,
     primary key (tenant, key)
 );
+
+-- What was said of tenants. `weight`: how many turns it has for each of another's where several wait.
+create table "holdfast".tenants (
+    tenant text collate "C" primary key check (tenant <> ''),
+    weight int not null default 1 check (weight between 1 and 1000),
+    updated_at timestamptz not null
+);
+
+-- Behind which tenant workers go on that take turns with more of them than one look sees; by what they work on.
+create table "holdfast".turns (
+    name text primary key,
+    after text not null
+) with (fillfactor = 50);
 
 -- Who did what to a job by hand, what it was before and what after; for 90 days.
 create table "holdfast".audit (

@@ -3,19 +3,19 @@
 -- that moved meanwhile is simply left for the next look. Others' locks are skipped, never waited for.
 -- The planner must not guess that few rows qualify, for then it would fetch and sort all that are ready: the limit is
 -- hidden from it (it reckons with a tenth), and so is what the conditions beside the order are about (with nearly all).
---: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq
+--: one worker, claim, lease, batch, suspects, tasks, after_rank, after_tenant, after_due, after_seq
 with picked as materialized (
     select ctid as place
     from "holdfast".jobs
     where state = 'ready' and tenant <> ''
-        and ((-priority::int8), due, seq) > (:after_rank::int8, :after_due::timestamptz, :after_seq::int8)
+        and ((-priority::int8), tenant, due, seq) > (:after_rank::int8, :after_tenant::text, :after_due::timestamptz, :after_seq::int8)
         and case when (crashes <= :suspects::int4 or policy like '%"max_crashes"_null%') and stop_reason is null
                 and (expires_at is null or expires_at > coalesce(:now::timestamptz, statement_timestamp()))
                 and (deadline_at is null or deadline_at > coalesce(:now::timestamptz, statement_timestamp()))
                 and (:tasks::text[] is null or task = any (:tasks::text[])
                     or case when strpos(policy, '"raw"') > 0 then chr(9) else chr(10) end || queue = any (:tasks::text[]))
             then 1 end is not null
-    order by (-priority::int8), due, seq
+    order by (-priority::int8), tenant, due, seq
     limit (select :batch::int4)
     for update skip locked
 )

@@ -1,15 +1,16 @@
 -- Takes the next jobs of some queues, of each at most its cap; see claim_queues.sql. `anew`: a queue of which jobs were
 -- left behind, so that it is read from its head on.
---: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq, queues, caps, anew
+--: one worker, claim, lease, batch, suspects, tasks, after_rank, after_tenant, after_due, after_seq, queues, caps, anew
 with picked as materialized (
     select found.place
     from unnest(:queues::text[], :caps::int4[], :anew::bool[]) as asked (queue, cap, anew)
     cross join lateral (
-        select j.ctid as place, (-j.priority::int8) as rank, j.due, j.seq
+        select j.ctid as place, (-j.priority::int8) as rank, j.tenant, j.due, j.seq
         from "holdfast".jobs j
         where j.state = 'ready' and j.queue = asked.queue and j.queue <> ''
-            and ((-j.priority::int8), j.due, j.seq) > (
-                case when asked.anew then -2147483648 else :after_rank::int8 end, :after_due::timestamptz, :after_seq::int8)
+            and ((-j.priority::int8), j.tenant, j.due, j.seq) > (
+                case when asked.anew then -2147483648 else :after_rank::int8 end, :after_tenant::text,
+                :after_due::timestamptz, :after_seq::int8)
             and case when (j.crashes <= :suspects::int4 or j.policy like '%"max_crashes"_null%') and j.stop_reason is null
                     and (j.expires_at is null or j.expires_at > coalesce(:now::timestamptz, statement_timestamp()))
                     and (j.deadline_at is null or j.deadline_at > coalesce(:now::timestamptz, statement_timestamp()))
@@ -17,11 +18,11 @@ with picked as materialized (
                         or case when strpos(j.policy, '"raw"') > 0 then chr(9) else chr(10) end || j.queue
                             = any (:tasks::text[]))
                 then 1 end is not null
-        order by (-j.priority::int8), j.due, j.seq
+        order by (-j.priority::int8), j.tenant, j.due, j.seq
         limit (select least(asked.cap, :batch::int4))
         for update skip locked
     ) as found
-    order by found.rank, found.due, found.seq
+    order by found.rank, found.tenant, found.due, found.seq
     limit (select :batch::int4)
 )
 update "holdfast".jobs

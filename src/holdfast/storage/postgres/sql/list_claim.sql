@@ -4,42 +4,42 @@ select * from (
     (
     --> columns_live
     where not :back::bool and :queue::text is null and state = 'ready' and tenant <> '' and tenant = :tenant::text
-        and ((-priority::int8), due, seq) > (:after_rank::int8,
+        and ((-priority::int8), tenant, due, seq) > (:after_rank::int8, :tenant::text,
             timestamptz 'epoch' + :after_due::int8 * interval '1 microsecond', :after_seq::int8)
-        and (:until_rank::int8 is null or ((-priority::int8), due, seq) <= (:until_rank::int8,
+        and (:until_rank::int8 is null or ((-priority::int8), tenant, due, seq) <= (:until_rank::int8, :tenant::text,
             timestamptz 'epoch' + :until_due::int8 * interval '1 microsecond', :until_seq::int8))
         --> wanted_live
-    order by (-priority::int8), due, seq limit :batch::int4)
+    order by (-priority::int8), tenant, due, seq limit :batch::int4)
     union all
     (
     --> columns_live
     where not :back::bool and :queue::text is not null and queue = :queue::text
         and state = 'ready' and queue <> '' and tenant = :tenant::text
-        and ((-priority::int8), due, seq) > (:after_rank::int8,
+        and ((-priority::int8), tenant, due, seq) > (:after_rank::int8, :tenant::text,
             timestamptz 'epoch' + :after_due::int8 * interval '1 microsecond', :after_seq::int8)
-        and (:until_rank::int8 is null or ((-priority::int8), due, seq) <= (:until_rank::int8,
+        and (:until_rank::int8 is null or ((-priority::int8), tenant, due, seq) <= (:until_rank::int8, :tenant::text,
             timestamptz 'epoch' + :until_due::int8 * interval '1 microsecond', :until_seq::int8))
         --> wanted_live
-    order by queue, (-priority::int8), due, seq limit :batch::int4)
+    order by queue, (-priority::int8), tenant, due, seq limit :batch::int4)
     union all
     (
     --> columns_live
     where :back::bool and :queue::text is null and state = 'ready' and tenant <> '' and tenant = :tenant::text
-        and ((-priority::int8), due, seq) < (:after_rank::int8,
+        and ((-priority::int8), tenant, due, seq) < (:after_rank::int8, :tenant::text,
             timestamptz 'epoch' + :after_due::int8 * interval '1 microsecond', :after_seq::int8)
-        and (:until_rank::int8 is null or ((-priority::int8), due, seq) >= (:until_rank::int8,
+        and (:until_rank::int8 is null or ((-priority::int8), tenant, due, seq) >= (:until_rank::int8, :tenant::text,
             timestamptz 'epoch' + :until_due::int8 * interval '1 microsecond', :until_seq::int8))
         --> wanted_live
-    order by (-priority::int8) desc, due desc, seq desc limit :batch::int4)
+    order by (-priority::int8) desc, tenant desc, due desc, seq desc limit :batch::int4)
     union all
     (
     --> columns_live
     where :back::bool and :queue::text is not null and queue = :queue::text
         and state = 'ready' and queue <> '' and tenant = :tenant::text
-        and ((-priority::int8), due, seq) < (:after_rank::int8,
+        and ((-priority::int8), tenant, due, seq) < (:after_rank::int8, :tenant::text,
             timestamptz 'epoch' + :after_due::int8 * interval '1 microsecond', :after_seq::int8)
-        and (:until_rank::int8 is null or ((-priority::int8), due, seq) >= (:until_rank::int8,
+        and (:until_rank::int8 is null or ((-priority::int8), tenant, due, seq) >= (:until_rank::int8, :tenant::text,
             timestamptz 'epoch' + :until_due::int8 * interval '1 microsecond', :until_seq::int8))
         --> wanted_live
-    order by queue desc, (-priority::int8) desc, due desc, seq desc limit :batch::int4)
+    order by queue desc, (-priority::int8) desc, tenant desc, due desc, seq desc limit :batch::int4)
 ) page

@@ -51,8 +51,8 @@ create table holdfast_jobs (
 );
 
 create unique index holdfast_jobs_id on holdfast_jobs (tenant, id);
-create index holdfast_jobs_ready on holdfast_jobs (-priority, due, seq) where state = 'ready';
-create index holdfast_jobs_ready_queue on holdfast_jobs (queue, -priority, due, seq) where state = 'ready';
+create index holdfast_jobs_ready on holdfast_jobs (-priority, tenant, due, seq) where state = 'ready';
+create index holdfast_jobs_ready_queue on holdfast_jobs (queue, -priority, tenant, due, seq) where state = 'ready';
 create index holdfast_jobs_scheduled on holdfast_jobs (due) where state = 'scheduled' or state = 'suspended';
 create index holdfast_jobs_lease on holdfast_jobs (lease_until) where state = 'running';
 create index holdfast_jobs_stopped on holdfast_jobs (updated_at) where stop_reason is not null;
@@ -474,6 +474,19 @@ create table holdfast_metadata (
     updated_at integer not null,
     primary key (tenant, key)
 );
+
+-- What was said of tenants. `weight`: how many turns it has for each of another's where several wait.
+create table holdfast_tenants (
+    tenant text primary key check (tenant <> ''),
+    weight integer not null default 1 check (weight between 1 and 1000),
+    updated_at integer not null
+) without rowid;
+
+-- Behind which tenant workers go on that take turns with more of them than one look sees; by what they work on.
+create table holdfast_turns (
+    name text primary key,
+    after text not null
+) without rowid;
 
 -- Who did what to a job by hand, what it was before and what after; for 90 days.
 create table holdfast_audit (

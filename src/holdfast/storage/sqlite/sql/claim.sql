@@ -1,5 +1,5 @@
 -- Takes the next jobs of every queue. SQLite's index keeps no dead entries, so each look starts at the head.
---: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq
+--: one worker, claim, lease, batch, suspects, tasks, after_rank, after_tenant, after_due, after_seq
 update holdfast_jobs
 set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker,
     claim_id = :claim, updated_at = :now, started_at = :now,
@@ -13,7 +13,7 @@ where seq in (
         and (:tasks is null or task in (select value from json_each(:tasks))
             or case when instr(policy, '"raw"') > 0 then char(9) else char(10) end || queue
                 in (select value from json_each(:tasks)))
-    order by -priority, due, seq
+    order by -priority, tenant, due, seq
     limit :batch
 )
 returning tenant, id, token, version, task, queue,

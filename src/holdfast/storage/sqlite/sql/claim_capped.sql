@@ -1,14 +1,15 @@
 -- Takes the next jobs of some queues, of each at most its cap; see claim_queues.sql. `anew`: a queue of which jobs were
 -- left behind; here each look starts at the head.
---: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq, queues, caps, anew
+--: one worker, claim, lease, batch, suspects, tasks, after_rank, after_tenant, after_due, after_seq, queues, caps, anew
 update holdfast_jobs
 set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker,
     claim_id = :claim, updated_at = :now, started_at = :now,
     lease_until = cast(:now + :lease * 1000000 as integer)
 where seq in (
     select seq from (
-        select found.seq, -found.priority as rank, found.due, json_extract(:caps, '$[' || asked.key || ']') as cap,
-            row_number() over (partition by asked.key order by -found.priority, found.due, found.seq) as place
+        select found.seq, -found.priority as rank, found.tenant, found.due,
+            json_extract(:caps, '$[' || asked.key || ']') as cap, row_number() over (
+                partition by asked.key order by -found.priority, found.tenant, found.due, found.seq) as place
         from json_each(:queues) asked
         cross join holdfast_jobs found
         where found.seq in (
@@ -21,12 +22,12 @@ where seq in (
                 and (:tasks is null or head.task in (select value from json_each(:tasks))
                     or case when instr(head.policy, '"raw"') > 0 then char(9) else char(10) end || head.queue
                         in (select value from json_each(:tasks)))
-            order by -head.priority, head.due, head.seq
+            order by -head.priority, head.tenant, head.due, head.seq
             limit :batch
         )
     )
     where place <= cap
-    order by rank, due, seq
+    order by rank, tenant, due, seq
     limit :batch
 )
 returning tenant, id, token, version, task, queue,

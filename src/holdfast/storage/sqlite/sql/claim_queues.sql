@@ -1,5 +1,5 @@
 -- Takes the next jobs of some queues. Each queue's head is read from its own index.
---: one worker, claim, lease, batch, suspects, tasks, after_rank, after_due, after_seq, queues
+--: one worker, claim, lease, batch, suspects, tasks, after_rank, after_tenant, after_due, after_seq, queues
 update holdfast_jobs
 set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker,
     claim_id = :claim, updated_at = :now, started_at = :now,
@@ -17,10 +17,10 @@ where seq in (
         and (:tasks is null or head.task in (select value from json_each(:tasks))
             or case when instr(head.policy, '"raw"') > 0 then char(9) else char(10) end || head.queue
                 in (select value from json_each(:tasks)))
-        order by -head.priority, head.due, head.seq
+        order by -head.priority, head.tenant, head.due, head.seq
         limit :batch
     )
-    order by -found.priority, found.due, found.seq
+    order by -found.priority, found.tenant, found.due, found.seq
     limit :batch
 )
 returning tenant, id, token, version, task, queue,

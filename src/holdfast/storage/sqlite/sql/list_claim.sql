@@ -4,32 +4,32 @@ select * from (
     select * from (
         --> columns_live
         where not :back and :queue is null and state = 'ready' and +tenant = :tenant
-            and (-priority, due, seq) > (:after_rank, :after_due, :after_seq)
-            and (:until_rank is null or (-priority, due, seq) <= (:until_rank, :until_due, :until_seq))
+            and (-priority, tenant, due, seq) > (:after_rank, :tenant, :after_due, :after_seq)
+            and (:until_rank is null or (-priority, tenant, due, seq) <= (:until_rank, :tenant, :until_due, :until_seq))
             --> wanted_live
-        order by -priority, due, seq limit :batch)
+        order by -priority, tenant, due, seq limit :batch)
     union all
     select * from (
         --> columns_live
         where not :back and :queue is not null and queue = :queue and state = 'ready' and +tenant = :tenant
-            and (-priority, due, seq) > (:after_rank, :after_due, :after_seq)
-            and (:until_rank is null or (-priority, due, seq) <= (:until_rank, :until_due, :until_seq))
+            and (-priority, tenant, due, seq) > (:after_rank, :tenant, :after_due, :after_seq)
+            and (:until_rank is null or (-priority, tenant, due, seq) <= (:until_rank, :tenant, :until_due, :until_seq))
             --> wanted_live
-        order by -priority, due, seq limit :batch)
+        order by -priority, tenant, due, seq limit :batch)
     union all
     select * from (
         --> columns_live
         where :back and :queue is null and state = 'ready' and +tenant = :tenant
-            and (-priority, due, seq) < (:after_rank, :after_due, :after_seq)
-            and (:until_rank is null or (-priority, due, seq) >= (:until_rank, :until_due, :until_seq))
+            and (-priority, tenant, due, seq) < (:after_rank, :tenant, :after_due, :after_seq)
+            and (:until_rank is null or (-priority, tenant, due, seq) >= (:until_rank, :tenant, :until_due, :until_seq))
             --> wanted_live
-        order by -priority desc, due desc, seq desc limit :batch)
+        order by -priority desc, tenant desc, due desc, seq desc limit :batch)
     union all
     select * from (
         --> columns_live
         where :back and :queue is not null and queue = :queue and state = 'ready' and +tenant = :tenant
-            and (-priority, due, seq) < (:after_rank, :after_due, :after_seq)
-            and (:until_rank is null or (-priority, due, seq) >= (:until_rank, :until_due, :until_seq))
+            and (-priority, tenant, due, seq) < (:after_rank, :tenant, :after_due, :after_seq)
+            and (:until_rank is null or (-priority, tenant, due, seq) >= (:until_rank, :tenant, :until_due, :until_seq))
             --> wanted_live
-        order by -priority desc, due desc, seq desc limit :batch)
+        order by -priority desc, tenant desc, due desc, seq desc limit :batch)
 )

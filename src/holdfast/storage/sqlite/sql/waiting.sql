@@ -1,4 +1,5 @@
--- Queues with ready jobs, and for how many seconds the first in line has been due: one look into the index for each.
+-- Queues with ready jobs, and for how many seconds the first in line has been due (of several tenants
+-- the first tenant's): one look into the index for each.
 --: read one
 with recursive queue (name) as (
     select * from (select queue from holdfast_jobs where state = 'ready' order by queue limit 1)
@@ -12,7 +13,7 @@ with recursive queue (name) as (
 select queue.name, (:now - (
     select j.due from holdfast_jobs j
     where j.state = 'ready' and j.queue = queue.name
-    order by -j.priority, j.due limit 1)) / 1e6
+    order by -j.priority, j.tenant, j.due limit 1)) / 1e6
 from queue
 where queue.name is not null
 limit 1000

@@ -1,0 +1,135 @@
+"""Tenants that wait in one queue and priority are served in turns, whatever waits behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from holdfast import Holdfast
+from holdfast.model.turns import MOST_LINES
+from holdfast.testing import Clock
+
+pytestmark = pytest.mark.usefixtures("time_limit")
+
+
+class Bakery:
+    """An app whose jobs note for whom they ran."""
+
+    def __init__(self, make_app: Any, **settings: Any) -> None:
+        self.make_app = make_app
+        self.served: list[str] = []
+        self.app = self.branch(**settings)
+
+    def branch(self, **settings: Any) -> Holdfast:
+        """One more process that works on the same."""
+        app: Holdfast = self.make_app(**settings)
+
+        @app.task
+        async def bake(who: str) -> None:
+            self.served.append(who)
+
+        self.bake = bake
+        return app
+
+    def order(self, tenant: str, count: int = 1, **options: Any) -> None:
+        self.app.tenant(tenant).enqueue_many([self.bake.using(**options).call(tenant) for _ in range(count)])
+
+    def serve(self, batch: int, **options: Any) -> Counter[str]:
+        """So many jobs, one after the other; whose they were."""
+        before = len(self.served)
+        self.app.work_once(batch=batch, concurrency=1, **options)
+        return Counter(self.served[before:])
+
+
+@pytest.fixture
+def bakery(make_app: Any) -> Bakery:
+    return Bakery(make_app)
+
+
+def jain(each: Iterable[int]) -> float:
+    """1 where all have as much, 1/n where one has all."""
+    counts = list(each)
+    return sum(counts) ** 2 / (len(counts) * sum(one * one for one in counts))
+
+
+def test_a_backlog_delays_anothers_job_by_one_round_at_most(bakery: Bakery) -> None:
+    bakery.order("default", 300)
+    bakery.order("acme", 600)
+    bakery.order("zeta")
+    served = bakery.serve(31)
+    assert bakery.served.index("zeta") <= 2
+    assert served == {"acme": 15, "default": 15, "zeta": 1}
+    bakery.order("beta")
+    bakery.serve(3)
+    assert "beta" in bakery.served[-3:]
+
+
+def test_what_a_tenant_leaves_is_the_others(bakery: Bakery) -> None:
+    bakery.order("acme", 40)
+    bakery.order("beta", 2)
+    assert bakery.serve(20) == {"acme": 18, "beta": 2}
+
+
+def test_higher_priorities_first_whosever_they_are(bakery: Bakery) -> None:
+    bakery.order("acme", 10)
+    bakery.order("beta", 3, priority=1)
+    bakery.order("zeta", 1, priority=2)
+    assert bakery.serve(4) == {"beta": 3, "zeta": 1}
+    assert bakery.served[0] == "zeta"
+
+
+def test_a_hundred_tenants_of_very_different_backlogs(bakery: Bakery) -> None:
+    tenants = [f"t{number}" for number in range(100)]
+    for number, tenant in enumerate(tenants):
+        bakery.order(tenant, 2000 if number == 50 else 2 + number % 5)
+    served = bakery.serve(200)
+    assert jain(served[tenant] for tenant in tenants) >= 0.98
+
+
+def test_processes_that_serve_a_few_each_begin_where_others_ended(bakery: Bakery) -> None:
+    """More tenants than one look sees, none is left out and none is served twice."""
+    tenants = [f"t{number:03}" for number in range(3 * MOST_LINES)]
+    for tenant in tenants:
+        bakery.order(tenant, 2)
+    for _ in range(8):
+        bakery.branch().work_once(batch=12, concurrency=12)
+    assert Counter(bakery.served) == dict.fromkeys(tenants, 1)
+
+
+def test_processes_that_serve_few_tenants_begin_where_others_ended(bakery: Bakery) -> None:
+    for tenant in "abcdef":
+        bakery.order(tenant, 4)
+    for _ in range(6):
+        bakery.branch().work_once(batch=2, concurrency=1)
+    assert Counter(bakery.served) == dict.fromkeys("abcdef", 2)
+
+
+def test_in_one_of_several_queues(bakery: Bakery) -> None:
+    bakery.order("acme", 50, queue="bread")
+    bakery.order("acme", 50, queue="cake")
+    bakery.order("beta", 1, queue="cake")
+    bakery.order("default", 50, queue="cake")
+    served = bakery.serve(9, queues=["cake"])
+    assert served == {"acme": 4, "beta": 1, "default": 4}
+    assert bakery.serve(6, queues=["bread", "cake"])["default"] == 3
+
+
+def test_a_queue_with_a_limit(bakery: Bakery) -> None:
+    bakery.app.queues.configure("cake", concurrency=1)
+    bakery.order("acme", 20, queue="cake")
+    bakery.order("beta", 2, queue="cake")
+    bakery.order("zeta", 10)
+    bakery.serve(2)
+    bakery.serve(6)
+    assert Counter(bakery.served)["beta"] >= 1
+
+
+def test_jobs_that_come_back_keep_their_turn(bakery: Bakery, clock: Clock) -> None:
+    bakery.order("acme", 20)
+    bakery.order("beta", 2, delay="1m")
+    assert bakery.serve(4) == {"acme": 4}
+    clock.advance("1m")
+    assert bakery.serve(4) == {"acme": 2, "beta": 2}
