@@ -55,7 +55,7 @@ def jain(each: Iterable[int]) -> float:
     return sum(counts) ** 2 / (len(counts) * sum(one * one for one in counts))
 
 
-def test_a_backlog_delays_anothers_job_by_one_round_at_most(bakery: Bakery) -> None:
+def test_g30_a_backlog_delays_anothers_job_by_one_round_at_most(bakery: Bakery) -> None:
     bakery.order("default", 300)
     bakery.order("acme", 600)
     bakery.order("zeta")

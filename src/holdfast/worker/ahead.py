@@ -68,4 +68,5 @@ class Ahead:
 
 def _order(held: Holding) -> tuple[bool, int, float, Any, int]:
     """Those first that are given back where they cannot be begun at once."""
-    return (not held.prompt, *held.order)
+    job = held.job
+    return (not held.prompt, -job.priority, job.turn, job.due, job.seq)

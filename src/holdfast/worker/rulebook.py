@@ -6,6 +6,7 @@ nothing to do asks nothing, one that works in a fleet of which no queue was spok
 """
 
 from collections import Counter
+from dataclasses import replace
 
 from holdfast.clock import monotonic
 from holdfast.errors import HoldfastError
@@ -21,6 +22,10 @@ from holdfast.worker.ahead import Ahead
 
 FRESH = 0.5
 """Seconds for which what was read is good."""
+
+
+ALONE = frozenset({DEFAULT_TENANT})
+"""Of whom jobs are where nobody speaks of tenants."""
 
 
 class Rulebook:
@@ -69,7 +74,7 @@ class Rulebook:
         turns = self._take_turns(wanted) if self._shared or self.rules.shared else None
         if turns is None and not self.rules.defaults and not self.rules.restrict(wanted.queues):
             jobs = await self._store.arun(claim(wanted, again), "claim")
-            self._shared = any(job.tenant != DEFAULT_TENANT for job in jobs)
+            self._shared = not {job.tenant for job in jobs} <= ALONE
             return jobs
         found = await self._store.arun(ruled.claim(wanted, self.rules, free, again, turns), "claim")
         if found.next_in is not None:
@@ -80,6 +85,8 @@ class Rulebook:
         if found.turns.looked:
             turns.looked(found.turns.lines, found.turns.wide)
             self._shared = any(line.tenant != DEFAULT_TENANT for line in turns.lines)
+            if not self._shared and self.rules.shared:
+                self.rules = replace(self.rules, shared=False)
         return turns.took(found.turns.asks, found.jobs, found.turns.cursor)
 
     def _take_turns(self, wanted: Wanted) -> Turns:

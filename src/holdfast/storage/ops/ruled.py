@@ -63,7 +63,8 @@ def claim(wanted: Wanted, rules: Rules, free: int, again: bool = False, turns: T
             rows = yield asked(wanted)
         return Claimed((yield from _with_defaults(in_order(rows), rules)), next_in, taken)
 
-    return Op("claim", steps, apart=True)
+    looks_first = turns is not None and not rules.restrict(wanted.queues)
+    return Op("claim", steps, apart=True, single=looks_first and not again)
 
 
 def _restricted(
