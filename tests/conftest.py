@@ -31,10 +31,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Server]:
-    """The server that all tests of this process share. Do not restart it: see `own_cluster`."""
+    """The server that all tests of this process share. Do not restart it: see `own_cluster`.
+
+    It writes without waiting for the disk: no test kills the machine, and `own_cluster`, whose servers crash, waits.
+    """
     if os.environ.get("HOLDFAST_SKIP_POSTGRES") == "1":
         pytest.skip("HOLDFAST_SKIP_POSTGRES is set")
-    with obtain_server() as server:
+    with obtain_server(fsync=False) as server:
         yield server
 
 

@@ -17,6 +17,9 @@ from holdfast.model.retry import Retry
 
 tasks = TaskSet()
 
+MOST_FILES = 4096
+"""Numbers of files are those of the process that made the connection, which may have many."""
+
 
 class Unwanted(Exception):
     pass
@@ -115,13 +118,13 @@ def helper_program(seconds: float, mark: str = "") -> int:
 
 @tasks.task(cpu=True)
 def close_files() -> None:
-    os.closerange(3, 1000)
+    os.closerange(3, MOST_FILES)
     time.sleep(30)
 
 
 @tasks.task(cpu=True)
 def write_nonsense(data: bytes) -> None:
-    for fd in range(3, 200):
+    for fd in range(3, MOST_FILES):
         try:
             sock = socket.socket(fileno=os.dup(fd))
             sock.sendall(data)

@@ -151,6 +151,26 @@ def test_one_that_left_in_order_is_followed_by_another(tmp_path: Path) -> None:
     assert run.buried == []
 
 
+def test_one_that_goes_while_it_is_told_to_has_its_own_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks for its end first takes its status: only who waits for it may."""
+    told = threading.Event()
+    say, wait = supervisor.Hand._say, os.waitpid
+
+    def say_and_see_it_go(hand: Any, word: str) -> None:
+        say(hand, word)
+        os.waitid(os.P_PID, hand.pid, os.WEXITED | os.WNOWAIT)
+        threading.Timer(0.05, told.set).start()
+
+    def wait_late(pid: int, how: int) -> tuple[int, int]:
+        told.wait(SOON)
+        return wait(pid, how)
+
+    monkeypatch.setattr(supervisor.Hand, "_say", say_and_see_it_go)
+    monkeypatch.setattr(os, "waitpid", wait_late)
+    run = Run("serve()", tmp_path)
+    assert run.do(lambda: run.works(1)) == 0
+
+
 def test_a_sighup_while_stopping_starts_nothing(tmp_path: Path) -> None:
     run = Run("ready()\nwhile not (folder / 'go').exists(): time.sleep(0.01)", tmp_path)
 
@@ -178,8 +198,15 @@ def test_what_never_works_ends_loudly(tmp_path: Path, caplog: pytest.LogCaptureF
 
 
 def test_while_another_works_it_is_tried_on(tmp_path: Path) -> None:
-    run = Run("serve() if number == '1' else sys.exit(7)", tmp_path, processes=2)
-    assert run.do(lambda: run.until(lambda: len(run.pids(2)) > supervisor.HOPELESS + 1)) == 0
+    wait = "while not (folder / 'go').exists(): time.sleep(0.01)\n"
+    run = Run(f"if number == '1': serve()\n{wait}sys.exit(7)", tmp_path, processes=2)
+
+    def see() -> None:
+        run.works(1, 1)
+        (tmp_path / "go").touch()
+        run.until(lambda: len(run.pids(2)) > supervisor.HOPELESS + 1)
+
+    assert run.do(see) == 0
 
 
 def test_a_database_that_is_away_is_waited_for(tmp_path: Path) -> None:

@@ -305,11 +305,11 @@ class Cluster(Server):
             subprocess.run(["ipcrm", "-m", segment], capture_output=True, check=False)
 
 
-def obtain_server() -> Server:
-    """The server the environment names, or a private one."""
+def obtain_server(*, fsync: bool = True) -> Server:
+    """The server the environment names, or a private one (`fsync` as in `Cluster.start`)."""
     if url := os.environ.get(URL_VARIABLE):
         return Server(url)
-    return Cluster.start()
+    return Cluster.start(fsync=fsync)
 
 
 # ---------------------------------------------------------------- finding the programs

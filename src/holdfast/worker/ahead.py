@@ -17,13 +17,13 @@ class Ahead:
 
     def __init__(self) -> None:
         self._held: list[Holding] = []
-        self._shy_until = float("-inf")
+        self._shy_until: float | None = None
         self.turn = 0.0
         """Of the job that began last."""
 
     @property
     def shy(self) -> bool:
-        return monotonic() < self._shy_until
+        return self._shy_until is not None and monotonic() < self._shy_until
 
     def __len__(self) -> int:
         return len(self._held)

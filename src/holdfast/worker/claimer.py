@@ -257,8 +257,8 @@ class Claimer:
                 self._runner.give_back(held, Released("look_ahead"))
                 continue
             suspect = suspect or held.suspect
-            held.prompt = job.gates is not None or job.queue in limited
-            prompt = prompt or held.prompt
+            if job.gates is not None or job.queue in limited:
+                held.prompt = prompt = True
             self._ahead.add(held)
         self._begin()
         for held in self._ahead.take_prompt() if prompt else ():

@@ -132,8 +132,10 @@ class Hand:
             self._line.send(f"{word}\n".encode())
 
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        """Not by the process object: that looks first whether it has ended, and takes its exit status from `_wait`."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def _hear(self) -> None:
         try:
