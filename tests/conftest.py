@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.emptied import SharedDatabase, shared_database
 from tests.pooler import Pooler, PoolerUnavailable
 
 from holdfast.testing.cluster import Cluster, Server, obtain_server
@@ -69,6 +70,13 @@ def own_cluster() -> Iterator[Cluster]:
         pytest.skip("HOLDFAST_SKIP_POSTGRES is set")
     with Cluster.start() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def shared(cluster: Server) -> Iterator[SharedDatabase]:
+    """A database with Holdfast's tables, for all tests of this process that do not mind others' before them."""
+    with shared_database(cluster) as database:
+        yield database
 
 
 @pytest.fixture

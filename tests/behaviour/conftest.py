@@ -8,19 +8,11 @@ import signal
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
-import psycopg
 import pytest
+from tests.emptied import SharedDatabase
 
 from holdfast import Holdfast
 from holdfast.testing import Clock
-from holdfast.testing.cluster import Server
-
-EMPTIED = """
-    select relname from pg_class
-    where relnamespace = 'holdfast'::regnamespace and relkind in ('r', 'p') and not relispartition
-        and relname not in ('meta', 'migrations')
-"""
-
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
@@ -63,30 +55,12 @@ class MakeApp(Protocol):
     def __call__(self, **settings: Any) -> Holdfast: ...
 
 
-@pytest.fixture(scope="session")
-def migrated_url(cluster: Server) -> Iterator[str]:
-    """One PostgreSQL database with Holdfast's tables for all tests of this folder."""
-    url = cluster.create_database()
-    app = Holdfast(url)
-    app.migrate()
-    app.close()
-    yield url
-    cluster.drop_database(url)
-
-
 @pytest.fixture
-def postgres_url(migrated_url: str) -> Iterator[str]:
+def postgres_url(shared: SharedDatabase) -> Iterator[str]:
     """That database, empty: a new one for each test would take half a second."""
-    yield migrated_url
-    with psycopg.connect(migrated_url, autocommit=True) as connection:
-        connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and pid <> pg_backend_pid()"
-        )
-        for (table,) in connection.execute(EMPTIED).fetchall():
-            connection.execute(f'delete from "holdfast".{table}')  # type: ignore[arg-type]
-        # A test that moves its clock by years has the partitions of the present dropped.
-        connection.execute('select "holdfast".ensure_history(now())')
+    yield shared.url
+    shared.disconnect_all()
+    shared.empty()
 
 
 @pytest.fixture
