@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.emptied import SharedDatabase, shared_database
 from tests.pooler import Pooler, PoolerUnavailable
@@ -40,6 +41,31 @@ def cluster() -> Iterator[Server]:
         pytest.skip("HOLDFAST_SKIP_POSTGRES is set")
     with obtain_server(fsync=False) as server:
         yield server
+
+
+LASTING = ("fsync", "full_page_writes")
+
+
+@pytest.fixture(scope="module")
+def waiting_for_the_disk(cluster: Server) -> Iterator[None]:
+    """That server as one should be in production, for tests that ask whether it is."""
+    if not isinstance(cluster, Cluster):
+        yield  # somebody's, and as it is
+        return
+    configure(cluster, "alter system set {} = on", "on")
+    yield
+    configure(cluster, "alter system reset {}", "off")
+
+
+def configure(cluster: Cluster, command: str, wanted: str) -> None:
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        for name in LASTING:
+            connection.execute(command.format(name).encode())
+        connection.execute("select pg_reload_conf()")
+    found = ""
+    while found != wanted:  # a process that begins once the server has read its settings has them
+        with psycopg.connect(cluster.url()) as connection:
+            found = str(connection.execute("select current_setting(%s)", [LASTING[-1]]).fetchone()[0])  # type: ignore[index]
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from tests.emptied import SharedDatabase
 from holdfast import Holdfast
 from holdfast.testing import Clock
 
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run async tests, each on a loop of its own."""

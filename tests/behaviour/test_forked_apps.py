@@ -62,6 +62,7 @@ def use() -> None:
 
 with worker:
     parents = worker.id
+    double.enqueue(1).result(timeout=30)  # Python's own locks of modules that are being imported survive no fork
     users = [threading.Thread(target=use) for _ in range(3)]
     for user in users:
         user.start()

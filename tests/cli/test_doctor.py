@@ -14,6 +14,8 @@ from holdfast import Holdfast
 from holdfast.cli import doctor
 from holdfast.model.finding import Finding, Level, fine, problem, warning
 
+pytestmark = pytest.mark.usefixtures("waiting_for_the_disk")
+
 
 def test_a_healthy_database(cli: Cli, database_url: str) -> None:
     Holdfast(database_url).migrate()

@@ -22,6 +22,9 @@ from holdfast.testing.conformance import kit
 HOUR = 3600.0
 
 
+pytestmark = pytest.mark.usefixtures("waiting_for_the_disk")
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

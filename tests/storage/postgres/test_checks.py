@@ -19,6 +19,8 @@ from holdfast.storage.postgres.source import UrlSource
 from holdfast.testing.cluster import Cluster
 from holdfast.testing.conformance import kit
 
+pytestmark = pytest.mark.usefixtures("waiting_for_the_disk")
+
 
 @pytest.fixture
 def app(url: str) -> Iterator[Holdfast]:

@@ -47,9 +47,11 @@ def where_rows_are(stranger: psycopg.Connection[Any]) -> dict[str, int]:
     [
         (0.0, "history_day_"),
         (60.0, "history_day_"),
-        (32 * DAY, "history_day_"),
-        (33 * DAY, "history_month_"),
-        (700 * DAY, "history_month_"),
+        (8 * DAY, "history_day_"),
+        (9 * DAY, "history_week_"),
+        (32 * DAY, "history_week_"),
+        (33 * DAY, "history_quarter_"),
+        (700 * DAY, "history_quarter_"),
         (900 * DAY, "history_open"),
     ],
 )

@@ -96,7 +96,8 @@ def history(look: Look) -> Iterator[Finding]:
         AHEAD,
     )[0]
     strays = look.row(
-        'select exists (select from "holdfast".history_day_other), exists (select from "holdfast".history_month_other)'
+        'select exists (select from "holdfast".history_day_other), exists (select from "holdfast".history_week_other), '
+        'exists (select from "holdfast".history_quarter_other)'
     )
     if missing:
         yield problem(

@@ -65,10 +65,6 @@ def widen(place: int | Path, rights: int) -> None:
             os.chmod(place, had | rights)
 
 
-PATIENCE_BEFORE_FORK = 5.0
-"""Seconds that a fork waits for a transaction under way."""
-
-
 PATIENCE = 30.0
 """Seconds that a transaction waits for those of other processes: nobody's takes more than five, and whoever has the
 gate for so long was stopped in the middle of one."""
@@ -192,10 +188,10 @@ class Gate:
             widen(found, rights)
         return found
 
-    def hold(self) -> bool:
+    def hold(self, patience: float) -> bool:
         """Before a fork: wait until no transaction runs; False where that takes too long, or the forking thread has
         one itself."""
-        return self._turn.acquire(timeout=PATIENCE_BEFORE_FORK)
+        return self._turn.acquire(timeout=patience)
 
     def let_go(self) -> None:
         self._turn.release()
@@ -218,32 +214,13 @@ def gate_for(database: Path) -> Gate:
         return _gates.setdefault(os.path.realpath(path), Gate(path, database))
 
 
+def all_gates() -> list[Gate]:
+    return list(_gates.values())
+
+
 def forget_gates() -> None:
     """After a fork: the child opens its own descriptors (closing the parent's would not drop the parent's lock)."""
     global _registry
     _registry = threading.Lock()
     for gate in _gates.values():
         gate.forget()
-
-
-_held: list[Gate] = []
-
-
-def _before_fork() -> None:
-    """SQLite keeps its locks in this process's memory too: what is locked while a thread forks stays locked for ever
-    in the child's copy, whoever opens the file there."""
-    _held[:] = [gate for gate in tuple(_gates.values()) if gate.hold()]
-
-
-def _after_fork_in_parent() -> None:
-    while _held:
-        _held.pop().let_go()
-
-
-def _after_fork_in_child() -> None:
-    _held.clear()
-    forget_gates()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

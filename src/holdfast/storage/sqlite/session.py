@@ -15,6 +15,7 @@ from holdfast.model.tenant import Scope
 from holdfast.storage.base import ConnectionLost
 from holdfast.storage.load import Part, Sql, load
 from holdfast.storage.op import Row
+from holdfast.storage.sqlite.forks import afoot
 
 PACKAGE = "holdfast.storage.sqlite"
 
@@ -42,7 +43,7 @@ class SqliteSession:
         self._cursor.row_factory = None  # the caller's connection may have one
         self._statements = load(PACKAGE, "", "?")
         self._clock = clock
-        self._gate: AbstractContextManager[object] = gate if gate is not None else nullcontext()
+        self._gate: AbstractContextManager[object] = afoot if reads else gate if gate is not None else nullcontext()
         self._owned = owned
         self._lasting = lasting
         self._gated = False
@@ -61,9 +62,8 @@ class SqliteSession:
     def begin(self) -> None:
         """That the lock cannot be had is told like a lost connection: nothing was changed, it may be tried again."""
         try:
-            if not self._reads:
-                self._gate.__enter__()
-                self._gated = True
+            self._gate.__enter__()
+            self._gated = True
             self._cursor.execute("begin" if self._reads else "begin immediate")
         except BaseException as error:
             self._leave()
@@ -97,7 +97,8 @@ class SqliteSession:
             return self._execute(statement, rows)
         if statement.kind == "read" and not self._lasting:
             self._now = self._read_clock()
-            return self._execute(statement, rows)
+            with afoot:
+                return self._execute(statement, rows)
         self.begin()  # to read in memory, too: another's transaction may be open on this very connection
         try:
             answer = self._execute(statement, rows)
@@ -116,7 +117,8 @@ class SqliteSession:
                 self.rollback()
         finally:
             if not self._lasting:
-                self._connection.close()
+                with afoot:
+                    self._connection.close()
 
     def use_clock(self) -> None:
         """Read the instant anew: a borrowed transaction has no beginning of ours."""

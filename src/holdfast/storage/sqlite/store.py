@@ -22,6 +22,7 @@ from holdfast.storage.op import Op, Steps, no_statements
 from holdfast.storage.sqlite.alive import Life, sweep
 from holdfast.storage.sqlite.bells import BellListener, Bells
 from holdfast.storage.sqlite.drop import drop
+from holdfast.storage.sqlite.forks import afoot
 from holdfast.storage.sqlite.gate import Gate, gate_for
 from holdfast.storage.sqlite.lent import OwnConnection, SqliteDesk
 from holdfast.storage.sqlite.place import refuse_network
@@ -194,7 +195,8 @@ class SqliteStore:
                 if not self._ready:
                     if self._migrates:
                         self._migrate(connection)
-                    self._judge(connection)
+                    with afoot:
+                        self._judge(connection)
                     self._ready = True
             except BaseException:
                 connection.close()
@@ -222,9 +224,13 @@ class SqliteStore:
                 factory=OwnConnection,
             )
         self._refuse_bad_place(self._path)
+        with afoot:
+            return self._connect_to(self._path)
+
+    def _connect_to(self, path: Path) -> OwnConnection:
         try:
             connection = sqlite3.connect(
-                self._path,
+                path,
                 BACKSTOP,
                 isolation_level=None,
                 check_same_thread=False,

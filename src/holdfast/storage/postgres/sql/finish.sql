@@ -37,7 +37,8 @@ with held as materialized (
         case when g.keep > 0 then g.progress end, g.schedule_id, g.token, g.worker, g.created_at,
         coalesce(t.moment - g.elapsed * interval '1 second', g.started_at), t.moment, t.moment,
         t.moment + case when g.keep > 0 then g.keep else 3600 end * interval '1 second',
-        case when g.keep <= 2764800 then 'day' when g.keep <= 63115200 then 'month' else 'open' end,
+        case when g.keep <= 691200 then 'day' when g.keep <= 2764800 then 'week' when g.keep <= 63115200 then 'quarter'
+            else 'open' end,
         g.keep <= 0
     from gone g
     cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t

@@ -12,10 +12,16 @@ with open as (
         select ctid from "holdfast".history_day_other
         where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
     returning 1
-), months as (
-    delete from "holdfast".history_month_other
+), weeks as (
+    delete from "holdfast".history_week_other
     where ctid = any (array (
-        select ctid from "holdfast".history_month_other
+        select ctid from "holdfast".history_week_other
+        where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
+    returning 1
+), quarters as (
+    delete from "holdfast".history_quarter_other
+    where ctid = any (array (
+        select ctid from "holdfast".history_quarter_other
         where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
     returning 1
 ), lines as (
@@ -24,4 +30,5 @@ with open as (
         select ctid from "holdfast".job_logs
         where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
 )
-select (select count(*) from open) + (select count(*) from days) + (select count(*) from months)
+select (select count(*) from open) + (select count(*) from days) + (select count(*) from weeks)
+    + (select count(*) from quarters)
