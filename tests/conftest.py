@@ -11,7 +11,10 @@ import pytest
 from tests.emptied import SharedDatabase, shared_database
 from tests.pooler import Pooler, PoolerUnavailable
 
-from holdfast.testing.cluster import Cluster, Server, obtain_server
+from holdfast.clock import DatabaseClock
+from holdfast.storage.postgres.source import UrlSource
+from holdfast.storage.postgres.store import PostgresStore
+from holdfast.testing.cluster import Cluster, Server, database_name, obtain_server
 
 CHAOS = os.environ.get("HOLDFAST_CHAOS") == "1"
 
@@ -21,8 +24,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     dropped: list[pytest.Item] = []
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        backend = getattr(getattr(item, "callspec", None), "params", {}).get("database_url")
-        if backend == "postgres" or {"postgres_url", "cluster", "own_cluster", "pooler"} & set(fixtures):
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        backend = params.get("database_url") or params.get("new_database_url")
+        if backend == "postgres" or {"postgres_url", "new_postgres_url", "cluster", "own_cluster", "pooler"} & set(fixtures):
             item.add_marker("postgres")
         if not CHAOS and item.get_closest_marker("chaos"):
             dropped.append(item)
@@ -105,9 +109,28 @@ def shared(cluster: Server) -> Iterator[SharedDatabase]:
         yield database
 
 
+@pytest.fixture(scope="session")
+def template(cluster: Server) -> Iterator[str]:
+    """The name of a database with Holdfast's tables, to be copied: that takes a tenth of the time of making them."""
+    url = cluster.create_database()
+    store = PostgresStore(UrlSource(url), DatabaseClock())
+    store.migrate()
+    store.close()
+    yield database_name(url)
+    cluster.drop_database(url)
+
+
 @pytest.fixture
-def postgres_url(cluster: Server) -> Iterator[str]:
-    """A fresh, empty PostgreSQL database."""
+def postgres_url(cluster: Server, template: str) -> Iterator[str]:
+    """A PostgreSQL database of the test's own, with Holdfast's tables and nothing in them."""
+    url = cluster.create_database(template=template)
+    yield url
+    cluster.drop_database(url)
+
+
+@pytest.fixture
+def new_postgres_url(cluster: Server) -> Iterator[str]:
+    """A PostgreSQL database with nothing in it."""
     url = cluster.create_database()
     yield url
     cluster.drop_database(url)
@@ -123,4 +146,11 @@ def sqlite_url(tmp_path: Path) -> str:
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh database of each kind in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new_database_url(request: pytest.FixtureRequest) -> str:
+    """The same without Holdfast's tables; one of SQLite's never has them yet."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "new_postgres_url")
     return url

@@ -196,15 +196,15 @@ def test_an_absent_file_is_not_made(cli: Cli, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_without_tables_gets_none(cli: Cli, tmp_path: Path, database_url: str) -> None:
-    if database_url.startswith("sqlite"):
+def test_a_database_without_tables_gets_none(cli: Cli, tmp_path: Path, new_database_url: str) -> None:
+    if new_database_url.startswith("sqlite"):
         with sqlite3.connect(tmp_path / "holdfast.db") as connection:
             connection.execute("create table mine (id integer)")
         connection.close()
-    result = cli("jobs", "list", "--url", database_url)
+    result = cli("jobs", "list", "--url", new_database_url)
     assert result.exit_code == Exit.SCHEMA
     assert "holdfast migrate" in result.stderr
-    assert "ran 0001_jobs" in cli("migrate", "--url", database_url).stdout
+    assert "ran 0001_jobs" in cli("migrate", "--url", new_database_url).stdout
 
 
 def test_a_file_that_is_no_database(cli: Cli, tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ def test_without_a_database(cli: Cli, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_tables(cli: Cli, postgres_url: str) -> None:
-    assert cli("leader", "--once", "--url", postgres_url).exit_code == Exit.SCHEMA
+def test_without_tables(cli: Cli, new_postgres_url: str) -> None:
+    assert cli("leader", "--once", "--url", new_postgres_url).exit_code == Exit.SCHEMA
 
 
 def test_a_wrong_lease(cli: Cli, app: Any, database_url: str) -> None:

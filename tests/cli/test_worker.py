@@ -93,8 +93,8 @@ def test_a_worker_that_cannot_start(cli: Cli, shop: Path, words: str, code: int,
     assert result.stderr.count("\n") == 1
 
 
-def test_a_worker_without_tables(cli: Cli, shop: Path, postgres_url: str) -> None:
-    result = cli("worker", "shop", "--url", postgres_url)
+def test_a_worker_without_tables(cli: Cli, shop: Path, new_postgres_url: str) -> None:
+    result = cli("worker", "shop", "--url", new_postgres_url)
     assert result.exit_code == Exit.SCHEMA
     assert "Run: holdfast migrate" in result.stderr
 

@@ -162,8 +162,8 @@ def test_what_cannot_be_looked_at_keeps_nothing_else_from_being(
     assert {"schema", "workers"} <= set(found)
 
 
-def test_tables_that_are_missing(database_url: str) -> None:
-    app = Holdfast(database_url, migrate=False)
+def test_tables_that_are_missing(new_database_url: str) -> None:
+    app = Holdfast(new_database_url, migrate=False)
     found = findings(app)
     app.close()
     assert worst(found["database"]) is Level.PROBLEM

@@ -231,6 +231,11 @@ def test_a_kill_amid_the_making_of_a_file_is_harmless(tmp_path: Path, after: int
 # ---------------------------------------------------------------- PostgreSQL
 
 
+@pytest.fixture
+def postgres_url(new_postgres_url: str) -> str:
+    return new_postgres_url
+
+
 def test_postgres_is_migrated_when_asked(postgres_url: str) -> None:
     store = postgres(postgres_url)
     with pytest.raises(SchemaMissing, match="holdfast migrate"):

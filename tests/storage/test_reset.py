@@ -87,9 +87,9 @@ def test_postgres_refuses_the_public_schema(postgres_url: str) -> None:
     app.close()
 
 
-def test_migrate_false_leaves_a_database_as_it_is(database_url: str) -> None:
-    app = Holdfast(database_url, migrate=False)
+def test_migrate_false_leaves_a_database_as_it_is(new_database_url: str) -> None:
+    app = Holdfast(new_database_url, migrate=False)
     with pytest.raises(SchemaMissing):
         app.jobs.list()
     app.close()
-    assert Holdfast(database_url).migrate() == [step.name for step in migrations("holdfast.storage.sqlite")]
+    assert Holdfast(new_database_url).migrate() == [step.name for step in migrations("holdfast.storage.sqlite")]

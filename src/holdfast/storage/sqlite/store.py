@@ -25,7 +25,7 @@ from holdfast.storage.sqlite.drop import drop
 from holdfast.storage.sqlite.forks import afoot
 from holdfast.storage.sqlite.gate import Gate, gate_for
 from holdfast.storage.sqlite.lent import OwnConnection, SqliteDesk
-from holdfast.storage.sqlite.place import refuse_network
+from holdfast.storage.sqlite.place import refuse_bad_place, refuse_network
 from holdfast.storage.sqlite.session import PACKAGE, SqliteSession, translated
 from holdfast.storage.sqlite.turn import refuse_inside
 
@@ -223,7 +223,9 @@ class SqliteStore:
                 cached_statements=200,
                 factory=OwnConnection,
             )
-        self._refuse_bad_place(self._path)
+        if not self._ready:
+            refuse_network(self._path, self._on_network)
+        refuse_bad_place(self._path)
         with afoot:
             return self._connect_to(self._path)
 
@@ -248,20 +250,6 @@ class SqliteStore:
             connection.close()
             raise translated(error) from error
         return connection
-
-    def _refuse_bad_place(self, path: Path) -> None:
-        if path.is_dir():
-            raise errors.NotADatabase(f"{path} is a folder; the URL must name a file, as in sqlite:///app.db")
-        if not path.parent.is_dir():
-            raise errors.ConfigError(f"the folder {path.parent} does not exist; make it, or correct the URL")
-        if not self._ready:
-            refuse_network(path, self._on_network)
-        if path.exists() and not os.access(path, os.W_OK):
-            raise errors.ReadOnlyDatabase(f"{path} cannot be written: check its rights, or who owns it")
-        if not os.access(path.parent, os.W_OK):
-            raise errors.ReadOnlyDatabase(
-                f"the folder {path.parent} cannot be written; SQLite keeps its journal beside the file"
-            )
 
     def _migrate(self, connection: sqlite3.Connection, afresh: bool = False) -> list[str]:
         """Run the missing steps in one transaction. SQLite's schema changes are transactional.
