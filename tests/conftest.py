@@ -16,6 +16,7 @@ from holdfast.storage.postgres.source import UrlSource
 from holdfast.storage.postgres.store import PostgresStore
 from holdfast.testing.cluster import Cluster, Server, database_name, obtain_server
 
+SERVERS = {"postgres_url", "new_postgres_url", "cluster", "own_cluster", "pooler"}
 CHAOS = os.environ.get("HOLDFAST_CHAOS") == "1"
 
 
@@ -26,7 +27,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fixtures = getattr(item, "fixturenames", ())
         params = getattr(getattr(item, "callspec", None), "params", {})
         backend = params.get("database_url") or params.get("new_database_url")
-        if backend == "postgres" or {"postgres_url", "new_postgres_url", "cluster", "own_cluster", "pooler"} & set(fixtures):
+        if backend == "postgres" or {"postgres_url", "new_postgres_url", "cluster", "own_cluster", "pooler"} & set(
+            fixtures
+        ):
             item.add_marker("postgres")
         if not CHAOS and item.get_closest_marker("chaos"):
             dropped.append(item)

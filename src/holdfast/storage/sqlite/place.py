@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, NotADatabase, ReadOnlyDatabase
 
 log = logging.getLogger("holdfast.storage")
 
@@ -118,12 +118,10 @@ def wal_size(database: Path) -> int:
 def refuse_bad_place(path: Path) -> None:
     """A file that cannot be a database of ours, by what lies there."""
     if path.is_dir():
-        raise errors.NotADatabase(f"{path} is a folder; the URL must name a file, as in sqlite:///app.db")
+        raise NotADatabase(f"{path} is a folder; the URL must name a file, as in sqlite:///app.db")
     if not path.parent.is_dir():
-        raise errors.ConfigError(f"the folder {path.parent} does not exist; make it, or correct the URL")
+        raise ConfigError(f"the folder {path.parent} does not exist; make it, or correct the URL")
     if path.exists() and not os.access(path, os.W_OK):
-        raise errors.ReadOnlyDatabase(f"{path} cannot be written: check its rights, or who owns it")
+        raise ReadOnlyDatabase(f"{path} cannot be written: check its rights, or who owns it")
     if not os.access(path.parent, os.W_OK):
-        raise errors.ReadOnlyDatabase(
-            f"the folder {path.parent} cannot be written; SQLite keeps its journal beside the file"
-        )
+        raise ReadOnlyDatabase(f"the folder {path.parent} cannot be written; SQLite keeps its journal beside the file")

@@ -14,8 +14,7 @@ with held as materialized (
         select ctid as place
         from "holdfast".jobs
         where tenant = e.tenant and id = e.id and token = e.token and pending is null and watched is null
-        limit 1
-        for update skip locked
+        limit 1 for update skip locked
     ) as j
 ), gone as (
     delete from "holdfast".jobs j
