@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from holdfast.client import Client
-from holdfast.context import Context, JobView, Port
+from holdfast.context import Connecting, Context, JobView, Port
 from holdfast.errors import JobStopped, LeaseLost, MisuseError
 from holdfast.ids import derived_id
 from holdfast.model.branch import Branch
@@ -44,7 +44,7 @@ class Office(Protocol):
         """Give the body's slot back until its job is claimed again; where that is here, `resume` is called."""
         ...
 
-    def context(self, body: "Body", view: JobView, port: Port) -> Context[Any]:
+    def context(self, body: "Body", view: JobView, port: Port, effects: Connecting | None = None) -> Context[Any]:
         """What a step's function is given."""
         ...
 

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
-from holdfast.context import Context, JobView
+from holdfast.context import Connecting, Context, JobView
 from holdfast.durable.steps import StepFunction, StepOptions
 from holdfast.errors import JobStopped, StepTimeout
 from holdfast.model.branch import Branch, Inside
@@ -49,12 +49,12 @@ class StepPort:
 
 async def perform(
     body: Body, line: Branch, name: str, options: StepOptions, function: StepFunction, args: tuple[Any, ...],
-    kwargs: Mapping[str, Any], nth: int = 0,
+    kwargs: Mapping[str, Any], nth: int = 0, effects: Connecting | None = None,
 ) -> Any:  # fmt: skip
     """One try. Raises what the function raises, StepTimeout when it takes too long."""
     port = StepPort(body, name)
     if function.takes_context and not options.cpu:
-        args = (_context(body, port), *args)
+        args = (_context(body, port, effects), *args)
     inside = Inside(line.root, line.path, name)
     inside.nth = nth
     token = running_job.set(inside)
@@ -75,12 +75,12 @@ async def perform(
         running_job.reset(token)
 
 
-def _context(body: Body, port: StepPort) -> Context[Any]:
+def _context(body: Body, port: StepPort, effects: Connecting | None = None) -> Context[Any]:
     job = body.job
     view = JobView(
         job.id, job.task, job.queue, job.tenant, job.priority, job.version, job.attempt, job.max_attempts, job.crashes
     )
-    return body.office.context(body, view, port)
+    return body.office.context(body, view, port, effects)
 
 
 class Threads:

@@ -184,6 +184,18 @@ class Run:
         if await asyncio.shield(answer) is not Held.DONE:
             raise LeaseLost(f"another worker holds job {self._job.id} now")
 
+    async def begin_journal(self) -> None:
+        """Before a piece is recorded that may be rolled back: have recorded what is to come before it."""
+        for entry in self._unwritten():
+            self._record(entry)
+        if self._begun is not None:
+            first = self._entry(StepRow(StepKey("", "", 0), 0, "", ""))
+            await self.busy(self._office.store.arun(ops.begin(first)))
+
+    def entry(self, row: StepRow) -> Entry:
+        """A piece to be recorded, once there is a journal."""
+        return Entry(self._body.lease, self._job.version, self._job.attempt, row)
+
     def _record(self, entry: Entry) -> "asyncio.Future[Held]":
         answer = self._office.record(entry)
         self._recording.add(answer)
@@ -273,8 +285,12 @@ class Run:
 
     async def look_at(self, wait: Wait) -> None:
         """What is recorded of a piece that waits, as the database has it now."""
+        wait.known = await self.recorded(wait.asked)
+
+    async def recorded(self, asked: Asked) -> StepRecord | None:
+        """What is recorded of a piece, as the database has it now."""
         found = await self.busy(self._office.store.arun(self._read(), "read"))
-        wait.known = found.get(wait.asked.key)
+        return found.get(asked.key)
 
     def _read(self) -> Op[dict[StepKey, StepRecord]]:
         job = self._job

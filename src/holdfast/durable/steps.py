@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias, TypedDict
@@ -13,6 +14,8 @@ from holdfast.model.codec import Signature
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.retry import Backoff, Retry
 from holdfast.model.text import check_name, shown
+from holdfast.storage.lender import WORKS
+from holdfast.storage.lenders import find
 
 WAITS = ("100ms", "30s", "2m", "10m", "30m", "1h", "2h", "12h", "1d")
 TRIES = Retry(attempts=3, backoff=WAITS)
@@ -29,6 +32,7 @@ class StepArguments(TypedDict, total=False):
     timeout: Duration | None
     cpu: bool
     undo: Callable[..., Any]
+    transaction: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ class StepOptions:
         are called for all recorded steps, the last first: with what the step returned, and where the function needs
         more than one argument, with the step's own after it. One that fails is tried 10 times in all, over four days;
         after a crash it may be called again.
+    transaction: a connection or session on the app's database (as `Task.using(connection=…)` takes it) with no
+        transaction open, that the function uses; a function that opens one; or True for one of our own, each then
+        `ctx.connection` of the function's context. What the function writes on it and the step's record are one commit.
     """
 
     retry: Retry = TRIES
@@ -52,14 +59,16 @@ class StepOptions:
     timeout: float | None = None
     cpu: bool = False
     undo: Callable[..., Any] | None = None
+    transaction: Any = None
 
     @classmethod
     def of(cls, given: StepArguments) -> "StepOptions":
         """Raises InvalidOption."""
-        unknown = set(given) - {"retry", "backoff", "timeout", "cpu", "undo"}
+        unknown = set(given) - {"retry", "backoff", "timeout", "cpu", "undo", "transaction"}
         if unknown:
             raise InvalidOption(
-                f"a step takes no {', '.join(sorted(unknown))}; it takes retry, backoff, timeout, cpu and undo"
+                f"a step takes no {', '.join(sorted(unknown))}; it takes retry, backoff, timeout, cpu, undo and "
+                "transaction"
             )
         retry, backoff, decide = given.get("retry", TRIES.attempts), given.get("backoff"), None
         if isinstance(retry, Retry):
@@ -76,7 +85,19 @@ class StepOptions:
         undo = given.get("undo")
         if undo is not None and not callable(undo):
             raise InvalidOption(f"undo takes a function, which is called with the step's result, not {shown(undo)}")
-        return cls(retry, decide, limit, bool(given.get("cpu", False)), undo)
+        cpu, transaction = bool(given.get("cpu", False)), given.get("transaction")
+        if cpu and transaction is not None:
+            raise InvalidOption("a step in a process of its own has no transaction: give it cpu or transaction")
+        if (
+            transaction is not None
+            and transaction is not True
+            and find(transaction) is None
+            and not callable(transaction)
+        ):
+            raise InvalidOption(
+                f"transaction must be {WORKS}, a function that opens one, or True; not {shown(transaction)}"
+            )
+        return cls(retry, decide, limit, cpu, undo, transaction)
 
     def wait(self, tries: int, error: BaseException) -> float | None:
         """Seconds until the next try after so many; None: no further one."""
@@ -107,6 +128,12 @@ class StepFunction:
             self.takes_context = self._signature.takes_context
         except (TypeError, ValueError):  # a builtin without a signature
             self.takes_context = self._signed = False
+
+    def within(self, function: Callable[..., Any]) -> "StepFunction":
+        """The same, called by way of another function."""
+        other = copy(self)
+        other.function = function
+        return other
 
     def load_call(self, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments that were kept for it; of one without a signature: its only one."""

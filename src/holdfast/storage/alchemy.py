@@ -65,6 +65,9 @@ class AlchemySession(Lender):
         _stop(self._lasting)
         self.given.close()
 
+    def leave(self) -> None:
+        _stop(self._lasting)
+
     def lend(self) -> Lent:
         return AlchemyConnection(self.given.connection()).lend()
 
@@ -88,6 +91,9 @@ class AlchemyConnection(Lender):
     def close(self) -> None:
         _stop(self._lasting)
         self.given.close()
+
+    def leave(self) -> None:
+        _stop(self._lasting)
 
     def lend(self) -> Lent:
         if self.given.dialect.is_async:
@@ -118,6 +124,9 @@ class AsyncAlchemySession(AsyncLender):
         _stop(self._lasting)
         await self.given.close()
 
+    def leave(self) -> None:
+        _stop(self._lasting)
+
     async def alend(self) -> Lent:
         return await AsyncAlchemyConnection(await self.given.connection()).alend()
 
@@ -140,6 +149,9 @@ class AsyncAlchemyConnection(AsyncLender):
     async def aclose(self) -> None:
         _stop(self._lasting)
         await self.given.close()
+
+    def leave(self) -> None:
+        _stop(self._lasting)
 
     async def alend(self) -> Lent:
         if not self.given.in_transaction():

@@ -59,6 +59,9 @@ class Lender:
     def close(self) -> None:
         self.given.close()
 
+    def leave(self) -> None:
+        """Nothing more is done with it here; it stays open, for it is the caller's."""
+
     async def abegin(self) -> None:
         self.begin()
 

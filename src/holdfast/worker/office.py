@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.client import Client
-from holdfast.context import Context, JobView, Port
+from holdfast.context import Connecting, Context, JobView, Port
 from holdfast.errors import BodyFailed, DatabaseUnavailable, HoldfastError, OutcomeUnknown, ReadOnlyDatabase
 from holdfast.events.bus import Bus
 from holdfast.model.lifecycle import Requeue
@@ -118,8 +118,8 @@ class Office:
         if isinstance(body, Holding):
             self.park(body, verdict)
 
-    def context(self, body: Body, view: JobView, port: Port) -> Context[Any]:
-        return Context(view, deps=self._deps.value_for(view.task), port=port)
+    def context(self, body: Body, view: JobView, port: Port, effects: Connecting | None = None) -> Context[Any]:
+        return Context(view, deps=self._deps.value_for(view.task), port=port, effects=effects)
 
     async def process(
         self, context: Context[Any], body: Body, step: str, function: Any, args: tuple[Any, ...],

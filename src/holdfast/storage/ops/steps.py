@@ -94,6 +94,31 @@ def record(entries: Sequence[Entry]) -> Op[list[Held]]:
     return Op("step", steps, single=all(entry.begun is None and entry.row.undo is None for entry in entries))
 
 
+def record_once(entry: Entry) -> Op[Held]:
+    """`record` in somebody's transaction, after what it belongs to: REPLACED where the piece is recorded already, by
+    another transaction that was committed meanwhile. The job's row is locked until the commit. Never repeated."""
+    lease = entry.lease
+
+    def steps(again: bool) -> Steps[Held]:
+        locked = yield Statement("lock", [lease[:2]])
+        key = (lease.tenant, lease.id, entry.version, *entry.row.key)
+        if locked and locked[0][2] == lease.token and (yield Statement("step_done", [key])):
+            return Held.REPLACED
+        (held,) = yield from write([entry])
+        return held
+
+    return Op("step_within", steps, Scope(lease.tenant))
+
+
+def begin(entry: Entry) -> Op[None]:
+    """Make the journal of a version before its first piece is recorded. Repeating it is harmless."""
+
+    def steps(again: bool) -> Steps[None]:
+        yield Statement("journal", [journal_row(entry)])
+
+    return Op("journal", steps, Scope(entry.lease.tenant), single=True)
+
+
 def start(entry: Entry, jobs: Sequence[NewJob], scope: Scope, stored: bool = False) -> Op[Held]:
     """Record a piece and store the jobs that it starts: both or neither. `stored`: they may be there already.
 
