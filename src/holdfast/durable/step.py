@@ -81,7 +81,7 @@ class Step:
         return _step(self._options, name, function, args, kwargs)
 
     def using(self, **options: Unpack[StepArguments]) -> "Step":
-        """The same with other options: retry, backoff, timeout, cpu, undo, transaction; `StepOptions` says what they mean.
+        """The same with other options, as `StepOptions` has them: retry, backoff, timeout, cpu, undo, transaction.
 
         >>> await step.using(retry=5, backoff="1s", timeout="30s")(fetch, url)
         """
