@@ -12,7 +12,7 @@ from holdfast.executor import Executor
 from holdfast.explaining import atold, ended, told
 from holdfast.handle import Job
 from holdfast.ids import check_id
-from holdfast.many import Many, edit_of
+from holdfast.many import edit_of
 from holdfast.model.conflict import check_key
 from holdfast.model.duration import Duration, seconds
 from holdfast.model.explanation import Explanation
@@ -22,6 +22,7 @@ from holdfast.model.tenant import Scope
 from holdfast.model.text import check_name, shown
 from holdfast.model.verbs import CANCELLED, TAKES, TOLD, after, resolved
 from holdfast.paging import Asked, Counts, FilterArguments, Order, Page, checked, filtered
+from holdfast.rescuing import Rescuing
 from holdfast.storage.op import Op
 from holdfast.storage.ops import inspect, lists, manage, telling
 from holdfast.storage.ops.admit import by_key
@@ -36,7 +37,7 @@ BUSY_FOR = 5.0
 """Seconds a verb waits for a row that somebody's transaction has locked."""
 
 
-class Jobs(Many):
+class Jobs(Rescuing):
     """The jobs of one app. Each verb has a twin for event loops: `cancel` and `acancel`."""
 
     def __init__(self, executor: Executor, scope: Scope) -> None:

@@ -226,14 +226,14 @@ class Many:
 
     def _cancelling(self, limit: int, by: str | None, filters: Mapping[str, Any]) -> Run:
         which, scope = self._asked(filters, LIVE, limit)
-        deed = _deed("cancel", by, which)
+        deed = deed_of("cancel", by, which)
         return Run(which, scope, limit, lambda ids, _: bulk.cancel(ids, which, scope, deed), "job.cancelled")
 
     def _retrying(self, rate: Rate | None, force: bool, limit: int, by: str | None, filters: Mapping[str, Any]) -> Run:
         apart = 0.0 if rate is None else spaced(rate, "rate")
         takes = tuple(RETRIED) + ((JobState.SUCCEEDED,) if force else ())
         which, scope = self._asked(filters, takes, limit)
-        deed = _deed("retry", by, which)
+        deed = deed_of("retry", by, which)
 
         def page(ids: list[str], done: int) -> Op[list[Change]]:
             delays = {id: (done + place) * apart for place, id in enumerate(ids)}
@@ -243,13 +243,13 @@ class Many:
 
     def _deleting(self, limit: int, by: str | None, filters: Mapping[str, Any]) -> Run:
         which, scope = self._asked(filters, None, limit)
-        deed = _deed("delete", by, which)
+        deed = deed_of("delete", by, which)
         return Run(which, scope, limit, lambda ids, _: bulk.delete(ids, which, scope, deed), "job.deleted")
 
     def _editing(self, changes: Mapping[str, Any], limit: int, by: str | None, filters: Mapping[str, Any]) -> Run:
         edit = Edit.of(changes)
         which, scope = self._asked(filters, UPCOMING, limit)
-        deed = _deed("edit", by, which)
+        deed = deed_of("edit", by, which)
         return Run(which, scope, limit, lambda ids, _: bulk.edit(ids, which, edit, scope, deed))
 
     def _old(self, older_than: Duration, states: Any) -> Any:
@@ -296,14 +296,14 @@ class Many:
                     self._executor.tell("job.finished", record)
 
 
-def _deed(verb: str, by: str | None, which: JobFilter) -> Deed:
+def deed_of(verb: str, by: str | None, which: JobFilter) -> Deed:
     return Deed(verb, whoami() if by is None else check_name(by, "by"), dump_json(which.told(), "the conditions"))
 
 
 def edit_of(id: str, changes: Mapping[str, Any], scope: Scope, by: str | None) -> Op[list[Answer]]:
     """Edit one job, whatever it is like."""
     edit = Edit.of(changes)
-    inner = bulk.edit([id], JobFilter(), edit, scope, _deed("edit", by, JobFilter()))
+    inner = bulk.edit([id], JobFilter(), edit, scope, deed_of("edit", by, JobFilter()))
 
     def steps(again: bool) -> Steps[list[Answer]]:
         return [each.answer for each in (yield from inner.steps(again))]

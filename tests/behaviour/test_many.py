@@ -193,3 +193,57 @@ def test_in_the_callers_transaction(app: Holdfast, good: Any) -> None:
         raise ZeroDivisionError
     assert app.jobs.get(job.id).state == "ready"  # type: ignore[union-attr]
     assert not app.audit.list()
+
+
+def test_rescue_of_what_lapsed(app: Holdfast, good: Any, clock: Clock) -> None:
+    told: list[Any] = []
+    app.on("job.rescued")(told.append)
+    old, young = good.enqueue(1), good.using(queue="b").enqueue(2)
+    vanish(app, old)
+    clock.advance("20s")
+    vanish(app, young)
+    clock.advance("15s")
+    for rule in ({"older_than": "1m"}, {"queue": "b"}, {"priority": 9}):
+        assert app.jobs.rescue(**rule) == 0, rule  # type: ignore[arg-type]
+    assert app.jobs.rescue(dry_run=True) == 1
+    assert old.refresh().state is JobState.RUNNING
+    assert app.jobs.rescue("30s", by="ada") == 1
+    record = old.refresh()
+    assert (record.state, record.reason, record.crashes, record.attempt) == ("ready", "rescued", 1, 0)
+    assert "rescued by hand" in record.errors[-1].message
+    (note,) = app.audit.list(job=old.id)
+    assert (note.verb, note.actor, note.before["state"], note.after) == ("rescue", "ada", "running", {"state": "ready"})
+    assert [(event.details["id"], event.details["crashes"]) for event in told] == [(old.id, 1)]
+    assert young.refresh().state is JobState.RUNNING
+
+
+def test_rescue_by_force_ends_what_crashes_too_often(app: Holdfast, good: Any, clock: Clock) -> None:
+    told: list[str] = []
+    app.on("job.failed")(lambda event: told.append(event.job.id))
+    poison, gone, fine = (
+        good.using(max_crashes=1).enqueue(1), good.using(max_crashes=1, keep_failed=0).enqueue(2), good.enqueue(3),
+    )  # fmt: skip
+    for job in (poison, gone, fine):
+        vanish(app, job)
+    assert app.jobs.rescue() == 0
+    changed = app.jobs.rescue(force=True, limit=2)
+    assert (changed, changed.more) == (2, True)
+    changed = app.jobs.rescue(force=True)
+    assert (changed, changed.more) == (1, False)
+    assert (poison.refresh().state, poison.refresh().reason) == ("failed", "crashed")
+    assert app.jobs.get(gone.id) is None
+    assert told == [poison.id, gone.id]
+    drain(app)
+    assert fine.refresh().result == 3
+    with pytest.raises(InvalidOption):
+        app.jobs.rescue("10m", state="ready")
+    with pytest.raises(InvalidOption):
+        app.jobs.rescue("soon")
+
+
+async def test_rescue_on_an_event_loop(app: Holdfast, good: Any) -> None:
+    job = good.enqueue(1)
+    vanish(app, job)
+    assert await app.jobs.arescue(force=True, dry_run=True) == 1
+    assert await app.jobs.arescue(force=True) == 1
+    assert job.refresh().state is JobState.READY

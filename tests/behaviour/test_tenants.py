@@ -190,6 +190,7 @@ OWN: dict[str, Verb] = {
     "jobs.cancel_many": lambda t, x, task: t.jobs.cancel_many(tag="t"),
     "jobs.retry_many": lambda t, x, task: t.jobs.retry_many(state="failed"),
     "jobs.delete_many": lambda t, x, task: t.jobs.delete_many(tag="t"),
+    "jobs.rescue": lambda t, x, task: t.jobs.rescue(force=True),
     "jobs.edit_many": lambda t, x, task: t.jobs.edit_many({"priority": 3}, tag="t"),
     "limits.set": lambda t, x, task: t.limits.set(x.limit, concurrency=9),
     "limits.reset": lambda t, x, task: t.limits.reset(x.limit),

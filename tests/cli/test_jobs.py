@@ -81,6 +81,29 @@ def test_list_filters(cli: Cli, app: Any, database_url: str) -> None:
     assert listed("-q", "mail") == listed("--task", "send") == listed("--tag", "news") == [mail.id]
     assert listed("-t", "boom", "--state", "ready") == [boom.id]
     assert listed("--state", "failed") == listed("--queue", "nosuch") == []
+    assert listed("--state", "failed", "--state", "ready", "--order", "created") == [mail.id, boom.id]
+    late = app.boom.using(delay="2h", priority=7, key="k", group="g").enqueue(2)
+    for words in (
+        ("--priority", "7"), ("--priority", "5..9"), ("--priority", "1.."), ("--key", "k"), ("--group", "g"),
+        ("--due-after", "+1h"), ("--due-after", "+1h", "--due-before", "+3h"),
+    ):  # fmt: skip
+        assert listed(*words) == [late.id], words
+    assert listed("--priority", "..0") == listed("--due-before", "+1h") == [boom.id, mail.id]
+    assert listed("--created-before", "1h") == listed("--created-after", "2999-01-01") == []
+    app.work_once()
+    assert listed("--error", "boom 1") == listed("--finished-after", "1h", "--state", "failed") == [boom.id]
+    for bad in (("--priority", "high"), ("--priority", ".."), ("--due-after", "soon"), ("--state", "odd")):
+        assert cli("jobs", "list", "--url", database_url, *bad).exit_code == Exit.USAGE
+
+
+def test_count(cli: Cli, app: Any, database_url: str) -> None:
+    app.enqueue_many([app.send.call(f"u{n}@x.org") for n in range(3)])
+    app.boom.enqueue(1)
+    app.work_once(batch=4)
+    assert cli("jobs", "count", "--url", database_url).stdout == "succeeded\t3\nfailed\t1\ntotal\t4\n"
+    found = json.loads(cli("jobs", "count", "-q", "mail", "--json", "--url", database_url).stdout)
+    assert found == {"counts": {"succeeded": 3}, "total": 3, "complete": True}
+    assert in_terminal(cli, 80, "jobs", "count", "--url", database_url)[-1].split() == ["total", "4"]
 
 
 def test_pages(cli: Cli, app: Any, database_url: str) -> None:
@@ -90,13 +113,19 @@ def test_pages(cli: Cli, app: Any, database_url: str) -> None:
     while True:
         result = cli("jobs", "list", "-n", "2", "--url", database_url, *after)
         seen += [line.split("\t")[0] for line in result.stdout.splitlines()[1:]]
-        if not result.stderr:
+        said = dict(line.split(": ", 1) for line in result.stderr.splitlines())
+        assert ("before" in said) == bool(after)
+        if "more" not in said:
             break
-        assert result.stderr.startswith("more: --after ")
-        after = result.stderr.split()[1:]
+        after = said["more"].split()
     assert seen == ids
     page = json.loads(cli("jobs", "list", "-n", "2", "--json", "--url", database_url).stdout)
     assert page["next"].startswith(ids[1])
+    words = ("jobs", "list", "-n", "2", "--json", "--url", database_url)
+    second = json.loads(cli(*words, "--after", page["next"]).stdout)
+    first = json.loads(cli(*words, "--before", second["previous"]).stdout)
+    assert [job["id"] for job in first["jobs"]] == ids[:2]
+    assert cli(*words, "--after", "x").exit_code == Exit.USAGE
 
 
 def test_list_in_a_pipe(cli: Cli, app: Any, database_url: str) -> None:
@@ -133,7 +162,9 @@ def test_an_empty_list(cli: Cli, app: Any, database_url: str) -> None:
     app.migrate()
     result = cli("jobs", "list", "--url", database_url)
     assert (result.exit_code, result.stderr, result.stdout.count("\n")) == (0, "no jobs\n", 1)
-    assert json.loads(cli("jobs", "list", "--json", "--url", database_url).stdout) == {"jobs": [], "next": None}
+    assert json.loads(cli("jobs", "list", "--json", "--url", database_url).stdout) == {
+        "jobs": [], "next": None, "previous": None, "partial": False,
+    }  # fmt: skip
 
 
 def test_show(cli: Cli, app: Any, database_url: str) -> None:

@@ -77,7 +77,7 @@ def test_an_error_of_ours_is_no_traceback_either(cli: Cli, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise ZeroDivisionError("\x1b[31mnever\nmind")
 
-    monkeypatch.setattr("holdfast.cli.jobs.existing", fail)
+    monkeypatch.setattr("holdfast.cli.given.existing", fail)
     result = cli("jobs", "list")
     assert result.exit_code == Exit.FAILED
     assert result.stderr == "error: unexpected ZeroDivisionError: \\x1b[31mnever mind (-vv shows the traceback)\n"

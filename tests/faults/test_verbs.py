@@ -31,6 +31,7 @@ from holdfast.queues import Queues
 from holdfast.schedules import Schedules
 from holdfast.stats import Stats
 from holdfast.steps import Steps
+from holdfast.storage.ops.jobs import Wanted, claim
 
 __all__ = ["desk"]
 
@@ -58,6 +59,15 @@ def keyed(desk: Desk) -> tuple[str, str]:
     queue = new_id()
     desk.app.enqueue_many([count_up.using(queue=queue, key="k").call(0)])
     return queue, "k"
+
+
+def _claimed(desk: Desk) -> str:
+    """A job that a worker holds who is of no further interest."""
+    queue = new_id()
+    (job,) = desk.app.enqueue_many([count_up.using(queue=queue).call(0)])
+    (held,) = desk.app.store.run(claim(Wanted("worker", new_id(), 600.0, 1, queues=(queue,))))
+    assert held.id == job.id
+    return job.id
 
 
 def cancelled(desk: Desk) -> str:
@@ -208,6 +218,9 @@ VERBS: dict[str, Verb] = {
     "jobs.cancel_many": Verb(_plain, lambda desk, id: desk.app.jobs.cancel_many(**only(desk, id)), state, "cancelled"),
     "jobs.retry_many": Verb(cancelled, lambda desk, id: desk.app.jobs.retry_many(**only(desk, id)), state, "ready"),
     "jobs.delete_many": Verb(_plain, lambda desk, id: desk.app.jobs.delete_many(**only(desk, id)), state, None),
+    "jobs.rescue": Verb(
+        _claimed, lambda desk, id: desk.app.jobs.rescue(force=True, created=only(desk, id)["created"]), state, "ready"
+    ),
     "jobs.prune": Verb(cancelled, lambda desk, id: desk.app.jobs.prune(0), state, None),
     "audit.list": Verb(_plain, lambda desk, id: list(desk.app.audit.list()), state, "ready"),
     "jobs.delete": Verb(_plain, lambda desk, id: desk.app.jobs.delete(id), state, None),

@@ -35,7 +35,7 @@ UNPLANNED = {"partitions", "notify", "installation"}
 READS_ALL = {"count"}
 """For tests, demos and small databases."""
 
-READS_RUNNING = {"claim_again", "drained", "queue_names", "queue_running", "queue_stats"}
+READS_RUNNING = {"claim_again", "drained", "queue_names", "queue_running", "queue_stats", "running"}
 """Asked seldom: they look at every running job, of which there are as many as workers have slots."""
 
 RUNNING = 500

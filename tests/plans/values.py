@@ -56,7 +56,7 @@ KEY = object()
 
 FIXED |= {
     "cancelled": 0, "count": 1, "failed": 0, "grain": "hour", "high": 0, "low": 0, "pos": 0, "runs": "{}", "stalled": 0,
-    "succeeded": 1, "upto": 0, "waits": "{}",
+    "succeeded": 1, "upto": 0, "waits": "{}", "forced": 0,
 }  # fmt: skip
 
 NO_FILTER: dict[str, Any] = {

@@ -17,6 +17,8 @@ from holdfast.durable.sleep import sleep
 from holdfast.durable.step import step
 from holdfast.durable.waiting import cancel, gather, invoke, wait_for
 from holdfast.handle import Job
+from holdfast.many import Changed
+from holdfast.model.audit import AuditEntry
 from holdfast.model.event import Event
 from holdfast.model.inputs import Cache
 from holdfast.model.job import JobState
@@ -432,6 +434,14 @@ def what_was_recorded(job: Job[bytes]) -> None:
         assert_type(one.due, datetime | None)
     app.steps.release(job.id)
     assert_type(app.steps.fork(job.id, before="charge", args={"n": 2}), str)
+
+
+def many(app: Holdfast) -> None:
+    assert_type(app.jobs.rescue("10m", force=True, queue="mail", dry_run=True), Changed)
+    assert_type(app.jobs.cancel_many(state=["ready", JobState.SCHEDULED], task=plain), Changed)
+    assert_type(app.jobs.retry_many(rate="10/s", error="Timeout").more, bool)
+    assert_type(app.jobs.edit_many({"priority": 3}, tag="t", limit=5), Changed)
+    assert_type(app.audit.list(limit=5)[0], AuditEntry)
 
 
 def stats(app: Holdfast) -> None:

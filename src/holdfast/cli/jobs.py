@@ -1,75 +1,95 @@
-"""`holdfast jobs`: look at jobs, and do something to one (see `verbs`)."""
+"""`holdfast jobs`: look at jobs, and do something to one (see `verbs`) or to many (see `bulk`)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from holdfast.cli import verbs
+from holdfast.cli import bulk, verbs
 from holdfast.cli.commands import Command, Group
-from holdfast.cli.options import AsJson, Schema, Url, Verbose
+from holdfast.cli.given import After, Limit, Which, conditions, opened
+from holdfast.cli.options import AsJson
 from holdfast.cli.release import release
-from holdfast.cli.screen import print_json, stderr, stdout
-from holdfast.cli.target import asked, existing
+from holdfast.cli.screen import print_json, say, stdout
 from holdfast.cli.times import exact
-from holdfast.model.job import JobState
 
-program = typer.Typer(cls=Group, help="Look at jobs, cancel, retry, end and delete them.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from holdfast.app import Holdfast
+
+program = typer.Typer(cls=Group, help="Look at jobs, cancel, retry, edit, end and delete them.", no_args_is_help=True)
 
 
 @program.command("list", cls=Command)
+@opened
+@conditions
 def list_(
-    context: typer.Context,
-    state: Annotated[
-        str | None, typer.Option(metavar="STATE", help=f"Only jobs in this state: {', '.join(JobState)}.")
-    ] = None,
-    queue: Annotated[str | None, typer.Option("--queue", "-q", metavar="NAME", help="Only jobs of this queue.")] = None,
-    task: Annotated[str | None, typer.Option("--task", "-t", metavar="NAME", help="Only jobs of this task.")] = None,
-    tag: Annotated[str | None, typer.Option(metavar="TAG", help="Only jobs with this tag.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="At most so many, 1 to 1000.")] = 50,
-    after: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="The next page: the cursor that the last one ended with.")
+    app: "Holdfast",
+    which: Which,
+    order: Annotated[
+        str,
+        typer.Option(metavar="ORDER", help="-created: newest first; created; claim: as ready jobs start; -claim."),
+    ] = "-created",
+    limit: Limit = 50,
+    after: After = None,
+    before: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="The page before: the cursor that it began with.")
     ] = None,
     payload: Annotated[bool, typer.Option("--payload", help="Show arguments and results too.")] = False,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
-    """List jobs, newest first.
+    """List jobs, newest first: all, or those that meet all of the conditions.
 
-    In a terminal it is a table, in a pipe lines with tabs. The cursor of the next page stands on stderr, and as
-    "next" in JSON.
+    In a terminal it is a table, in a pipe lines with tabs. The cursors of the pages beside it stand on stderr, and as
+    "next" and "previous" in JSON.
     """
     from holdfast.cli import tables
     from holdfast.cli.documents import job_document
 
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        page = app.jobs.list(state=state, queue=queue, task=task, tag=tag, limit=limit, after=after)
-    finally:
-        app.close()
+    page = app.jobs.list(order=cast("Any", order), limit=limit, after=after, before=before, **which)
     if as_json:
-        print_json({"jobs": [job_document(job, payload, tracebacks=False) for job in page], "next": page.next})
+        jobs = [job_document(job, payload, tracebacks=False) for job in page]
+        print_json({"jobs": jobs, "next": page.next, "previous": page.previous, "partial": page.partial})
         return
     tables.print_jobs(stdout(), list(page), payload)
-    if not page:
-        stderr().print("no jobs", style="dim")
-    elif page.next is not None:
-        stderr().print(f"more: --after {page.next}", style="dim", soft_wrap=True)
+    if not page and page.next is None:
+        say("no jobs")
+    if page.partial:
+        say("so many jobs were looked at that more may fit:")
+    if page.next is not None:
+        say(f"more: --after {page.next}")
+    if (after or before) and page.previous is not None:
+        say(f"before: --before {page.previous}")
+
+
+@program.command("count", cls=Command)
+@opened
+@conditions
+def count(app: "Holdfast", which: Which, as_json: AsJson = False) -> None:
+    """Count jobs by state: all, or those that meet all of the conditions.
+
+    Of live and of finished jobs the newest 100,000 are looked at. `holdfast stats` counts all, by queue and task.
+    """
+    from holdfast.cli.tables import print_counts
+
+    found = app.jobs.count(**which)
+    if as_json:
+        print_json({"counts": dict(found), "total": found.total, "complete": found.complete})
+        return
+    print_counts(stdout(), found)
+    if not found.complete:
+        say("only the newest were looked at: there are more")
 
 
 @program.command("show", cls=Command)
+@opened
 def show(
-    context: typer.Context,
+    app: "Holdfast",
+    verbosity: int,
     id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
     hide_payload: Annotated[bool, typer.Option("--hide-payload", help="Leave out arguments, result and data.")] = False,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Show everything about one job and its steps, with -v the tracebacks too."""
     from holdfast.cli.details import print_job
@@ -78,17 +98,10 @@ def show(
     from holdfast.cli.waits import waits_of
     from holdfast.errors import JobNotFound
 
-    wanted = asked(context, url, schema, verbose)
-    app = existing(wanted)
-    try:
-        job = app.jobs.get(id)
-        where = app.store.where
-        waits = waits_of(app, job) if job is not None else []
-        steps = app.steps.list(id, version=job.version) if job is not None else ()
-    finally:
-        app.close()
+    job = app.jobs.get(id)
     if job is None:
-        raise JobNotFound(f"there is no job {id} (any more) in {where}", id)
+        raise JobNotFound(f"there is no job {id} (any more) in {app.store.where}", id)
+    waits, steps = waits_of(app, job), app.steps.list(id, version=job.version)
     if as_json:
         print_json(
             {
@@ -98,7 +111,7 @@ def show(
             }
         )
     else:
-        print_job(stdout(), job, not hide_payload, wanted.verbose > 0, waits)
+        print_job(stdout(), job, not hide_payload, verbosity > 0, waits)
         print_steps(stdout(), steps)
 
 
@@ -112,20 +125,14 @@ def _plain(value: Any) -> Any:
 
 
 @program.command("explain", cls=Command)
+@opened
 def explain(
-    context: typer.Context,
+    app: "Holdfast",
     id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Say why a job does not run, or has not run yet, and when it should start, where that is known."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        found = app.jobs.explain(id)
-    finally:
-        app.close()
+    found = app.jobs.explain(id)
     if as_json:
         print_json(_plain(asdict(found)))
         return
@@ -136,5 +143,5 @@ def explain(
         print(f"  expected to start at {found.expected_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
-for verb in (*verbs.ALL, release):
+for verb in (*bulk.ALL, *verbs.ALL, release):
     program.command(verb.__name__, cls=Command)(verb)

@@ -11,6 +11,7 @@ import typer
 import typer.main
 
 from holdfast.cli import (
+    audit,
     backup,
     check,
     dev,
@@ -25,7 +26,9 @@ from holdfast.cli import (
     queues,
     schedules,
     stats,
+    top,
     worker,
+    workers,
 )
 from holdfast.cli.commands import Command, Group
 from holdfast.cli.exits import CODES, Exit, report, say
@@ -93,7 +96,6 @@ program = typer.Typer(
     name="holdfast",
     help="Background jobs in the database you already have.",
     epilog=CODES,
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -107,12 +109,15 @@ program.command("check", cls=Command)(check.run)
 program.command("doctor", cls=Command)(doctor.run)
 program.command("backup", cls=Command)(backup.run)
 program.command("stats", cls=Command)(stats.run)
+program.command("top", cls=Command)(top.run)
 program.add_typer(jobs.program, name="jobs")
 program.add_typer(pipes.program, name="pipes")
 program.add_typer(queues.program, name="queues")
 program.add_typer(groups.program, name="groups")
 program.add_typer(limits.program, name="limits")
 program.add_typer(schedules.program, name="schedules")
+program.add_typer(workers.program, name="workers")
+program.add_typer(audit.program, name="audit")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,16 +1,16 @@
 """`holdfast queues`: look at queues, pause and resume them, limit them, give their jobs defaults."""
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from holdfast.cli import queue_tables as tables
 from holdfast.cli.commands import Command, Group
-from holdfast.cli.options import AsJson, Schema, Url, Verbose
-from holdfast.cli.screen import print_json, printable, stderr, stdout
-from holdfast.cli.target import asked, existing
+from holdfast.cli.complete import queue_names
+from holdfast.cli.given import opened
+from holdfast.cli.options import AsJson
+from holdfast.cli.screen import print_json, printable, say, stdout
 from holdfast.errors import InvalidOption
 
 if TYPE_CHECKING:
@@ -19,89 +19,87 @@ if TYPE_CHECKING:
 
 program = typer.Typer(cls=Group, help="Look at queues, pause, limit and configure them.", no_args_is_help=True)
 
-Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="What the queue is called.")]
+Name: TypeAlias = Annotated[
+    str, typer.Argument(metavar="NAME", help="What the queue is called.", autocompletion=queue_names)
+]
 
 
 @program.command("list", cls=Command)
-def list_(
-    context: typer.Context,
-    as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
-) -> None:
+@opened
+def list_(app: "Holdfast", as_json: AsJson = False) -> None:
     """List queues by name: those of which something was said, and those in which jobs wait or run.
 
     In a terminal it is a table, in a pipe lines with tabs. A count that ends with + is of all that was looked at.
     """
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        found = [(queue, app.queues.stats(queue.name)) for queue in app.queues.list()]
-    finally:
-        app.close()
+    found = [(queue, app.queues.stats(queue.name)) for queue in app.queues.list()]
     if as_json:
         print_json({"queues": [tables.document(queue, stats) for queue, stats in found]})
         return
     tables.print_queues(stdout(), found)
     if not found:
-        stderr().print("no queues", style="dim")
+        say("no queues")
 
 
 @program.command("show", cls=Command)
-def show(
-    context: typer.Context,
-    name: Name,
-    as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
-) -> None:
+@opened
+def show(app: "Holdfast", name: Name, as_json: AsJson = False) -> None:
     """Show what was said of a queue, and how many jobs it has."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        queue, stats = app.queues.get(name), app.queues.stats(name)
-    finally:
-        app.close()
+    queue, stats = app.queues.get(name), app.queues.stats(name)
     if as_json:
         print_json(tables.document(queue, stats))
     else:
         tables.print_queue(stdout(), queue, stats)
 
 
+@program.command("stats", cls=Command)
+@opened
+def stats(
+    app: "Holdfast",
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="These. Else all.", autocompletion=queue_names),
+    ] = None,
+    last: Annotated[str, typer.Option(metavar="DURATION", help="What ended so long up to now.")] = "24h",
+    as_json: AsJson = False,
+) -> None:
+    """Show how many jobs of queues are in each state, how many ended lately, and how long these waited and ran."""
+    from holdfast.cli.stats_tables import document, print_queues
+
+    found = [one for one in app.stats.queues(last) if not names or one.name in names]
+    times = {one.name: app.stats.times(last, queue=one.name) for one in found}
+    if as_json:
+        print_json({"last": last, "queues": [{**document(one), "times": document(times[one.name])} for one in found]})
+        return
+    print_queues(stdout(), found, times)
+    if not found:
+        say("no queues with jobs")
+
+
 @program.command("pause", cls=Command)
+@opened
 def pause(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     by: Annotated[
         str | None, typer.Option("--by", metavar="WHO", help="Who pauses it, and why. Else the user and host.")
     ] = None,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Start none of its jobs until it is resumed; those that run go on. Every worker knows it within a second."""
-    app = existing(asked(context, url, schema, verbose))
-    _say(app, as_json, lambda: app.queues.pause(name, by=by), tables.standing)
+    _say(app.queues.pause(name, by=by), as_json)
 
 
 @program.command("resume", cls=Command)
-def resume(
-    context: typer.Context,
-    name: Name,
-    as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
-) -> None:
+@opened
+def resume(app: "Holdfast", name: Name, as_json: AsJson = False) -> None:
     """Let its jobs start again."""
-    app = existing(asked(context, url, schema, verbose))
-    _say(app, as_json, lambda: app.queues.resume(name), tables.standing)
+    _say(app.queues.resume(name), as_json)
 
 
 @program.command("configure", cls=Command)
+@opened
 def configure(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     display_name: Annotated[
         str | None, typer.Option("--display-name", metavar="TEXT", help="What people call it.")
@@ -118,9 +116,6 @@ def configure(
     ] = None,
     keep_failed: Annotated[str | None, typer.Option(metavar="DURATION", help="And those of the others.")] = None,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Say something of a queue; what is not given stays, and `none` takes it back. Workers know it within a second."""
     given: dict[str, Any] = {
@@ -130,20 +125,15 @@ def configure(
     changes = {key: None if value == "none" else value for key, value in given.items() if value is not None}
     if not changes:
         raise InvalidOption("say what to change: --concurrency, --rate, --retry, --keep-failed …; see --help")
-    app = existing(asked(context, url, schema, verbose))
-    _say(app, as_json, lambda: app.queues.configure(name, **changes), tables.standing)
+    _say(app.queues.configure(name, **changes), as_json)
 
 
 def _number(text: str | None) -> str | int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
-def _say(app: "Holdfast", as_json: bool, do: "Callable[[], Queue]", what: "Callable[[Queue], str]") -> None:
-    try:
-        queue = do()
-    finally:
-        app.close()
+def _say(queue: "Queue", as_json: bool) -> None:
     if as_json:
         print_json(tables.document(queue))
     else:
-        sys.stdout.write(f"{printable(queue.name)}\t{printable(what(queue))}\n")
+        sys.stdout.write(f"{printable(queue.name)}\t{printable(tables.standing(queue))}\n")

@@ -26,6 +26,11 @@ def stderr() -> "Console":
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
+def say(text: str) -> None:
+    """A dim line on stderr, beside the answer itself."""
+    stderr().print(printable(text), style="dim", soft_wrap=True)
+
+
 def printable(text: str, *, lines: bool = False) -> str:
     r"""Foreign text with its control characters escaped, so that it cannot steer a terminal.
 

@@ -1,28 +1,36 @@
 """`holdfast stats`: how many jobs stand where, how many ended when, how long they waited and ran."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.cli.options import AsJson, Schema, Url, Verbose
+from holdfast.cli.complete import queue_names, task_names
+from holdfast.cli.given import opened
+from holdfast.cli.options import AsJson
 from holdfast.cli.screen import print_json, stdout
-from holdfast.cli.target import asked, existing
+
+if TYPE_CHECKING:
+    from holdfast.app import Holdfast
 
 
+@opened
 def run(
-    context: typer.Context,
+    app: "Holdfast",
     by: Annotated[
         str | None, typer.Option(metavar="SLOT", help="How many ended in each minute, hour or day (UTC) instead.")
     ] = None,
     last: Annotated[
         str | None, typer.Option(metavar="DURATION", help="So long up to now, 24h; with --by 1h, 24h or 30d.")
     ] = None,
-    queue: Annotated[str | None, typer.Option("--queue", "-q", metavar="NAME", help="Only jobs of this queue.")] = None,
-    task: Annotated[str | None, typer.Option("--task", "-t", metavar="NAME", help="Only jobs of this task.")] = None,
+    queue: Annotated[
+        str | None,
+        typer.Option("--queue", "-q", metavar="NAME", help="Only jobs of this queue.", autocompletion=queue_names),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", "-t", metavar="NAME", help="Only jobs of this task.", autocompletion=task_names),
+    ] = None,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Show numbers about all jobs: by state, queue and task, how they ended, how long they waited and ran.
 
@@ -30,20 +38,16 @@ def run(
     """
     from holdfast.cli import stats_tables as tables
 
-    app = existing(asked(context, url, schema, verbose))
     where: dict[str, Any] = {"queue": queue, "task": task}
-    try:
-        if by is not None:
-            grain: Any = by  # checked there
-            slots = app.stats.histogram(grain, last=last, **where)
-            if as_json:
-                print_json({"by": by, "slots": [tables.document(slot) for slot in slots]})
-            else:
-                tables.print_slots(stdout(), slots, by)
-            return
-        found = tables.Overview.of(app.stats, last or "24h", queue, task)
-    finally:
-        app.close()
+    if by is not None:
+        grain: Any = by  # checked there
+        slots = app.stats.histogram(grain, last=last, **where)
+        if as_json:
+            print_json({"by": by, "slots": [tables.document(slot) for slot in slots]})
+        else:
+            tables.print_slots(stdout(), slots, by)
+        return
+    found = tables.Overview.of(app.stats, last or "24h", queue, task)
     if as_json:
         print_json(found.document())
     else:

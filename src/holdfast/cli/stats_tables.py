@@ -1,7 +1,7 @@
 """Numbers about all jobs as tables and bars, and as JSON documents."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -141,8 +141,8 @@ def short(seconds: float | None) -> str:
     return format_duration(float(f"{seconds:.2g}") if seconds < 60 else round(seconds))
 
 
-def counts_table(name: str, counts: Sequence[Counts]) -> Any:
-    """A row for each queue or task, a column for each state."""
+def counts_table(name: str, counts: Sequence[Counts], times: Mapping[str, Times] | None = None) -> Any:
+    """A row for each queue or task, a column for each state; with `times` how long jobs waited and ran."""
     from rich.table import Table
     from rich.text import Text
 
@@ -151,9 +151,30 @@ def counts_table(name: str, counts: Sequence[Counts]) -> Any:
     table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=12)
     for state in shown:
         table.add_column(state.value.upper(), justify="right", no_wrap=True)
+    for heading in () if times is None else ("WAIT P50", "P99", "RUN P50", "P99"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in counts:
-        table.add_row(Text(printable(one.name)), *(number(state, one.counts[state]) for state in shown))
+        cells: list[Text | str] = [number(state, one.counts[state]) for state in shown]
+        if times is not None:
+            found = times[one.name]
+            cells += [short(each) for part in (found.waits, found.runs) for each in (part.p50, part.p99)]
+        table.add_row(Text(printable(one.name)), *cells)
     return table
+
+
+def print_queues(console: "Console", counts: Sequence[Counts], times: Mapping[str, Times]) -> None:
+    """The same with how long jobs waited and ran, half of them and nearly all."""
+    if not console.is_terminal:
+        marks = [f"{part}_{mark}" for part in ("wait", "run") for mark in ("p50", "p99")]
+        sys.stdout.write("\t".join(["queue", *(state.value for state in ORDER), *marks]) + "\n")
+        for one in counts:
+            found = times[one.name]
+            seconds = (found.waits.p50, found.waits.p99, found.runs.p50, found.runs.p99)
+            cells = [printable(one.name), *(str(one.counts[state]) for state in ORDER)]
+            sys.stdout.write("\t".join([*cells, *("" if one is None else f"{one:g}" for one in seconds)]) + "\n")
+        return
+    if counts:
+        console.print(counts_table("QUEUE", counts, times))
 
 
 def _print_lines(found: Overview) -> None:

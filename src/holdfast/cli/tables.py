@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -150,3 +150,22 @@ def _print_lines(jobs: list[JobRecord], payload: bool) -> None:
     lines = ["\t".join(name for name, _ in columns)]
     lines += ["\t".join(printable(cell(job)) for _, cell in columns) for job in jobs]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def print_counts(console: "Console", counts: Mapping[str, int]) -> None:
+    """Jobs by state, a line each, and how many they are in all."""
+    rows = [(state, counts.get(state, 0)) for state in JobState if counts.get(state)]
+    total = sum(counts.values())
+    if not console.is_terminal:
+        sys.stdout.write("".join(f"{state.value}\t{count}\n" for state, count in rows) + f"total\t{total}\n")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=False)
+    table.add_column(min_width=10)
+    table.add_column(justify="right")
+    for state, count in rows:
+        table.add_row(Text(state.value, STYLES[state]), f"{count:,}")
+    table.add_row(Text("total", "bold"), Text(f"{total:,}", "bold"))
+    console.print(table)

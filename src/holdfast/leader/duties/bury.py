@@ -1,13 +1,13 @@
 """A worker that is dead for sure gives up what it held at once: its jobs, its leadership, its place on the list."""
 
 from holdfast.events.bus import Bus
-from holdfast.leader.duties.rescue import MOST_PAGES, PAGE, Rescued, judged, put_back
+from holdfast.leader.duties.rescue import MOST_PAGES, PAGE, Rescued, put_back
 from holdfast.model.lifecycle import Verdict, decide
 from holdfast.model.outcome import Released
 from holdfast.model.policy import Policy
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties, workers
-from holdfast.storage.ops.duties import Lapsed
+from holdfast.storage.ops.duties import Lapsed, judged
 
 CARETAKER = "caretaker"
 """The role of the one that does the leader's duties."""

@@ -1,6 +1,5 @@
 """Jobs whose worker vanished run again, or end where they crash their workers."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,12 +9,10 @@ from holdfast.events.bus import Bus
 from holdfast.leader.telling import tell_ended, wanted
 from holdfast.model.conflict import ended_for_newer
 from holdfast.model.job import JobRecord, JobState
-from holdfast.model.lifecycle import Finish, Requeue, Verdict, decide
-from holdfast.model.outcome import Crashed, Stopped
-from holdfast.model.policy import Policy
+from holdfast.model.lifecycle import Finish, Requeue, Verdict
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops.duties import Lapsed, rescue
+from holdfast.storage.ops.duties import Lapsed, judged, rescue
 from holdfast.storage.ops.jobs import Held, Lease
 
 PAGE = 200
@@ -87,20 +84,6 @@ def put_back(store: Store, bus: Bus, judge: Callable[[Lapsed], Verdict], find: F
     if back:
         store.ring()
     return Rescued(back, ended)
-
-
-def judged(lapsed: Lapsed, why: str = "the lease ran out") -> Verdict:
-    """What becomes of a job whose worker vanished."""
-    if lapsed.stop_reason is not None:
-        return decide(lapsed, Stopped(lapsed.stop_reason), Policy.read(lapsed.policy))
-    entry = {
-        "attempt": lapsed.attempt,
-        "kind": "crashed",
-        "message": f"its worker vanished while it held this job: {why}",
-        "traceback": "",
-        "worker": lapsed.worker,
-    }
-    return decide(lapsed, Crashed(json.dumps(entry)), Policy.read(lapsed.policy))
 
 
 def _tell(bus: Bus, lapsed: Lapsed, verdict: Verdict) -> None:

@@ -17,10 +17,13 @@ from holdfast.model.audit import AuditEntry, Deed
 from holdfast.model.edit import Edit
 from holdfast.model.filter import JobFilter
 from holdfast.model.job import JobRecord
+from holdfast.model.lifecycle import Verdict
 from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
 from holdfast.storage.ops import manage
+from holdfast.storage.ops.duties import Lapsed, judged
+from holdfast.storage.ops.jobs import Ending, Held, end
 from holdfast.storage.ops.manage import WAITING, Answer
 from holdfast.storage.rows import moment
 
@@ -38,6 +41,8 @@ class Change(NamedTuple):
 
 
 Do = Callable[[Sequence[str], bool], Steps[list[Answer]]]
+Became = Callable[[Change], str]
+"""What a note says a job is since."""
 
 
 def cancel(ids: Sequence[str], which: JobFilter, scope: Scope, deed: Deed) -> Op[list[Change]]:
@@ -61,7 +66,54 @@ def retry(
     return _page(tuple(delays), which, scope, deed, do)
 
 
-def _page(ids: Sequence[str], which: JobFilter, scope: Scope, deed: Deed, do: Do) -> Op[list[Change]]:
+@dataclass(frozen=True, slots=True)
+class Old:
+    """Running jobs that began so many seconds ago: those whose lease has run out, or with `forced` all."""
+
+    age: float
+    forced: bool = False
+
+
+def running(old: Old, scope: Scope, most: int) -> Op[list[str]]:
+    """The ids of such jobs, the lease that ran out first before the others."""
+
+    def steps(again: bool) -> Steps[list[str]]:
+        return [row[1] for row in (yield one("running", scope.tenant, old.age, int(old.forced), most))]
+
+    return Op("running", steps, scope, single=True)
+
+
+def rescue(
+    ids: Sequence[str],
+    which: JobFilter,
+    scope: Scope,
+    deed: Deed,
+    old: Old,
+    verdicts: dict[str, tuple[Lapsed, Verdict]],
+) -> Op[list[Change]]:
+    """Put back those of these jobs that are `old` and meet the conditions, as the leader does.
+
+    verdicts: filled with what was made of each.
+    """
+
+    def do(fit: Sequence[str], again: bool) -> Steps[list[Answer]]:
+        rows = yield Statement("lapsed", [(scope.tenant, id, old.age, int(old.forced)) for id in fit])
+        lapsed = [Lapsed.of(row[1:]) for row in rows]
+        verdicts.update((each.lease.id, (each, judged(each, "it was rescued by hand"))) for each in lapsed)
+        endings = [Ending(each.lease, verdicts[each.lease.id][1]) for each in lapsed]
+        held = (yield from end(endings).steps(False)) if endings else []
+        done = {each.lease.id for each, how in zip(lapsed, held, strict=True) if how in (Held.DONE, Held.REPLACED)}
+        return [Answer.DONE if id in done else Answer.FORBIDDEN for id in fit]
+
+    def became(change: Change) -> str:
+        return json.dumps({"state": verdicts[change.id][1].state})
+
+    return _page(ids, which, scope, deed, do, became)
+
+
+def _page(
+    ids: Sequence[str], which: JobFilter, scope: Scope, deed: Deed, do: Do, became: Became | None = None
+) -> Op[list[Change]]:
     request = new_id()
 
     def steps(again: bool) -> Steps[list[Change]]:
@@ -74,7 +126,7 @@ def _page(ids: Sequence[str], which: JobFilter, scope: Scope, deed: Deed, do: Do
             return []
         answers = yield from do(fit, False)
         changes = [Change(found[id], id, answer) for id, answer in zip(fit, answers, strict=True)]
-        yield from _noted([each for each in changes if each.answer in CHANGED], scope, deed, request)
+        yield from _noted([each for each in changes if each.answer in CHANGED], scope, deed, request, became)
         return changes
 
     return Op(f"{deed.verb}_many", steps, scope, wakes=True)
@@ -125,11 +177,11 @@ def _done_before(ids: Sequence[str], scope: Scope, request: str) -> Steps[list[s
     return [ids[int(row[0]) - 1] for row in rows]
 
 
-def _noted(changes: Sequence[Change], scope: Scope, deed: Deed, request: str) -> Steps[None]:
+def _noted(changes: Sequence[Change], scope: Scope, deed: Deed, request: str, became: Became | None) -> Steps[None]:
     if changes:
         rows = [
-            (scope.tenant, each.id, deed.verb, deed.actor, deed.said, _state(each.before), _became(deed.verb, each),
-             request)
+            (scope.tenant, each.id, deed.verb, deed.actor, deed.said, _state(each.before),
+             _became(deed.verb, each) if became is None else became(each), request)
             for each in changes
         ]  # fmt: skip
         yield Statement("audit", rows)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.model.job import JobRecord
-from holdfast.model.lifecycle import Verdict
-from holdfast.model.policy import is_awaited
-from holdfast.storage.op import Op, Statement, Steps, one
+from holdfast.model.lifecycle import Verdict, decide
+from holdfast.model.outcome import Crashed, Stopped
+from holdfast.model.policy import Policy, is_awaited
+from holdfast.storage.op import Op, Row, Statement, Steps, one
 from holdfast.storage.ops.gated import entered
 from holdfast.storage.ops.inspect import read_removed
 from holdfast.storage.ops.jobs import Ending, Held, Lease, end
@@ -56,6 +58,25 @@ class Lapsed:
     queue: str
     stop_reason: str | None = None
 
+    @staticmethod
+    def of(row: Row) -> Lapsed:
+        """A row of expired.sql."""
+        return Lapsed(Lease(row[0], row[1], row[2], row[-1], is_awaited(row[6])), *row[3:-1])
+
+
+def judged(lapsed: Lapsed, why: str = "the lease ran out") -> Verdict:
+    """What becomes of a job whose worker vanished."""
+    if lapsed.stop_reason is not None:
+        return decide(lapsed, Stopped(lapsed.stop_reason), Policy.read(lapsed.policy))
+    entry = {
+        "attempt": lapsed.attempt,
+        "kind": "crashed",
+        "message": f"its worker vanished while it held this job: {why}",
+        "traceback": "",
+        "worker": lapsed.worker,
+    }
+    return decide(lapsed, Crashed(json.dumps(entry)), Policy.read(lapsed.policy))
+
 
 def rescue(
     judge: Callable[[Lapsed], Verdict],
@@ -81,8 +102,7 @@ def _put_back(
     name: str, wanted: Statement, judge: Callable[[Lapsed], Verdict], removed: dict[str, JobRecord] | None
 ) -> Op[list[tuple[Lapsed, Held]]]:
     def steps(again: bool) -> Steps[list[tuple[Lapsed, Held]]]:
-        found = yield wanted
-        lapsed = [Lapsed(Lease(row[0], row[1], row[2], row[-1], is_awaited(row[6])), *row[3:-1]) for row in found]
+        lapsed = [Lapsed.of(row) for row in (yield wanted)]
         if not lapsed:
             return []
         endings = [Ending(job.lease, judge(job)) for job in lapsed]
