@@ -108,15 +108,16 @@ class Rescuing(Many):
             if change.answer is not Answer.DONE or change.id not in asked.verdicts:
                 continue
             lapsed, verdict = asked.verdicts[change.id]
-            over = isinstance(verdict, Finish)
+            counted = isinstance(verdict, Finish) or verdict.crashed
+            what = f"it is {verdict.state} now ({verdict.reason})" if isinstance(verdict, Finish) else "it runs again"
             self._executor.tell(
                 "job.rescued",
                 queue=lapsed.queue,
                 task=lapsed.task,
                 id=change.id,
                 worker=lapsed.worker,
-                crashes=lapsed.crashes + (over or verdict.crashed),
-                what=f"it is {verdict.state} now ({verdict.reason})" if over else "it runs again",
+                crashes=lapsed.crashes + counted,
+                what=what,
             )
             if isinstance(verdict, Finish):
                 record = records.get(change.id) or after(change.before, verdict, self._executor.now())

@@ -436,7 +436,7 @@ def what_was_recorded(job: Job[bytes]) -> None:
     assert_type(app.steps.fork(job.id, before="charge", args={"n": 2}), str)
 
 
-def many(app: Holdfast) -> None:
+def many_verbs(app: Holdfast) -> None:
     assert_type(app.jobs.rescue("10m", force=True, queue="mail", dry_run=True), Changed)
     assert_type(app.jobs.cancel_many(state=["ready", JobState.SCHEDULED], task=plain), Changed)
     assert_type(app.jobs.retry_many(rate="10/s", error="Timeout").more, bool)

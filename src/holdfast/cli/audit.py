@@ -37,7 +37,7 @@ def list_(
     if stdout().is_terminal:
         _print_table(page)
     else:
-        lines = ["\t".join(["at", "actor", "verb", "job", "before", "after", "said"])]
+        lines: list[str] = ["\t".join(["at", "actor", "verb", "job", "before", "after", "said"])]
         lines += ["\t".join(map(printable, _cells(note, exact(note.at)))) for note in page]
         sys.stdout.write("\n".join(lines) + "\n")
     if not page:
