@@ -120,7 +120,9 @@ class Rescuing(Many):
                 what=what,
             )
             if isinstance(verdict, Finish):
-                record = records.get(change.id) or after(change.before, verdict, self._executor.now())
+                record = records.get(change.id)
+                if record is None or not record.state.finished:  # it is kept for no time, or a newer version lives
+                    record = after(change.before, verdict, self._executor.now())
                 for name in (ENDED[verdict.state], "job.finished"):
                     self._executor.tell(name, record)
                 self._executor.ended()

@@ -7,12 +7,11 @@ from typing import TypeAlias
 from holdfast.clock import monotonic
 from holdfast.events.bus import Bus
 from holdfast.leader.telling import tell_ended, wanted
-from holdfast.model.conflict import ended_for_newer
-from holdfast.model.job import JobRecord, JobState
-from holdfast.model.lifecycle import Finish, Requeue, Verdict
+from holdfast.model.job import JobRecord
+from holdfast.model.lifecycle import Finish, Verdict
 from holdfast.storage.base import Store
 from holdfast.storage.op import Op
-from holdfast.storage.ops.duties import Lapsed, judged, rescue
+from holdfast.storage.ops.duties import Lapsed, judged, put_back_as, rescue
 from holdfast.storage.ops.jobs import Held, Lease
 
 PAGE = 200
@@ -67,11 +66,7 @@ def put_back(store: Store, bus: Bus, judge: Callable[[Lapsed], Verdict], find: F
         found = store.run(find(noted, removed if wanted(bus) else None))
         for lapsed, answer in found:
             if answer in (Held.DONE, Held.REPLACED, Held.UNDOING):
-                verdict = verdicts[lapsed.lease.id]
-                if answer is Held.REPLACED:  # this version is over, and a newer one is ready
-                    verdict = ended_for_newer(verdict, lapsed.policy)
-                if answer is Held.UNDOING:
-                    verdict = Requeue(JobState.SUSPENDED, "undo", error=verdict.error, crashed=True)
+                verdict = put_back_as(verdicts[lapsed.lease.id], answer, lapsed.policy)
                 if isinstance(verdict, Finish):
                     over.append((lapsed.lease, verdict))
                 gone = isinstance(verdict, Finish) and answer is Held.DONE

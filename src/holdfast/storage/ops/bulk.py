@@ -22,7 +22,7 @@ from holdfast.model.tenant import Scope
 from holdfast.storage import rows as decode
 from holdfast.storage.op import Op, Row, Statement, Steps, one
 from holdfast.storage.ops import manage
-from holdfast.storage.ops.duties import Lapsed, judged
+from holdfast.storage.ops.duties import Lapsed, judged, put_back_as
 from holdfast.storage.ops.jobs import Ending, Held, end
 from holdfast.storage.ops.manage import WAITING, Answer
 from holdfast.storage.rows import moment
@@ -101,8 +101,11 @@ def rescue(
         lapsed = [Lapsed.of(row[1:]) for row in rows]
         verdicts.update((each.lease.id, (each, judged(each, "it was rescued by hand"))) for each in lapsed)
         endings = [Ending(each.lease, verdicts[each.lease.id][1]) for each in lapsed]
-        held = (yield from end(endings).steps(False)) if endings else []
-        done = {each.lease.id for each, how in zip(lapsed, held, strict=True) if how in (Held.DONE, Held.REPLACED)}
+        done: set[str] = set()
+        for each, held in zip(lapsed, (yield from end(endings).steps(False)) if endings else [], strict=True):
+            if held in (Held.DONE, Held.REPLACED, Held.UNDOING):
+                done.add(each.lease.id)
+                verdicts[each.lease.id] = (each, put_back_as(verdicts[each.lease.id][1], held, each.policy))
         return [Answer.DONE if id in done else Answer.FORBIDDEN for id in fit]
 
     def became(change: Change) -> str:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdfast.model.job import JobRecord
-from holdfast.model.lifecycle import Verdict, decide
+from holdfast.model.conflict import ended_for_newer
+from holdfast.model.job import JobRecord, JobState
+from holdfast.model.lifecycle import Requeue, Verdict, decide
 from holdfast.model.outcome import Crashed, Stopped
 from holdfast.model.policy import Policy, is_awaited
 from holdfast.storage.op import Op, Row, Statement, Steps, one
@@ -76,6 +77,15 @@ def judged(lapsed: Lapsed, why: str = "the lease ran out") -> Verdict:
         "worker": lapsed.worker,
     }
     return decide(lapsed, Crashed(json.dumps(entry)), Policy.read(lapsed.policy))
+
+
+def put_back_as(verdict: Verdict, held: Held, policy: str) -> Verdict:
+    """What a verdict has come to: this version is over and a newer is ready, or what the job did is undone first."""
+    if held is Held.REPLACED:
+        return ended_for_newer(verdict, policy)
+    if held is Held.UNDOING:
+        return Requeue(JobState.SUSPENDED, "undo", error=verdict.error, crashed=True)
+    return verdict
 
 
 def rescue(

@@ -7,7 +7,8 @@ from unnest(:tenant::text[], :id::uuid[], :age::float8[], :forced::int4[])
 cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t
 cross join lateral (
     select * from "holdfast".jobs
-    where tenant = a.tenant and id = a.id and state = 'running' and (a.forced <> 0 or lease_until < t.moment)
-        and started_at <= t.moment - a.age * interval '1 second'
+    where tenant = a.tenant and id = a.id
     limit 1
 ) as j
+where j.state = 'running' and (a.forced <> 0 or j.lease_until < t.moment)
+    and j.started_at <= t.moment - a.age * interval '1 second'
