@@ -30,7 +30,7 @@ FIXED: dict[str, Any] = {
     "branch": "", "code": None, "mark": None, "place": 0, "topic": None, "tries": 1, "value": "1",
     "undo": None, "undoes": 0,
     "anew": (False, True), "caps": (100, 5), "concurrency": 1, "defaults": "{}", "display_name": None,
-    "most": 10, "paused_by": None, "pipe": "p", "pipes": ("p", "q"),
+    "lane": "default\tt", "odd": False, "most": 10, "paused_by": None, "pipe": "p", "pipes": ("p", "q"),
     "seq": 1, "since": 0, "filter": None, "secret": "s", "sender": None, "message_id": new_id(),
     "delay": 0.0, "edited": 0, "elapsed": 1.0, "error": '{"attempt":1}',
     "cancelled": 0, "count": 1, "failed": 0, "need": "succeeded", "stalled": 0, "succeeded": 0, "total": 1,

@@ -97,6 +97,18 @@ def load_passes(text: str | None) -> tuple[Pass, ...]:
         return ()
 
 
+@lru_cache(maxsize=4096)
+def gate_names(text: str | None) -> tuple[str, ...]:
+    """The gates that are named in it."""
+    return tuple(one.gate for one in load_passes(text))
+
+
+@lru_cache(maxsize=4096)
+def is_spaced(text: str | None) -> bool:
+    """Whether one of them has starts apart."""
+    return any(one.spacing is not None for one in load_passes(text))
+
+
 def group_gate(name: object) -> str:
     """The gate of a group; InvalidOption for what is no name."""
     return GROUP + check_name(name, "group")

@@ -9,6 +9,7 @@ A line `--> NAME` stands for the text of `NAME.part`: what several statements sh
 
 SQLite's commands run for one row at a time, but for those that begin a common table expression with
 `given as (:rows)`, or `given as (:rows tenant, id)`: it holds the values of many rows, in columns of their names.
+`ord` among them is the number of the row, by which the last command answers.
 """
 
 import re
@@ -23,19 +24,21 @@ GIVEN = re.compile(r"\bgiven as \(:rows(?: ([a-z_, ]+))?\)")
 SHARED = re.compile(r"^ *--> (\w+)$", re.MULTILINE)
 VALUE = re.compile(r"(?<![:\w]):([a-z_]+)(?:::([a-z0-9]+))?(\[\])?")
 NOW = "now"
+ORDINAL = "ord"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One SQL command. `uses[k]` is the place in the signature of placeholder k+1, `types[k]` its cast.
 
-    given: the text that stands for one of many rows, "" where it takes one at a time.
+    given: the text that stands for one of many rows, "" where it takes one at a time; numbered: with its number.
     """
 
     text: str
     uses: tuple[int, ...]
     types: tuple[str, ...]
     given: str = ""
+    numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def parse(name: str, source: str, schema: str, mark: str) -> Sql:
 
 
 def _part(file: str, text: str, signature: tuple[str, ...], mark: str) -> Part:
-    places = (*signature, NOW)
+    places = (*signature, NOW, ORDINAL)
     text, given = _with_given(file, text, places)
     names: list[str] = []
     types: list[str] = []
@@ -96,7 +99,8 @@ def _part(file: str, text: str, signature: tuple[str, ...], mark: str) -> Part:
         return f"{mark}{names.index(name) + 1}" + (f"::{cast}{array}" if cast else array)
 
     numbered = VALUE.sub(number, text)
-    return Part(numbered, tuple(places.index(used) for used in names), tuple(types), VALUE.sub(number, given))
+    uses = tuple(places.index(used) for used in names)
+    return Part(numbered, uses, tuple(types), VALUE.sub(number, given), ORDINAL in names)
 
 
 def _with_given(file: str, text: str, places: tuple[str, ...]) -> tuple[str, str]:
@@ -104,7 +108,7 @@ def _with_given(file: str, text: str, places: tuple[str, ...]) -> tuple[str, str
     found = GIVEN.search(text)
     if found is None:
         return text, ""
-    columns = places if found[1] is None else tuple(word.strip() for word in found[1].split(","))
+    columns = places[:-1] if found[1] is None else tuple(word.strip() for word in found[1].split(","))
     row = f"({', '.join(':' + name for name in columns)})"
     rest = text[: found.start()] + text[found.end() :]
     if VALUE.search(rest):

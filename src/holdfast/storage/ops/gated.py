@@ -2,65 +2,68 @@
 
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from holdfast.model.gate import ENTERS, WAITS, Pass, load_passes
+from holdfast.model.gate import ENTERS, WAITS, gate_names, is_spaced, load_passes
 from holdfast.model.job import JobState, NewJob
 from holdfast.model.lifecycle import Finish, Requeue, Verdict
 from holdfast.storage.op import Row, Shared, Statement, Steps
-from holdfast.storage.ops.gates import looked_at, opening
+from holdfast.storage.ops.gates import looked_at
+from holdfast.storage.ops.lines import NOWHERE, Comer, lined
 
 if TYPE_CHECKING:
     from holdfast.storage.ops.jobs import Ending, Lease
 
 
-def insert(jobs: Sequence[NewJob], plain: Sequence[Row], again: bool = False, lent: bool = False) -> Steps[set[int]]:
-    """Store new jobs some of which have gates (`plain`: their rows without them): the places of those that had run
-    already and were not stored again.
+def insert(
+    jobs: Sequence[NewJob], plain: Sequence[Row], again: bool = False, lent: bool = False, waiting: Container[str] = ()
+) -> Steps[set[int]]:
+    """Store new jobs some of which have gates (`plain`: their rows without them), and have them stand in line: the
+    places of those that had run already and were not stored again.
 
+    waiting: ids of jobs that come to their gates later, for they wait for others.
     lent: on a connection of somebody else's, whose transaction may be long: no gate is touched, and the leader's pass
     has them stand in line.
     """
     reason = ENTERS if lent else WAITS
-    rows = [(*row, reason, job.group, job.gates) for job, row in zip(jobs, plain, strict=True)]
+    nobody = lent or not any(job.gates is not None and job.id not in waiting for job in jobs)
+    lines = [NOWHERE] * len(jobs) if nobody else (yield from lined([_comer(job, waiting) for job in jobs]))
+    rows = [(*row, reason, job.group, job.gates, *line) for job, row, line in zip(jobs, plain, lines, strict=True)]
     yield Statement("enqueue_gated_again" if again else "enqueue_gated", rows)
     if not again:
         return set()
-    undone = [int(row[0]) - 1 for row in (yield Statement("enqueue_undo", [row[:2] for row in rows]))]
+    undone = {int(row[0]) - 1 for row in (yield Statement("enqueue_undo", [row[:2] for row in rows]))}
     if undone:
-        yield Statement("gate_leave", [(*rows[place][:2], None, 0) for place in undone])
-    return set(undone)
+        yield Statement("gate_leave", [(*rows[place][:2], None, 0) for place in sorted(undone)])
+    stand = [
+        (job.tenant, job.id, *line)
+        for at, (job, line) in enumerate(zip(jobs, lines, strict=True))
+        if line[0] is not None and at not in undone
+    ]
+    if stand:
+        yield Statement("gate_wait", stand)
+    return undone
+
+
+def _comer(job: NewJob, waiting: Container[str]) -> Comer:
+    return Comer(job.tenant, job.queue, job.task, () if job.id in waiting else load_passes(job.gates))
 
 
 def enter(jobs: Sequence[NewJob]) -> Steps[None]:
-    """Have new jobs stand in line before their gates."""
-    passes = [(job, load_passes(job.gates)) for job in jobs if job.gates is not None]
-    if not passes:
-        return
-    yield opening((job.tenant, each) for job, each_of in passes for each in each_of)
-    yield from _resize(passes)
-    yield Statement("gate_wait", [(job.tenant, job.id, of[0].gate, of[0].weight) for job, of in passes if of])
-    yield looked_at((job.tenant, each.gate) for job, each_of in passes for each in each_of)
-
-
-def _resize(passes: Iterable[tuple[NewJob, tuple[Pass, ...]]]) -> Steps[None]:
-    """The newest enqueue says how large a group is, and how far apart a throttle's starts are; limits go by what
-    workers' code says when they start."""
-    own = {
-        (job.tenant, each.gate): (job.tenant, each.gate, each.size, each.spacing)
-        for job, each_of in passes
-        for each in each_of
-        if each.base is None
-    }
-    if own:
-        yield Statement("gate_resize", [own[key] for key in sorted(own)])
+    """Look at the gates before which new jobs stand now."""
+    found = {(job.tenant, gate) for job in jobs if job.gates is not None for gate in gate_names(job.gates)}
+    if found:
+        yield looked_at(sorted(found))
 
 
 def before(endings: Sequence[Ending]) -> Steps[list[Ending]]:
     """Before jobs with gates end or are given back: note what their start keeps shut, and how they come back."""
-    yield from noted((ending.lease, ending.elapsed) for ending in endings)
+    spaced = [ending for ending in endings if is_spaced(ending.lease.gates)]
+    if not spaced:
+        return list(endings)
+    yield from noted((ending.lease, ending.elapsed) for ending in spaced)
     return [ending._replace(verdict=_verdict(ending)) for ending in endings]
 
 
@@ -79,7 +82,7 @@ def noted(leases: Iterable[tuple[Lease, float | None]]) -> Steps[None]:
 def _verdict(ending: Ending) -> Verdict:
     """A job that begins anew must pass gates with a spacing again."""
     verdict = ending.verdict
-    spaced = any(each.spacing is not None for each in load_passes(ending.lease.gates))
+    spaced = is_spaced(ending.lease.gates)
     if spaced and isinstance(verdict, Requeue) and verdict.state is JobState.READY:
         return replace(verdict, state=JobState.BLOCKED, reason=ENTERS)
     return verdict
@@ -107,6 +110,8 @@ def _stays(verdict: Verdict) -> bool:
 def _leaving(ending: Ending) -> Row | None:
     """What gate_leave.sql is given: where the job keeps its place, and whether that shuts the gate."""
     lease, verdict = ending.lease, ending.verdict
+    if isinstance(verdict, Finish) and verdict.state is JobState.SUCCEEDED:
+        return (lease.tenant, lease.id, None, 0)
     group = next((each for each in load_passes(lease.gates) if each.group), None)
     kept, stop = False, False
     match verdict:
@@ -140,7 +145,7 @@ def reopened(jobs: Sequence[tuple[str, str]]) -> Steps[None]:
 
 def keys(lease: Lease) -> list[tuple[str, str]]:
     """The gates of a job: tenant and name."""
-    return [(lease.tenant, each.gate) for each in load_passes(lease.gates)]
+    return [(lease.tenant, gate) for gate in gate_names(lease.gates)]
 
 
 def entered() -> Shared:

@@ -9,9 +9,10 @@ from __future__ import annotations  # an op's steps are made for each call: hint
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from holdfast.model.gate import Pass, load_passes
+from holdfast.model.gate import load_passes
 from holdfast.model.offers import Key, Plan, Seat, View, plan
 from holdfast.storage.op import Op, Row, Shared, Statement, Steps, one
+from holdfast.storage.ops.lines import Comer, lined, opening
 
 ENTRIES: Key = ("", "")
 """Stands among gates for: and have those stand in line that came to their gates. The pass takes a note of it so too."""
@@ -30,18 +31,16 @@ def looked_at(keys: Iterable[Row], entries: bool = False) -> Shared:
     return Shared("gate_note", [(*row, 0.0) for row in rows], look)
 
 
-def look(rows: Sequence[Row]) -> Steps[None]:
-    """Offer the next jobs of these gates."""
+def look(rows: Sequence[Row], quick: bool = True) -> Steps[None]:
+    """Offer the next jobs of these gates; not quick: see also to what was changed by hand."""
     work = Look()
     keys = {(row[0], row[1]) for row in rows}
     if ENTRIES in keys:
         keys = (keys - {ENTRIES}) | (yield from enter(PAGE))
-    yield from work.read(sorted(keys))
-    for _ in range(MOST_ROUNDS):
-        if not (yield from work.step()):
-            break
-    else:
-        work.again |= set(work.views)
+    yield from work.read(sorted(keys), quick)
+    yield from work.decide()
+    if (yield from work.offer_next()):
+        yield from work.decide()
     yield from work.leave()
 
 
@@ -54,7 +53,13 @@ class Locked:
     edited: bool
     timed: bool
     old: bool
+    odd: bool
     heads: int = HEADS
+
+    @property
+    def simple(self) -> bool:
+        """Whether one statement may tell who is next."""
+        return self.size is not None and self.spacing is None and not (self.timed or self.old or self.odd)
 
 
 class Look:
@@ -65,24 +70,47 @@ class Look:
         self.views: dict[Key, View] = {}
         self.again: set[Key] = set()
         self._asked: set[Key] = set()
+        self._simple: set[Key] = set()
         self._barred: set[str] = set()
 
-    def read(self, keys: Sequence[Key]) -> Steps[None]:
-        """Lock gates and see what is in those that could be had."""
+    def read(self, keys: Sequence[Key], quick: bool = False) -> Steps[None]:
+        """Lock gates and see what is in those that could be had; quick: simple ones are left to `offer_next`."""
         keys = [key for key in keys if key not in self._asked]
         self._asked.update(keys)
         if not keys:
             return
         found: list[Key] = []
-        for ordinal, size, spacing, edited, timed, old in (yield Statement("gate_lock", keys)):
+        for ordinal, size, spacing, *marks in (yield Statement("gate_lock", keys)):
             key = keys[int(ordinal) - 1]
-            found.append(key)
-            self.locked[key] = Locked(size, spacing, bool(edited), bool(timed), bool(old))
+            self.locked[key] = gate = Locked(size, spacing, *map(bool, marks))
+            if quick and gate.simple:
+                self._simple.add(key)
+            else:
+                found.append(key)
         missed = [key for key in keys if key not in self.locked]
         if missed:
             self.again.update(missed)
             yield from _restore(missed)
         yield from self._see(found)
+
+    def offer_next(self) -> Steps[bool]:
+        """Offer the next of simple gates; whether there are some that need a long look all the same.
+
+        It comes after the others are seen to: a job that stood in another line may come before those in this one.
+        """
+        keys, self._simple = sorted(self._simple), set()
+        if not keys:
+            return False
+        rows = yield Statement("gate_next", [(*key, self.locked[key].size) for key in keys])
+        yield from self._see([keys[int(row[0]) - 1] for row in rows])
+        return bool(rows)
+
+    def decide(self) -> Steps[None]:
+        """Rounds until nothing is left to do."""
+        for _ in range(MOST_ROUNDS if self.views else 0):
+            if not (yield from self.step()):
+                return
+        self.again |= set(self.views)
 
     def _see(self, keys: Sequence[Key]) -> Steps[None]:
         if not keys:
@@ -127,16 +155,19 @@ class Look:
         """One round: decide and do. False when nothing is left to do."""
         made = plan(self.views, self._barred)
         unknown = [key for key in made.lacking if key not in self._asked]
-        self.again.update(at for key, (at, _) in made.lacking.items() if key in self._asked)
+        locked = [key for key in made.lacking if key in self._simple]
+        self._simple.difference_update(locked)
+        self.again.update(at for key, (at, _) in made.lacking.items() if key in self._asked and key not in locked)
         if unknown:  # one that nobody used for long may have been pruned since the job was stored
-            yield opening((key[0], made.lacking[key][1]) for key in unknown)
+            yield opening((key[0], made.lacking[key][1], None) for key in unknown)
         yield from self._shift(made)
         yield from self._offer(made)
         yield from self._take_back(made)
         yield from self.read(sorted(unknown))
+        yield from self._see(locked)
         if made:
             yield from self._read_on({seat.key(to) for seat, _, to in made.shifts})
-        return bool(made) or bool(unknown)
+        return bool(made) or bool(unknown) or bool(locked)
 
     def _shift(self, made: Plan) -> Steps[None]:
         if made.shifts:
@@ -215,35 +246,30 @@ def _places(jobs: Sequence[tuple[str, str]]) -> Steps[dict[tuple[str, str], froz
 def _restore(keys: Sequence[Key]) -> Steps[None]:
     """Make gates anew that somebody pruned while a job came to stand in their line."""
     lost = yield Statement("gate_lost", keys)
-    passes = [(keys[int(ordinal) - 1][0], each) for ordinal, gates in lost for each in load_passes(gates)]
+    passes = [(keys[int(ordinal) - 1][0], each, None) for ordinal, gates in lost for each in load_passes(gates)]
     if passes:
         yield opening(passes)
 
 
-def opening(passes: Iterable[tuple[str, Pass]]) -> Statement:
-    """Make the gates of these passes (tenant, pass) that are not there."""
-    rows = {(tenant, each.gate): (tenant, each.gate, each.base, each.size, each.spacing) for tenant, each in passes}
-    return Statement("gate_open", [rows[key] for key in sorted(rows)])
-
-
 def enter(batch: int) -> Steps[set[Key]]:
     """Have jobs stand in line that came to their gates; the gates to look at."""
-    found = [(tenant, id, load_passes(gates)) for tenant, id, gates in (yield one("gate_entries", batch))]
+    found = yield one("gate_entries", batch)
     if not found:
         return set()
-    yield opening((tenant, each) for tenant, _, passes in found for each in passes)
-    places = yield from _places([(tenant, id) for tenant, id, _ in found])
+    comers = [Comer(tenant, queue, task, load_passes(gates)) for tenant, _, gates, queue, task in found]
+    stand = yield from lined(comers)
+    places = yield from _places([(tenant, id) for tenant, id, *_ in found])
     lines: list[Row] = []
     offered: list[Row] = []
     keys: set[Key] = set()
-    for tenant, id, passes in found:
+    for (tenant, id, *_), comer, (_, _, odd) in zip(found, comers, stand, strict=True):
         held = places.get((tenant, id), frozenset())
-        first = next((each for each in passes if each.gate not in held), None)
-        keys.update((tenant, each.gate) for each in passes)
+        first = next((each for each in comer.passes if each.gate not in held), None)
+        keys.update((tenant, each.gate) for each in comer.passes)
         if first is None:
             offered.append((tenant, id))
         else:
-            lines.append((tenant, id, first.gate, first.weight))
+            lines.append((tenant, id, first.gate, first.weight, odd))
     if offered:
         yield Statement("gate_offer", offered)
     if lines:
@@ -288,10 +314,10 @@ def sweep(after: Key = ("", ""), batch: int = PAGE) -> Op[Key | None]:
         found = yield one("gate_sweep", *after, batch)
         keys = [(tenant, gate) for tenant, gate, waits in found if waits]
         if keys:
-            yield looked_at(keys)
+            yield from look(keys, quick=False)
         return (found[-1][0], found[-1][1]) if len(found) >= batch else None
 
-    return Op("gate_sweep", steps, wakes=True)
+    return Op("gate_sweep", steps, wakes=True, apart=True)
 
 
 def pass_on(keys: Sequence[Key]) -> Op[None]:

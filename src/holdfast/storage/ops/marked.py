@@ -17,6 +17,7 @@ from holdfast.storage.op import Row, Statement, Steps
 from holdfast.storage.ops.admitted import Admitted, Answer
 from holdfast.storage.ops.fenced import end_locked
 from holdfast.storage.ops.jobs import Ending, Lease, new_row
+from holdfast.storage.ops.lines import NOWHERE
 
 MARGIN = 3600.0
 """Seconds for which marks outlive what they are for."""
@@ -45,7 +46,7 @@ def enqueue_new(jobs: Sequence[NewJob], again: bool) -> Steps[None]:
     """Store jobs that nothing stands in the way of."""
     rows = [new_row(job) for job in jobs]
     if any(job.gates is not None for job in jobs):
-        rows = [(*row, ENTERS, job.group, job.gates) for row, job in zip(rows, jobs, strict=True)]
+        rows = [(*row, ENTERS, job.group, job.gates, *NOWHERE) for row, job in zip(rows, jobs, strict=True)]
         yield Statement("enqueue_gated_again" if again else "enqueue_gated", rows)
     else:
         yield Statement("enqueue_again" if again else "enqueue", rows)

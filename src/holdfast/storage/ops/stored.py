@@ -17,7 +17,7 @@ def store(jobs: Sequence[NewJob], rows: Sequence[Row], again: bool = False, lent
     gates = any(job.gates is not None for job in jobs)
     undone: set[int] = set()
     if gates:
-        undone = yield from gated.insert(jobs, rows, again, lent)
+        undone = yield from gated.insert(jobs, rows, again, lent, {id for id, need in needs.items() if need})
     else:
         yield Statement("enqueue_again" if again else "enqueue", rows)
         if again:

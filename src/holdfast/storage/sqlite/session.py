@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import chain
@@ -179,6 +179,10 @@ class SqliteSession:
         keeps it for 5 ms. Where not every row could be changed, the last command says which were, or, if it takes one
         row at a time, what there is instead."""
         *before, last = statement.parts
+        if last.numbered:
+            for part in before:
+                self._many(part, given)
+            return self._found(last, [(*row, ordinal) for ordinal, row in enumerate(given, 1)])
         if statement.kind == "silent":
             for part in statement.parts:
                 self._many(part, given)
@@ -194,17 +198,27 @@ class SqliteSession:
 
     def _many(self, part: Part, given: list[Row]) -> int:
         """How many rows the command changed."""
-        pick, changed, at = _picker(part.uses), 0, 0
-        for size in PORTIONS:
-            while len(given) - at >= size:
-                values = tuple(chain.from_iterable(map(pick, given[at : at + size])))
-                changed += self._cursor.execute(_for_rows(part, size), values).rowcount
-                at += size
-        return changed
+        return sum(self._cursor.execute(text, values).rowcount for text, values in _portions(part, given))
+
+    def _found(self, part: Part, given: list[Row]) -> list[Row]:
+        """What a command answers by the numbers of the rows."""
+        found: list[Row] = []
+        for text, values in _portions(part, given):
+            found += self._cursor.execute(text, values).fetchall()
+        return found
 
 
 PORTIONS = (128, 32, 8, 2, 1)
 """Rows in one command: few sizes, so that each is prepared once."""
+
+
+def _portions(part: Part, given: list[Row]) -> Iterator[tuple[str, Row]]:
+    """The commands that do it for all rows, and their values."""
+    pick, at = _picker(part.uses), 0
+    for size in PORTIONS:
+        while len(given) - at >= size:
+            yield _for_rows(part, size), tuple(chain.from_iterable(map(pick, given[at : at + size])))
+            at += size
 
 
 @cache

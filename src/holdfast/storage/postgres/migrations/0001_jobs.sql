@@ -347,6 +347,7 @@ create table "holdfast".gates (
     tenant text not null default 'default' check (tenant <> ''),
     name text not null check (name <> ''),
     base text,
+    lane text,
     size int check (size >= 1),
     spacing float8 check (spacing > 0),
     edited boolean not null default false,
@@ -360,7 +361,8 @@ create index gates_next on "holdfast".gates (next_at) where next_at is not null;
 create index gates_idle on "holdfast".gates (updated_at) where not edited;
 
 -- Jobs before and in gates; others never come here. A blocked job stands in one line, an offered or running one has a
--- place (`held`) in each of its gates. `stop` keeps a group shut after a failure.
+-- place (`held`) in each of its gates. `stop` keeps a group shut after a failure. `odd` are those that need a long look:
+-- of another queue or task than the gate's `lane`, with several gates, heavier than one, passed over, or with a stop.
 create table "holdfast".gate_jobs (
     tenant text not null,
     id uuid not null,
@@ -371,6 +373,7 @@ create table "holdfast".gate_jobs (
     weight int not null check (weight >= 1),
     held boolean not null default false,
     stop boolean not null default false,
+    odd boolean not null default false,
     passed_at timestamptz,
     primary key (tenant, id, gate)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
@@ -378,6 +381,7 @@ create table "holdfast".gate_jobs (
 
 create index gate_jobs_line on "holdfast".gate_jobs (tenant, gate, rank, due, seq) where not held;
 create index gate_jobs_held on "holdfast".gate_jobs (tenant, gate, id) where held;
+create index gate_jobs_odd on "holdfast".gate_jobs (tenant, gate) where odd;
 create index gate_jobs_stop on "holdfast".gate_jobs (tenant, gate, id) where stop;
 
 -- What a gate is to be looked at for, and when; a start keeps a gate with a spacing shut until then. Only ever inserted,

@@ -9,4 +9,4 @@ where ctid = any (array (
     limit (select :batch::int4)
     for update skip locked
 ))
-returning tenant, id::text, gates
+returning tenant, id::text, gates, queue, task

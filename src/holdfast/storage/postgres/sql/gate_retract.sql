@@ -21,7 +21,8 @@ with found as materialized (
     where g.ctid = s.place and s.gate <> s.line and (s.passed > 0 or s.gate not like 'group:%')
 ), lined as (
     update "holdfast".gate_jobs g
-    set held = false, passed_at = case when s.passed > 0 then coalesce(:now::timestamptz, statement_timestamp()) end
+    set held = false, odd = g.odd or s.passed > 0,
+        passed_at = case when s.passed > 0 then coalesce(:now::timestamptz, statement_timestamp()) end
     from seats s where g.ctid = s.place and s.gate = s.line
 )
 update "holdfast".jobs j

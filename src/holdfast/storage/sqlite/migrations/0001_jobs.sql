@@ -174,6 +174,7 @@ create table holdfast_gates (
     tenant text not null default 'default' check (tenant <> ''),
     name text not null check (name <> ''),
     base text,
+    lane text,
     size integer check (size >= 1),
     spacing real check (spacing > 0),
     edited integer not null default 0,
@@ -187,7 +188,8 @@ create index holdfast_gates_next on holdfast_gates (next_at) where next_at is no
 create index holdfast_gates_idle on holdfast_gates (updated_at) where not edited;
 
 -- Jobs before and in gates; others never come here. A blocked job stands in one line, an offered or running one has a
--- place (`held`) in each of its gates. `stop` keeps a group shut after a failure.
+-- place (`held`) in each of its gates. `stop` keeps a group shut after a failure. `odd` are those that need a long look:
+-- of another queue or task than the gate's `lane`, with several gates, heavier than one, passed over, or with a stop.
 create table holdfast_gate_jobs (
     tenant text not null,
     id text not null,
@@ -198,12 +200,14 @@ create table holdfast_gate_jobs (
     weight integer not null check (weight >= 1),
     held integer not null default 0,
     stop integer not null default 0,
+    odd integer not null default 0,
     passed_at integer,
     primary key (tenant, id, gate)
 ) without rowid;
 
 create index holdfast_gate_jobs_line on holdfast_gate_jobs (tenant, gate, rank, due, seq) where not held;
 create index holdfast_gate_jobs_held on holdfast_gate_jobs (tenant, gate, id) where held;
+create index holdfast_gate_jobs_odd on holdfast_gate_jobs (tenant, gate) where odd;
 create index holdfast_gate_jobs_stop on holdfast_gate_jobs (tenant, gate, id) where stop;
 
 -- What a gate is to be looked at for, and when; a start keeps a gate with a spacing shut until then.

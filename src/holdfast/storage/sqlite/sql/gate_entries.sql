@@ -4,4 +4,4 @@
 update holdfast_jobs set reason = 'gate', updated_at = :now
 where seq in (
     select seq from holdfast_jobs where state = 'blocked' and reason <> 'gate' and reason = 'gate_entry' limit :batch)
-returning tenant, id, gates
+returning tenant, id, gates, queue, task
