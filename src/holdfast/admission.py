@@ -143,6 +143,8 @@ def _to_tell(
     """What somebody wants to hear of, with what reads the record of the job that it is about."""
     if any(admitted.how == "replaced" or admitted.loser is not None for admitted in found):
         executor.ended()
+    if not any(map(executor.wanted, {*TOLD.values(), *LOST})):
+        return
     for request, admitted in zip(new, found, strict=True):
         about: list[tuple[tuple[str, ...], str]] = [((TOLD[admitted.how],), admitted.id)]
         if admitted.loser is not None:

@@ -78,6 +78,11 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 def dump_passes(passes: Iterable[Pass]) -> str | None:
     """As a job's row holds them: in the order of their names, groups first; None for no gates."""
+    return _dumped(tuple(passes))
+
+
+@lru_cache(maxsize=4096)
+def _dumped(passes: tuple[Pass, ...]) -> str | None:
     rows = [
         [one.gate, one.base, one.weight, one.size, one.spacing, int(one.block), int(one.stop)]
         for one in sorted(passes, key=lambda one: one.gate)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias, cast
 
 from holdfast.errors import InvalidOption
@@ -69,12 +70,21 @@ class Limit:
 
     def pass_for(self, ask: Ask, task: str) -> Pass:
         """What one call of `task` must pass; `ask` calls a function with its arguments."""
+        if self.by is None and not callable(self.weight):
+            return _same_for_all(self, task)
         base = gate = self.gate(task)
         if self.by is not None:
             value = ask(self.by)
             gate = split(base, value if isinstance(value, str) else dump_json(value, "what by answered"))
         weight = self._check_weight(ask(self.weight) if callable(self.weight) else self.weight)
         return Pass(gate, base, weight, self.concurrency, self.spacing)
+
+
+@lru_cache(maxsize=256)
+def _same_for_all(limit: Limit, task: str) -> Pass:
+    """What every call of `task` must pass alike."""
+    base = limit.gate(task)
+    return Pass(base, base, cast("int", limit.weight), limit.concurrency, limit.spacing)
 
 
 Limits: TypeAlias = Limit | Iterable[Limit]
@@ -112,6 +122,6 @@ def throttle_pass(space: Space) -> Pass:
 def told_limits(limits: tuple[Limit, ...], ask: Ask, task: str) -> tuple[Pass, ...]:
     """The gates of one call of `task`; InvalidOption where it names one twice."""
     passes = tuple(limit.pass_for(ask, task) for limit in limits)
-    if len({one.gate for one in passes}) < len(passes):
+    if len(passes) > 1 and len({one.gate for one in passes}) < len(passes):
         raise InvalidOption(f"task {task} has one limit twice: give each a name= of its own")
     return passes

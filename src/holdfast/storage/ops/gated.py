@@ -11,7 +11,7 @@ from holdfast.model.job import JobState, NewJob
 from holdfast.model.lifecycle import Finish, Requeue, Verdict
 from holdfast.storage.op import Row, Shared, Statement, Steps
 from holdfast.storage.ops.gates import looked_at
-from holdfast.storage.ops.lines import NOWHERE, Comer, lined
+from holdfast.storage.ops.lines import NOWHERE, Comer, Line, lined
 
 if TYPE_CHECKING:
     from holdfast.storage.ops.jobs import Ending, Lease
@@ -29,7 +29,7 @@ def insert(
     """
     reason = ENTERS if lent else WAITS
     nobody = lent or not any(job.gates is not None and job.id not in waiting for job in jobs)
-    lines = [NOWHERE] * len(jobs) if nobody else (yield from lined([_comer(job, waiting) for job in jobs]))
+    lines = [NOWHERE] * len(jobs) if nobody else (yield from _lines(jobs, waiting))
     rows = [(*row, reason, job.group, job.gates, *line) for job, row, line in zip(jobs, plain, lines, strict=True)]
     yield Statement("enqueue_gated_again" if again else "enqueue_gated", rows)
     if not again:
@@ -47,8 +47,13 @@ def insert(
     return undone
 
 
-def _comer(job: NewJob, waiting: Container[str]) -> Comer:
-    return Comer(job.tenant, job.queue, job.task, () if job.id in waiting else load_passes(job.gates))
+def _lines(jobs: Sequence[NewJob], waiting: Container[str]) -> Steps[list[Line]]:
+    """Where each stands. Many are alike, and looked at once, in the order of the last of each kind."""
+    kinds = [(job.tenant, job.queue, job.task, None if job.id in waiting else job.gates) for job in jobs]
+    alike = list(dict.fromkeys(reversed(kinds)))[::-1]
+    lines = yield from lined([Comer(*kind, load_passes(gates)) for *kind, gates in alike])
+    found = dict(zip(alike, lines, strict=True))
+    return [found[kind] for kind in kinds]
 
 
 def enter(jobs: Sequence[NewJob]) -> Steps[None]:
