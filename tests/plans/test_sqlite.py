@@ -135,7 +135,7 @@ class Full:
         return steps
 
     def values(self, part: Part, row: tuple[Any, ...]) -> list[Any]:
-        values = [json.dumps(value) if isinstance(value, tuple) else value for value in (*row, self.now)]
+        values = [json.dumps(value) if isinstance(value, tuple) else value for value in (*row, self.now, 1)]
         return [values[use] for use in part.uses]
 
 

@@ -72,6 +72,7 @@ OWN: dict[str, dict[str, Any]] = {
     "claim_queues": {"tasks": None},
     "claim_turns": {"tasks": None, "most": 50},
     "claim_turns_queues": {"tasks": None, "most": 50},
+    "enqueue_gated": {"line": "group:full"},
     "finish": {"state": "succeeded"},
     "gate_edit": {"base": "limit:parts"},
     "gate_look": {"batch": 8},

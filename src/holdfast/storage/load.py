@@ -92,7 +92,7 @@ def _part(file: str, text: str, signature: tuple[str, ...], mark: str) -> Part:
     def number(match: re.Match[str]) -> str:
         name, cast, array = match[1], match[2], match[3] or ""
         if name not in places:
-            raise ValueError(f"{file}.sql: :{name} is not in the signature ({', '.join(places)})")
+            raise ValueError(f"{file}.sql: :{name} is not in the signature ({', '.join(places[:-1])})")
         if name not in names:
             names.append(name)
             types.append((cast or "") + array)

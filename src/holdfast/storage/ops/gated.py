@@ -30,10 +30,11 @@ def insert(
     reason = ENTERS if lent else WAITS
     nobody = lent or not any(job.gates is not None and job.id not in waiting for job in jobs)
     lines = [NOWHERE] * len(jobs) if nobody else (yield from _lines(jobs, waiting))
-    rows = [(*row, reason, job.group, job.gates, *line) for job, row, line in zip(jobs, plain, lines, strict=True)]
-    yield Statement("enqueue_gated_again" if again else "enqueue_gated", rows)
+    rows: list[Row] = [(*row, reason, job.group, job.gates) for job, row in zip(jobs, plain, strict=True)]
     if not again:
+        yield Statement("enqueue_gated", [(*row, *line) for row, line in zip(rows, lines, strict=True)])
         return set()
+    yield Statement("enqueue_gated_again", rows)
     undone = {int(row[0]) - 1 for row in (yield Statement("enqueue_undo", [row[:2] for row in rows]))}
     if undone:
         yield Statement("gate_leave", [(*rows[place][:2], None, 0) for place in sorted(undone)])
@@ -51,7 +52,7 @@ def _lines(jobs: Sequence[NewJob], waiting: Container[str]) -> Steps[list[Line]]
     """Where each stands. Many are alike, and looked at once, in the order of the last of each kind."""
     kinds = [(job.tenant, job.queue, job.task, None if job.id in waiting else job.gates) for job in jobs]
     alike = list(dict.fromkeys(reversed(kinds)))[::-1]
-    lines = yield from lined([Comer(*kind, load_passes(gates)) for *kind, gates in alike])
+    lines = yield from lined([Comer(kind[0], kind[1], kind[2], load_passes(kind[3])) for kind in alike])
     found = dict(zip(alike, lines, strict=True))
     return [found[kind] for kind in kinds]
 

@@ -46,8 +46,11 @@ def enqueue_new(jobs: Sequence[NewJob], again: bool) -> Steps[None]:
     """Store jobs that nothing stands in the way of."""
     rows = [new_row(job) for job in jobs]
     if any(job.gates is not None for job in jobs):
-        rows = [(*row, ENTERS, job.group, job.gates, *NOWHERE) for row, job in zip(rows, jobs, strict=True)]
-        yield Statement("enqueue_gated_again" if again else "enqueue_gated", rows)
+        rows = [(*row, ENTERS, job.group, job.gates) for row, job in zip(rows, jobs, strict=True)]
+        if again:
+            yield Statement("enqueue_gated_again", rows)
+        else:
+            yield Statement("enqueue_gated", [(*row, *NOWHERE) for row in rows])
     else:
         yield Statement("enqueue_again" if again else "enqueue", rows)
 

@@ -1,5 +1,5 @@
 -- Stores new jobs some of which have gates, and whose first try may have been committed: those that are there stay as they are.
---: silent rows tenant, id, queue, task, args, priority, delay, run_at, max_attempts, timeout, policy, tags, metadata, expires, deadline, reason, group_key, gates, line, weight, odd
+--: silent rows tenant, id, queue, task, args, priority, delay, run_at, max_attempts, timeout, policy, tags, metadata, expires, deadline, reason, group_key, gates
 insert into holdfast_jobs (tenant, id, queue, task, args, priority, max_attempts, timeout, policy, tags, metadata,
     state, reason, group_key, gates, due, expires_at, deadline_at, created_at, updated_at)
 values (:tenant, :id, :queue, :task, :args, :priority, :max_attempts, :timeout, :policy, :tags, :metadata,
