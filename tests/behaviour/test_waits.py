@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -452,3 +453,37 @@ def test_it_is_told_that_a_job_waits_and_goes_on(work: Holdfast) -> None:
     names = [name for name, _ in heard if name in ("job.suspended", "job.resumed", "job.succeeded")]
     assert names == ["job.suspended", "job.resumed", "job.succeeded"]
     assert ("job.suspended", JobState.SUSPENDED) in heard
+
+
+def test_a_job_that_is_no_child_wakes_who_waits_for_it(live: Holdfast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once: nobody looks again by itself here."""
+    monkeypatch.setattr("holdfast.durable.waits.OFTEN", 1000.0)
+    monkeypatch.setattr("holdfast.durable.waits.SELDOM", 1000.0)
+    app = live
+
+    @app.task
+    async def slow() -> str:
+        await sleep("1s")
+        return "slow"
+
+    @app.task
+    async def watcher(id: str) -> Any:
+        return await wait_for(id)
+
+    @app.task
+    def plain() -> str:
+        time.sleep(0.3)  # the other is suspended meanwhile
+        return "plain"
+
+    jobs: list[Any] = []
+    with app.worker(concurrency=4, poll_interval="50ms"):
+        for task in (slow, plain):
+            other = task.enqueue()
+            jobs.append(watcher.enqueue(other.id))
+        assert [job.result(timeout=20) for job in jobs] == ["slow", "plain"]
+    later = slow.using(delay="1h").enqueue()
+    job = watcher.enqueue(later.id)
+    drain(app)
+    app.jobs.resolve(later.id, "by hand")
+    drain(app)
+    assert job.result(timeout=5) == "by hand"

@@ -53,14 +53,14 @@ JOB = "job:"
 async def invoke(run: "Run", line: Branch, call: Call[Any], timeout: float | None) -> Any:
     """Run a child, and answer what it returned, or raise what became of it."""
     asked = await run.ask(line, call.task.name, "invoke", digest_of([call]))
-    known, left = asked.known, timeout
+    known, left, foreign = asked.known, timeout, False
     if known is not None and known.state != "waiting":
         return answered(known.state, known.result, known.error, call.task.signature.load_result)
     if known is not None:
         id, left = (known.topic or "").removeprefix(JOB), known.left
     else:
-        id = await _start(run, line, asked, call, timeout)
-    return await _outcome(run, line, asked, id, left, call.task.signature.load_result)
+        id, foreign = await _start(run, line, asked, call, timeout)
+    return await _outcome(run, line, asked, id, left, call.task.signature.load_result, foreign=foreign)
 
 
 async def wait_for_job(
@@ -80,11 +80,12 @@ async def wait_for_job(
     else:
         left = known.left
     if state is None:
-        return await _outcome(run, line, asked, id, left, load, row)
+        return await _outcome(run, line, asked, id, left, load, row, foreign=True)
     return await _state(run, line, asked, id, state, left, row)
 
 
-async def _start(run: "Run", line: Branch, asked: Asked, call: Call[Any], timeout: float | None) -> str:
+async def _start(run: "Run", line: Branch, asked: Asked, call: Call[Any], timeout: float | None) -> tuple[str, bool]:
+    """The id of the child, and whether another job may have answered in its place."""
     surface = surface_of(call)
     (new,) = surface.new_jobs([call])
     new = _child(run, call, new)
@@ -93,11 +94,11 @@ async def _start(run: "Run", line: Branch, asked: Asked, call: Call[Any], timeou
         (job,) = await surface.astore([call], [new])
         new = new._replace(id=job.id)
         await run.put(asked, _waiting(asked, new.id, timeout))
-        return new.id
+        return new.id, not job.created
     held = await run.write(lambda entry: start(entry, [new], Scope(new.tenant)), _waiting(asked, new.id, timeout))
     if held is not Held.DONE:
         raise LeaseLost(f"another worker holds job {run.job.id} now")
-    return new.id
+    return new.id, False
 
 
 def _waiting(asked: Asked, id: str, timeout: float | None) -> StepRow:
@@ -132,7 +133,7 @@ def surface_of(call: Call[Any]) -> Surface:
 
 async def _outcome(
     run: "Run", line: Branch, asked: Asked, id: str, left: float | None, load: Callable[[str], Any],
-    row: StepRow | None = None,
+    row: StepRow | None = None, foreign: bool = False,
 ) -> Any:  # fmt: skip
     def judge(found: JobRecord | Gone | None) -> tuple[str | None, Exception | None]:
         if isinstance(found, JobRecord) and not found.state.finished:
@@ -146,7 +147,7 @@ async def _outcome(
         except HoldfastError as error:
             return None, error
 
-    return await _until(run, line, asked, id, left, judge, load, row)
+    return await _until(run, line, asked, id, left, judge, load, row, foreign)
 
 
 async def _state(
@@ -161,17 +162,18 @@ async def _state(
             return None, NoResult(f"job {id} ended {found.state.value}, and was waited for to be {state}", id)
         return None, None
 
-    found: JobState = await _until(run, line, asked, id, left, judge, lambda text: JobState(json.loads(text)), row)
+    read: Callable[[str], JobState] = lambda text: JobState(json.loads(text))  # noqa: E731
+    found: JobState = await _until(run, line, asked, id, left, judge, read, row, foreign=True)
     return found
 
 
 async def _until(
     run: "Run", line: Branch, asked: Asked, id: str, left: float | None,
     judge: Callable[[JobRecord | Gone | None], tuple[str | None, Exception | None]], load: Callable[[str], Any],
-    row: StepRow | None,
+    row: StepRow | None, foreign: bool,
 ) -> Any:  # fmt: skip
     """Look at a job until `judge` says what to record; wait in between."""
-    wait = Wait(asked, line, row, None if left is None else monotonic() + left, id)
+    wait = Wait(asked, line, row, None if left is None else monotonic() + left, id, foreign=foreign)
     began = monotonic()
     while True:
         (found,) = await run.busy(run.office.store.arun(get([id], Scope(run.job.tenant)), "read"))

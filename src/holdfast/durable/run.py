@@ -267,6 +267,7 @@ class Run:
             journals,
             tuple((job.tenant, job.id, job.version, *each.asked.key) for each in waits if each.answered),
             tuple({each.job: None for each in waits if each.job}),
+            tuple({each.job: None for each in waits if each.job and each.foreign}),
         )
         reason = "sleep" if all(each.asked.kind == "sleep" for each in waits) else "wait"
         self._office.suspend(

@@ -29,8 +29,8 @@ LOOK = 0.5
 @dataclass(eq=False, slots=True)
 class Wait:
     """A line waits. `row`: what is to be recorded of it, None once it is; `ends_at`: when its time is over (monotonic);
-    `job`: the id of the job whose end it waits for; `answered`: whether somebody else may write its end; `known`: what
-    is recorded by now."""
+    `job`: the id of the job whose end it waits for, `foreign`: which is no child; `answered`: whether somebody else may
+    write its end; `known`: what is recorded by now."""
 
     asked: Asked
     line: Branch
@@ -39,6 +39,7 @@ class Wait:
     job: str | None = None
     known: StepRecord | None = None
     answered: bool = False
+    foreign: bool = False
     near: bool = False
     pause: float = OFTEN
     over: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())

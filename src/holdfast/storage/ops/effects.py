@@ -3,6 +3,7 @@
 from __future__ import annotations  # an op's steps are made for each call: hints would be evaluated each time
 
 from holdfast.model.job import JobState
+from holdfast.model.policy import is_awaited
 from holdfast.storage.op import Op, Statement, Steps
 from holdfast.storage.ops import gated, suspended, waits
 from holdfast.storage.ops.ending import Ending, Held, Lease, finish_row
@@ -33,7 +34,8 @@ def complete(ending: Ending) -> Op[Held]:
             return Held.LOCKED
         if found and found[0][1] == WATCHED and (yield from unwatched([ending])):
             yield from let_go([ending], [])
-            yield from suspended.after([ending])
+            awaited = ending.lease.awaited or is_awaited(found[0][4])
+            yield from suspended.after([ending._replace(lease=ending.lease._replace(awaited=awaited))])
             yield from gated.after([ending])
             return Held.DONE
         return Held.LOCKED if found and found[0][1] in (1, WATCHED) else Held.LOST

@@ -8,6 +8,7 @@ from holdfast.model import undoing
 from holdfast.model.conflict import NEWER
 from holdfast.model.job import JobState
 from holdfast.model.lifecycle import Finish, Requeue
+from holdfast.model.policy import is_awaited
 from holdfast.storage.op import Row, Statement, Steps
 from holdfast.storage.ops import waits
 from holdfast.storage.ops.ending import Ending, Held, finish_row, over, superseded
@@ -108,6 +109,7 @@ def fenced(
     keys = [(ending.lease.tenant, ending.lease.id, ending.lease.token) for ending in missed]
     handed: list[tuple[Ending, Ending]] = []
     marked: list[Ending] = []
+    awaited: set[int] = set()
     owing: list[tuple[Ending, Ending]] = []
     waiting: list[tuple[str, str]] = []
     for ordinal, place, state, reason, policy in (yield Statement("held", keys)):
@@ -118,6 +120,7 @@ def fenced(
             continue
         if place == WATCHED and isinstance(verdict, Finish):
             marked.append(ending)
+            awaited |= {id(ending)} if is_awaited(policy) else set()
         answers[id(ending)] = _judge(verdict, place, state, reason)
         if place in (HANDED, HANDED_ON):
             end = superseded(ending, policy)
@@ -129,7 +132,7 @@ def fenced(
             waiting.append((ending.lease.tenant, ending.lease.id))
     if marked:
         pairs = yield from unwatched(marked)
-        watched += [after for _, after in pairs]
+        watched += [_awaited(after) if id(ending) in awaited else after for ending, after in pairs]
         answers.update((id(ending), Held.DONE if ending is after else Held.UNDOING) for ending, after in pairs)
     if owing:
         first = {id(end): ending for ending, end in owing}
@@ -161,6 +164,11 @@ def _judge(verdict: Finish | Requeue, place: int, state: str, reason: str | None
     if back and isinstance(verdict, Requeue):
         return Held.LOST if reason in RESCUED and reason != verdict.reason else Held.DONE
     return Held.LOCKED
+
+
+def _awaited(written: Ending) -> Ending:
+    """Somebody began to wait for it after it was claimed."""
+    return written._replace(lease=written.lease._replace(awaited=True))
 
 
 def _of_undoing(verdict: Finish | Requeue, state: str) -> Held:

@@ -137,7 +137,7 @@ def end(endings: Sequence[Ending]) -> Op[list[Held]]:
         if requeued:
             rows = [requeue_row(ending) for ending in requeued]
             written += yield from fenced("requeue", requeued, rows, answers, watched)
-        if others:
+        if others or watched:
             yield from suspended.after(written)
         if watched:
             yield from let_go(watched, released)

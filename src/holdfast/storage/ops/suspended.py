@@ -57,6 +57,9 @@ def _suspended(waits: Sequence[tuple[Lease, Waits]]) -> Steps[None]:
     asked = [row for _, each in waits for row in each.asked]
     if asked:
         over |= {asked[int(row[0]) - 1][:2] for row in (yield Statement("steps_over", asked))}
+    others = {(lease.tenant, id) for lease, each in waits for id in each.others}
+    if others:
+        yield Statement("await_end", sorted(others))
     jobs = [(lease, id) for lease, each in waits for id in each.jobs]
     if jobs:
         live = {int(row[0]) for row in (yield Statement("lives", [(lease.tenant, id) for lease, id in jobs]))}
