@@ -55,6 +55,11 @@ class Peer:
         return json.loads(done.stdout.splitlines()[-1])
 
 
+WORKFLOWS = {"steps1": 300, "steps10": 100, "steps10one": 20}
+
+STEPS = {"steps1": (1, 100), "steps10": (10, 100), "steps10one": (10, 1)}
+"""Steps of each job, and how many jobs are under way at once."""
+
 PEERS = (
     Peer(
         "pgqueuer", "pgqueuer[asyncpg]==1.6.0", "postgres",
@@ -83,16 +88,19 @@ PEERS = (
     ),
     Peer(
         "absurd", "absurd-sdk==0.5.1 absurdctl==0.5.1", "postgres",
-        {"drain": 1_000, "drain10": 1_000, "sync": 1_000, "one_by_one": 1_000},
+        {
+            "drain": 1_000, "drain10": 1_000, "sync": 1_000, "one_by_one": 1_000,
+            "steps1": 500, "steps10": 200, "steps10one": 50,
+        },
     ),
-    Peer("dbos", "dbos==3.4.0", "postgres", {"drain": 200}, fills=False),
+    Peer("dbos", "dbos==3.4.0", "postgres", {"drain": 200, **WORKFLOWS}, fills=False),
     Peer(
         "huey", "huey==3.5.4", "sqlite",
         {"drain": 10_000, "sync": 10_000, "one_by_one": 3_000, "pickup": 50}, forgets=True,
     ),
     Peer("persist-queue", "persist-queue==1.1.0", "sqlite", {"drain": 2_000, "one_by_one": 2_000}),
     Peer("litequeue", "litequeue==0.9", "sqlite", {"drain": 2_000, "one_by_one": 2_000}),
-    Peer("dbos", "dbos==3.4.0", "sqlite", {"drain": 200}, fills=False),
+    Peer("dbos", "dbos==3.4.0", "sqlite", {"drain": 200, **WORKFLOWS}, fills=False),
     Peer(
         "arq", "arq==0.28.0", "redis",
         {"drain": 1_000, "drain10": 1_000, "one_by_one": 2_000, "together": 4_000},
@@ -113,6 +121,9 @@ LABELS = {
     "pickup": "pick-up by an idle worker",
     "stream": "pick-up at 3,000 a second",
     "backlog": "drain behind what has gathered",
+    "steps1": "durable jobs of 1 step, 100 at once",
+    "steps10": "durable jobs of 10 steps, 100 at once",
+    "steps10one": "durable jobs of 10 steps, 1 at a time",
 }
 CONCURRENCY = {"drain": 100, "drain1": 1, "drain10": 10, "drain500": 500, "sync": 100, "backlog": 100}
 FIRST = 20_000
@@ -148,7 +159,7 @@ def _contest(place: Place, peer: Peer, asked: str) -> Contest:
     who = peer.name if peer.database != "redis" else f"{peer.name} (Redis)"
     who += ", 200k waiting" if asked == "backlog" else ""
     figures = Figures(LABELS[asked], peer.database, who, unit, better, peer=True)
-    jobs = sized(peer.jobs[asked], CALLERS if asked == "together" else 30 if less else 100)
+    jobs = sized(peer.jobs[asked], CALLERS if asked == "together" else 30 if less else 20 if asked in STEPS else 100)
     run: Callable[[str], None]
 
     def drain(url: str) -> None:
@@ -182,7 +193,14 @@ def _contest(place: Place, peer: Peer, asked: str) -> Contest:
             raise PeerFailed(f"{peer.name} began {len(waits)} of {jobs} jobs")
         figures.note_waits(waits)
 
-    run = pick_up if less else drain if asked in CONCURRENCY else enqueue
+    def step(url: str) -> None:
+        steps, flight = STEPS[asked]
+        found = peer.ask("steps", url, jobs=jobs, concurrency=flight, steps=steps)
+        if (found["lost"], found["doubled"]) != (0, 0):
+            raise PeerFailed(f"{peer.name} lost or doubled jobs: {found}")
+        figures.note(found["rate"])
+
+    run = step if asked in STEPS else pick_up if less else drain if asked in CONCURRENCY else enqueue
 
     def once() -> None:
         with place.blank(peer.database) as url:

@@ -1,4 +1,4 @@
-"""Measure this machine: every question on both databases, other libraries beside. `make bench` takes about 14 minutes.
+"""Measure this machine: every question on both databases, other libraries beside. `make bench` takes about 18 minutes.
 
     bench/run.py drain enqueue      some questions only; each is a script of its own, too
     bench/run.py --quick            a tenth of the jobs, one round: whether all works, in three minutes
@@ -37,6 +37,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "growth": ("backlog",),
     "snapshot": (),
     "durability": (),
+    "durable": ("steps1", "steps10", "steps10one"),
     "imports": (),
 }
 """Each is a script beside this one; with it, what the peers are asked."""

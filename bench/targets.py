@@ -13,6 +13,10 @@ PROCESSES, CALLER = "drain by processes", "wait of a caller beside two workers"
 GROWTH = "drain behind what has gathered"
 SNAPSHOT = "a snapshot held while 200,000 jobs pass"
 GROWN = "holdfast, 1M finished, 200k waiting, 100k scheduled"
+STEP1, STEP10 = "durable jobs of 1 step, 100 at once", "durable jobs of 10 steps, 100 at once"
+STEP10ONE = "durable jobs of 10 steps, 1 at a time"
+ROWS = "rows that a raw loop commits, 100 at once"
+REPLAY, WAKE = "replay of 1,000 steps", "lateness of 10,000 jobs that wake within a second"
 FORGETFUL = ("huey",)
 """Peers that remove a job before it runs, so that a crash loses it."""
 
@@ -98,6 +102,16 @@ def of(question: str, database: str, other: str, who: str = "holdfast") -> Readi
 def over(question: str, database: str, *questions: str, but: Sequence[str] = (), only: str = "") -> Reading:
     """Our figure in parts of the best peer's, at the same question or at others."""
     return ratio(value(question, database), peer(database, *(questions or (question,)), but=but, only=only))
+
+
+def steps(question: str, database: str, each: int) -> Reading:
+    """Steps a second in parts of the rows of the raw loop."""
+
+    def read(found: Found) -> float | None:
+        jobs, rows = found.value(question, database), found.value(ROWS, database, "raw")
+        return None if jobs is None or not rows else jobs * each / rows
+
+    return read
 
 
 PG, LITE = "postgres", "sqlite"
@@ -236,5 +250,26 @@ TARGETS = (
     Target(
         "`from holdfast import Holdfast`",
         (Goal("≤ 1.3 × pydantic's TypeAdapter and asyncio", of("import", "neither", "pydantic"), 1.3, more=False),),
+    ),
+    Target(
+        "durable jobs: their steps, their replay, their waking",
+        (
+            Goal("≥ 20 × DBOS, 1 step", over(STEP1, PG, only="dbos"), 20.0),
+            Goal("≥ 20 × DBOS, 10 steps", over(STEP10, PG, only="dbos"), 20.0),
+            Goal("≥ 10 × Absurd, 1 step", over(STEP1, PG, only="absurd"), 10.0),
+            Goal("≥ 10 × Absurd, 10 steps", over(STEP10, PG, only="absurd"), 10.0),
+            Goal("one at a time ≥ 3 × DBOS", over(STEP10ONE, PG, only="dbos"), 3.0),
+            Goal("steps ≥ 0.25 × the rows of a raw loop", steps(STEP10, PG, 10), 0.25),
+            Goal("1,000 steps replayed in 50 ms", value(REPLAY, PG), 50.0, more=False, unit="ms"),
+            Goal("of 10,000 that wake p99 ≤ 1 s", value(WAKE, PG, part="p99"), 1000.0, more=False, unit="ms"),
+        ),
+        (
+            Goal("≥ 20 × DBOS, 1 step", over(STEP1, LITE, only="dbos"), 20.0),
+            Goal("≥ 20 × DBOS, 10 steps", over(STEP10, LITE, only="dbos"), 20.0),
+            Goal("one at a time ≥ 3 × DBOS", over(STEP10ONE, LITE, only="dbos"), 3.0),
+            Goal("steps ≥ 0.25 × the rows of a raw loop", steps(STEP10, LITE, 10), 0.25),
+            Goal("1,000 steps replayed in 50 ms", value(REPLAY, LITE), 50.0, more=False, unit="ms"),
+            Goal("of 10,000 that wake p99 ≤ 1 s", value(WAKE, LITE, part="p99"), 1000.0, more=False, unit="ms"),
+        ),
     ),
 )

@@ -59,5 +59,33 @@ def sync(url: str, jobs: int, concurrency: int) -> dict[str, Any]:
     return counted.found()
 
 
+async def steps(url: str, jobs: int, concurrency: int, steps: int) -> dict[str, Any]:
+    """Tasks whose steps are recorded one by one."""
+    filling = _app(url)
+
+    @filling.register_task("stepped")
+    def later(params: Any, context: Any) -> None: ...
+
+    for number in range(jobs):
+        filling.spawn("stepped", {"a": number})
+    app, counted = AsyncAbsurd(url), Counted(jobs)
+
+    async def nothing() -> int:
+        return 1
+
+    @app.register_task("stepped")
+    async def stepped(params: Any, context: Any) -> None:
+        for each in range(steps):
+            await context.step(f"nothing {each}", nothing)
+        if counted(params["a"]):
+            app.stop_worker()
+
+    began = time.perf_counter()
+    await app.start_worker(concurrency=concurrency)
+    took = time.perf_counter() - began
+    await app.close()
+    return counted.found() | rate_of(jobs, took)
+
+
 if __name__ == "__main__":
-    main({"fill": fill, "drain": drain, "sync": sync, "one_by_one": fill})
+    main({"fill": fill, "drain": drain, "sync": sync, "one_by_one": fill, "steps": steps})
