@@ -266,10 +266,10 @@ class Schedules:
             raise InvalidOption(f"paused must be True, False or None, not {shown(paused)}")
         spec = Spec.of(cron, every, **when)
         new = as_new_job(call, self._defaults)
-        if not self._scope.implied and new.tenant != self._scope.tenant:
+        if new.tenant != self._scope.tenant:
             raise InvalidOption(
                 f"the jobs would be tenant {shown(new.tenant)}'s, and these are the schedules of tenant "
-                f"{shown(self._scope.tenant)}; nothing was stored"
+                f"{shown(self._scope.tenant)}; nothing was stored: app.tenant({shown(new.tenant)}).schedules.put does it"
             )
         return scheduled(name, new, spec)._replace(paused=paused)
 

@@ -1,13 +1,14 @@
 """A tenant's surface reaches that tenant's rows and no others, and what is another's looks like what is not there.
 
-Everything is asked three times: of SQLite, of PostgreSQL where the library alone keeps tenants apart, and of
-PostgreSQL where the role of the connection reaches one tenant at a time.
+Everything is asked four times: of SQLite, of PostgreSQL where the library alone keeps tenants apart, of PostgreSQL
+where the role of the connection reaches one tenant at a time, and of that through a pooler with two connections.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString, cast
@@ -16,6 +17,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.pooler import Pooler, PoolerUnavailable
 
 from holdfast import Holdfast
 from holdfast.bound import Tenant
@@ -42,10 +44,11 @@ def tasks(app: Holdfast) -> dict[str, Any]:
             raise ValueError("negative")
         return a + 1
 
+    app.pipe("post", int)
     return {"add": add}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres", "roles"])
+@pytest.fixture(scope="module", params=["sqlite", "postgres", "roles", "pooler"])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('tenants')}/t.db"
@@ -55,7 +58,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         front = back = url = made.create_database()
         app = Holdfast(url)
         app.migrate()
-        if request.param == "roles":
+        if request.param in ("roles", "pooler"):
             roles = "m" + new_id().replace("-", "")
             app.store.keep_apart(roles)
             with psycopg.connect(url, autocommit=True) as connection:
@@ -64,12 +67,21 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                         connection.execute(cast("LiteralString", line))
             front, back = (url.replace("postgres@", f"{roles}_{group}_l@") for group in ("user", "worker"))
         app.close()
+    pooler = None
+    if request.param == "pooler":  # two connections to the server, of the user role
+        try:
+            pooler = Pooler(front)
+        except PoolerUnavailable as error:
+            pytest.skip(f"PGBOUNCER: {error}")
+        front = pooler.url(front)
     apps = House(Holdfast(front), Holdfast(back), request.param)
     for app in (apps.front, apps.back):
         tasks(app)
     yield apps
     apps.front.close()
     apps.back.close()
+    if pooler is not None:
+        pooler.stop()
     if made is not None:
         made.drop_database(url)
 
@@ -90,6 +102,7 @@ class Things:
     limit: str
     fact: str
     batch: str
+    message: str
 
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -110,12 +123,13 @@ def furnish(house: House, tenant: Tenant) -> Things:
     tenant.limits.set(name, concurrency=3)
     tenant.metadata.put(name, {"of": "mine"})
     batch = tenant.batch("b").open()
-    return Things(waiting.id, failed.id, name, name, name, name, name, batch.id)
+    sent = tenant.pipes.send("post", 1, key=name)
+    return Things(waiting.id, failed.id, name, name, name, name, name, batch.id, sent.id)
 
 
 def absent() -> Things:
     """What nobody has."""
-    return Things(*[new_id()] * 8)
+    return Things(*[new_id()] * 9)
 
 
 Verb = Callable[[Tenant, Things, Any], Any]
@@ -151,6 +165,10 @@ MATRIX: dict[str, Verb] = {
     "jobs that wait": lambda t, x, task: t.enqueue_many([task.using(after=x.waiting).call(1)]),
     "jobs of a batch": lambda t, x, task: t.enqueue_many([task.using(batch=x.batch).call(1)]),
     "jobs.edit": lambda t, x, task: t.jobs.edit(x.waiting, priority=3),
+    "pipes.get": lambda t, x, task: t.pipes.get(x.message),
+    "steps.list": lambda t, x, task: t.steps.list(x.failed),
+    "steps.fork": lambda t, x, task: t.steps.fork(x.failed, "load"),
+    "steps.release": lambda t, x, task: t.steps.release(x.waiting),
     "metadata.get": lambda t, x, task: t.metadata.get(x.fact),
     "metadata.remove": lambda t, x, task: t.metadata.remove(x.fact),
 }
@@ -165,6 +183,12 @@ NOTHING_TO_SAY = (
 SEEN: dict[str, Verb] = {
     "jobs.list": lambda t, x, task: [one.id for one in t.jobs.list(limit=1000)],
     "jobs.count": lambda t, x, task: t.jobs.count(),
+    "audit.list": lambda t, x, task: list(t.audit.list()),
+    "pipes.list": lambda t, x, task: t.pipes.list(),
+    "pipes.messages": lambda t, x, task: list(t.pipes.messages("post")),
+    "pipes.pending": lambda t, x, task: t.pipes.pending("post"),
+    "pipes.stats": lambda t, x, task: t.pipes.stats("post"),
+    "pipes.retry": lambda t, x, task: t.pipes.retry("post"),
     "groups.list": lambda t, x, task: list(t.groups.list()),
     "limits.list": lambda t, x, task: list(t.limits.list()),
     "batches.list": lambda t, x, task: [one.id for one in t.batches.list()],
@@ -196,6 +220,9 @@ OWN: dict[str, Verb] = {
     "limits.reset": lambda t, x, task: t.limits.reset(x.limit),
     "schedules.put": lambda t, x, task: t.schedules.put(x.schedule, task.call(2), cron="0 0 2 1 *").paused,
     "metadata.put": lambda t, x, task: t.metadata.put(x.fact, "theirs"),
+    "pipes.send": lambda t, x, task: t.pipes.send("post", 2, key=x.key).created,
+    "pipes.send_many": lambda t, x, task: [sent.created for sent in t.pipes.send_many("post", [2, 3])],
+    "jobs.prune": lambda t, x, task: t.jobs.prune(0),
 }
 """Verbs that make what they name: under another's key or name they make one's own, and change nothing there."""
 
@@ -206,24 +233,6 @@ ELSEWHERE = {
     "app.answer": "tests/behaviour/test_answers.py",
     "app.waits": "tests/behaviour/test_answers.py",
     "app.post": "what sending to a pipe comes to",
-    **dict.fromkeys(
-        (
-            "pipes.get",
-            "pipes.list",
-            "pipes.messages",
-            "pipes.pending",
-            "pipes.retry",
-            "pipes.send",
-            "pipes.send_many",
-            "pipes.stats",
-            "steps.fork",
-            "steps.list",
-            "steps.release",
-            "audit.list",
-            "jobs.prune",
-        ),
-        "not asked yet",
-    ),
     "app.batch": "touches nothing; its handle is asked in batches.get",
     "app.new_jobs": "touches nothing",
     "app.astore": "what app.enqueue does, for bodies",
@@ -271,7 +280,8 @@ def picture(tenant: Tenant, things: Things) -> list[Any]:
     assert schedule is not None
     runs = [one.id for one in tenant.schedules.runs(things.schedule)]
     limit = tenant.limits.get(things.limit)
-    facts = [tenant.metadata.get(things.fact), tenant.groups.get(things.group), tenant.jobs.count()]
+    messages = [(one.id, one.value) for one in tenant.pipes.messages("post")]
+    facts = [messages, tenant.metadata.get(things.fact), tenant.groups.get(things.group), tenant.jobs.count()]
     return [jobs, schedule.paused, schedule.updated_at, runs, limit, facts]
 
 
@@ -320,6 +330,7 @@ def test_no_surface_leads_to_another_tenant(house: House) -> None:
     for call in (
         lambda: acme.enqueue_many([task.using(tenant="beta").call(1)]),
         lambda: acme.schedules.put("s", task.using(tenant="beta").call(1), cron="@daily"),
+        lambda: house.front.schedules.put("s", task.using(tenant="beta").call(1), cron="@daily"),
     ):
         with pytest.raises(InvalidOption, match="nothing was stored"):
             call()
@@ -329,6 +340,23 @@ def test_no_surface_leads_to_another_tenant(house: House) -> None:
     for bad in ("", "x" * 256, "a\0b", 5):
         with pytest.raises(InvalidOption):
             house.front.tenant(bad)  # type: ignore[arg-type]
+
+
+def test_eight_tenants_at_once(house: House) -> None:
+    """Their calls share connections, and none sees or takes what is another's."""
+    names = [new_id() for _ in range(8)]
+    task = add(house.front)
+
+    def live(name: str) -> tuple[int, Any, set[str]]:
+        tenant = house.front.tenant(name)
+        for number in range(5):
+            tenant.enqueue_many([task.using(key="same", on_conflict="replace", delay="1h").call(number)])
+            tenant.metadata.put("name", name)
+        return len(list(tenant.jobs.list())), tenant.metadata.get("name"), {one.tenant for one in tenant.jobs.list()}
+
+    with ThreadPoolExecutor(8) as threads:
+        seen = list(threads.map(live, names))
+    assert seen == [(1, name, {name}) for name in names]
 
 
 def test_a_job_works_for_its_tenant(make_app: Any) -> None:
@@ -373,7 +401,7 @@ COMMANDS = st.lists(
 )
 
 
-PAIRS = {"sqlite": 240, "postgres": 30, "roles": 30}
+PAIRS = {"sqlite": 260, "postgres": 20, "roles": 12, "pooler": 8}
 """Stories told with and without the other tenant: 300 in a run, most where one takes the least time."""
 
 
@@ -411,7 +439,7 @@ def same_for_both(house: House, commands: list[tuple[str, str]]) -> None:
                 other = made["b" if who == "a" else "a"]
                 pick = mine[-1] if mine else (other[-1] if other else new_id())
                 answer = outcome(lambda tenant=tenant, what=what, pick=pick: getattr(tenant.jobs, what)(pick).state,
-                                 Things(*[pick] * 8))  # fmt: skip
+                                 Things(*[pick] * 9))  # fmt: skip
             if who == "b":
                 told.append(answer)
         return told
