@@ -18,6 +18,7 @@ from holdfast.storage.op import Op
 from holdfast.storage.ops.admit import admit, join, merge
 from holdfast.storage.ops.admitted import Admitted, Answer, Clash
 from holdfast.storage.ops.inspect import Gone, get
+from holdfast.storage.ops.tenants import Quotas
 
 R = TypeVar("R")
 
@@ -47,7 +48,7 @@ def admissions(executor: Executor, new: Sequence[NewJob], scope: Scope) -> list[
 
     Raises Busy where somebody's open transaction holds a key for too long.
     """
-    asking = _admissions(new, scope)
+    asking = _admissions(new, scope, executor.client.quotas)
     op, lane = next(asking)
     while True:
         try:
@@ -65,7 +66,7 @@ def admissions(executor: Executor, new: Sequence[NewJob], scope: Scope) -> list[
 
 async def aadmissions(executor: Executor, new: Sequence[NewJob], scope: Scope) -> list[Admitted]:
     """`admissions` for event loops."""
-    asking = _admissions(new, scope)
+    asking = _admissions(new, scope, executor.client.quotas)
     op, lane = next(asking)
     while True:
         try:
@@ -88,7 +89,7 @@ def joining(job: NewJob) -> Op[list[Answer | None]]:
     return join([job], Scope(job.tenant))
 
 
-def _admissions(new: Sequence[NewJob], scope: Scope) -> Asking:
+def _admissions(new: Sequence[NewJob], scope: Scope, quotas: Quotas) -> Asking:
     answers: list[Answer | None] = [None] * len(new)
     cached = [place for place, job in enumerate(new) if job.cache is not None]
     if cached:  # by a read alone, for most inputs of a cache are known
@@ -96,8 +97,13 @@ def _admissions(new: Sequence[NewJob], scope: Scope) -> Asking:
         for place, answer in zip(cached, found, strict=True):
             answers[place] = answer
     left = [place for place, answer in enumerate(answers) if answer is None]
+    if quotas.unknown(new):
+        yield quotas.ask(scope), "keys"
     if left:
-        found = yield admit([new[place] for place in left], scope), "keys"
+        found = yield (
+            quotas.within(admit([new[place] for place in left], scope), [new[place] for place in left]),
+            "keys",
+        )
         for place, answer in zip(left, found, strict=True):
             answers[place] = answer
     done: list[Admitted] = []

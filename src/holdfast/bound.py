@@ -35,6 +35,7 @@ from holdfast.storage.borrow import Borrowed, atransaction, transaction
 from holdfast.storage.op import Op, no_statements
 from holdfast.storage.ops.admitted import Admitted, Answer
 from holdfast.task import Call, Task, to_new_job
+from holdfast.tenants import Tenants
 from holdfast.waiting import acting_for, present_scope
 
 R = TypeVar("R")
@@ -259,6 +260,11 @@ class Surface(Posting):
     def stats(self) -> Stats:
         """Numbers: `app.stats.now()`, `app.stats.histogram("hour", last="24h")`, `app.stats.times("1h")`."""
         return Stats(self._executor, self._scope)
+
+    @property
+    def tenants(self) -> Tenants:
+        """What is said of tenants: `app.tenants.configure("acme", weight=3, live=10_000)`."""
+        return Tenants(self._executor, self._scope)
 
     # How
 

@@ -11,8 +11,9 @@ from holdfast.events.bus import Bus
 from holdfast.model.job import JobRecord, NewJob
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
-from holdfast.storage.ops import jobs
+from holdfast.storage.op import Op
 from holdfast.storage.ops.inspect import Gone, get, get_new
+from holdfast.storage.ops.tenants import Quotas
 from holdfast.waiting import Waiter, Watch
 
 R = TypeVar("R")
@@ -30,6 +31,7 @@ class Client:
         self._parts: tuple[Store, Waiter] | None = None
         self.pipes: Mapping[str, Any] = {}
         """The app's, by name."""
+        self.quotas = Quotas()
 
     @property
     def store(self) -> Store:
@@ -46,18 +48,18 @@ class Client:
                 self._parts = store, Waiter(lambda ids, scope: store.run(get(ids, scope), "read"))
             return self._parts
 
-    def enqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
-        """Store jobs; durable when it returns. All or none."""
+    def enqueue(self, new: Sequence[NewJob], storing: Op[None]) -> None:
+        """Store jobs, by this op; durable when it returns. All or none."""
         if new:
-            self.store.run(jobs.enqueue(new, scope))
+            self.store.run(storing)
             if self.bus.wanted("job.enqueued"):
                 with self._stored_anyway():
                     for op in get_new(new):
                         self._tell_enqueued(self.store.run(op, "read"))
 
-    async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+    async def aenqueue(self, new: Sequence[NewJob], storing: Op[None]) -> None:
         if new:
-            await self.store.arun(jobs.enqueue(new, scope))
+            await self.store.arun(storing)
             if self.bus.wanted("job.enqueued"):
                 with self._stored_anyway():
                     for op in get_new(new):

@@ -21,7 +21,8 @@ HoldfastError                      code
 ├── Refused                        refused           a request that was not stored, as its own options asked
 │   ├── KeyTaken                   key_taken         a live job has the key, and on_conflict="reject" was given
 │   ├── RateLimited                rate_limited      it came sooner than its rate_limit allows
-│   └── BatchEnded                 batch_ended       the batch takes no more jobs: it has ended or was cancelled
+│   ├── BatchEnded                 batch_ended       the batch takes no more jobs: it has ended or was cancelled
+│   └── QuotaExceeded              quota_exceeded    the tenant has as many live jobs, or bytes of them, as it may
 ├── JobError
 │   ├── JobNotFound                job_not_found
 │   ├── WrongState                 wrong_state       the job's state forbids the verb; nothing changed
@@ -192,6 +193,21 @@ class BatchEnded(Refused):
     """The batch takes no more jobs: it has ended, or was cancelled; nothing was stored."""
 
     code = "batch_ended"
+
+
+class QuotaExceeded(Refused):
+    """The tenant would have more live jobs, or bytes of their arguments, than its quota; nothing was stored.
+
+    quota: `live` or `storage`. most: what it may have. had: what it had.
+    """
+
+    code = "quota_exceeded"
+
+    def __init__(self, message: str, quota: str, most: int, had: int) -> None:
+        super().__init__(message)
+        self.quota = quota
+        self.most = most
+        self.had = had
 
 
 class JobError(HoldfastError):

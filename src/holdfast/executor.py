@@ -76,10 +76,14 @@ class OwnTransactions:
         return await self.client.store.arun(op, "read")
 
     def enqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
-        self.client.enqueue(new, scope)
+        if self.client.quotas.unknown(new):
+            self.run(self.client.quotas.ask(scope))
+        self.client.enqueue(new, self.client.quotas.within(enqueue(new, scope), new))
 
     async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
-        await self.client.aenqueue(new, scope)
+        if self.client.quotas.unknown(new):
+            await self.arun(self.client.quotas.ask(scope))
+        await self.client.aenqueue(new, self.client.quotas.within(enqueue(new, scope), new))
 
     def tell(self, name: str, job: JobRecord | None = None, **what: Any) -> None:
         if job is not None:
@@ -119,12 +123,16 @@ class CallersTransaction:
         return await self._borrowed.arun(op, changes_follow=True)
 
     def enqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+        if self.client.quotas.unknown(new):
+            self.before(self.client.quotas.ask(scope))
         if new:
-            self._borrowed.run(enqueue(new, scope))
+            self.run(self.client.quotas.within(enqueue(new, scope), new))
 
     async def aenqueue(self, new: Sequence[NewJob], scope: Scope) -> None:
+        if self.client.quotas.unknown(new):
+            await self.abefore(self.client.quotas.ask(scope))
         if new:
-            await self._borrowed.arun(enqueue(new, scope))
+            await self.arun(self.client.quotas.within(enqueue(new, scope), new))
 
     def tell(self, name: str, job: JobRecord | None = None, **what: Any) -> None:
         """Not here."""

@@ -25,7 +25,7 @@ def told(executor: Executor, id: str, scope: Scope) -> Explanation | None:
         return None
     if executor.client.store.one_tenant:
         return explained(id, seen, None, None, executor.now())
-    rule = executor.run(explain.rule(seen.queue), "read")
+    rule = executor.run(explain.rule(seen.queue, scope), "read")
     workers = executor.run(explain.here(), "read")
     return explained(id, seen, rule, workers, executor.now())
 
@@ -37,7 +37,7 @@ async def atold(executor: Executor, id: str, scope: Scope) -> Explanation | None
         return None
     if executor.client.store.one_tenant:
         return explained(id, seen, None, None, executor.now())
-    rule = await executor.arun(explain.rule(seen.queue), "read")
+    rule = await executor.arun(explain.rule(seen.queue, scope), "read")
     workers = await executor.arun(explain.here(), "read")
     return explained(id, seen, rule, workers, executor.now())
 

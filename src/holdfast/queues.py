@@ -14,7 +14,7 @@ from holdfast.model.options import UNSET, Unset
 from holdfast.model.queue import Queue, QueueStats
 from holdfast.model.retry import Retry, RetryOption
 from holdfast.model.spacing import Rate, spaced
-from holdfast.model.tenant import Scope
+from holdfast.model.tenant import DEFAULT_TENANT, Scope
 from holdfast.model.text import check_name, shown
 from holdfast.storage.op import Op
 from holdfast.storage.ops import queues as ops
@@ -43,17 +43,18 @@ class Queues:
         """Start none of its jobs until `resume`, also after restarts; those that run go on, and enqueueing does.
 
         A second after this has answered no worker starts one any more. A paused queue stays as it was paused first.
+        `app.tenant(name).queues.pause` does so for the tenant's jobs alone.
 
         by: who pauses it, for people; None: the user and host of this process.
 
         >>> app.queues.pause("mail", by="ops, while the mail server is down").paused
         True
         """
-        return self._done(self._executor.run(self._change(name, _pause(by))))
+        return self._done(self._executor.run(self._change(name, _pause(by), own=True)))
 
     async def apause(self, name: str, *, by: str | None = None) -> Queue:
         """`pause` for event loops."""
-        return self._done(await self._executor.arun(self._change(name, _pause(by))))
+        return self._done(await self._executor.arun(self._change(name, _pause(by), own=True)))
 
     def resume(self, name: str) -> Queue:
         """Let its jobs start again, within a second; nothing changes where it is not paused.
@@ -61,11 +62,11 @@ class Queues:
         >>> app.queues.resume("mail").paused
         False
         """
-        return self._done(self._executor.run(self._change(name, _resumed)))
+        return self._done(self._executor.run(self._change(name, _resumed, own=True)))
 
     async def aresume(self, name: str) -> Queue:
         """`resume` for event loops."""
-        return self._done(await self._executor.arun(self._change(name, _resumed)))
+        return self._done(await self._executor.arun(self._change(name, _resumed, own=True)))
 
     def configure(
         self,
@@ -152,10 +153,10 @@ class Queues:
         """`stats` for event loops."""
         return await self._executor.arun(ops.stats(_name(name), self._scope), "read")
 
-    def _change(self, name: str, change: Callable[[Queue], Queue]) -> Op[Changed]:
-        if not self._scope.implied:
+    def _change(self, name: str, change: Callable[[Queue], Queue], own: bool = False) -> Op[Changed]:
+        if not self._scope.implied and not (own and self._scope.tenant != DEFAULT_TENANT):
             raise MisuseError(
-                f"queues are shared by all tenants, and tenant {shown(self._scope.tenant)} alone cannot pause or limit "
+                f"queues are shared by all tenants, and tenant {shown(self._scope.tenant)} alone cannot limit "
                 "them: app.queues does, for all"
             )
         return ops.change(_name(name), self._scope, change)

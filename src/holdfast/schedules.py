@@ -269,7 +269,7 @@ class Schedules:
         if new.tenant != self._scope.tenant:
             raise InvalidOption(
                 f"the jobs would be tenant {shown(new.tenant)}'s, and these are the schedules of tenant "
-                f"{shown(self._scope.tenant)}; nothing was stored: app.tenant({shown(new.tenant)}).schedules.put does it"
+                f"{shown(self._scope.tenant)}; nothing was stored: app.tenant({shown(new.tenant)}).schedules does it"
             )
         return scheduled(name, new, spec)._replace(paused=paused)
 

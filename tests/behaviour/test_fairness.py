@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast import Holdfast
+from holdfast.errors import InvalidOption, MisuseError, QuotaExceeded
 from holdfast.model.turns import MOST_LINES
 from holdfast.testing import Clock
 
@@ -133,3 +134,82 @@ def test_jobs_that_come_back_keep_their_turn(bakery: Bakery, clock: Clock) -> No
     assert bakery.serve(4) == {"acme": 4}
     clock.advance("1m")
     assert bakery.serve(4) == {"acme": 2, "beta": 2}
+
+
+def test_a_tenant_of_more_weight_has_more_turns(bakery: Bakery) -> None:
+    assert bakery.app.tenants.configure("acme", weight=3).weight == 3
+    bakery.order("acme", 40)
+    bakery.order("beta", 40)
+    assert bakery.serve(20) == {"acme": 15, "beta": 5}
+    assert [one.name for one in bakery.app.tenants.list()] == ["acme"]
+
+
+def test_a_tenant_holds_back_its_own_jobs(bakery: Bakery) -> None:
+    acme = bakery.app.tenant("acme")
+    assert acme.queues.pause("default", by="acme's ops").paused
+    bakery.order("acme", 3)
+    bakery.order("acme", 1, queue="other")
+    bakery.order("beta", 3)
+    assert not bakery.app.queues.get("default").paused
+    assert bakery.serve(10) == {"acme": 1, "beta": 3}
+    assert bakery.serve(10, queues=["default"]) == {}
+    (first, *_) = acme.jobs.list(state="ready")
+    why = acme.jobs.explain(first.id)
+    assert why is not None
+    assert why.reasons[0].code == "queue_paused"
+    with pytest.raises(MisuseError, match=r"app\.queues"):
+        acme.queues.configure("default", concurrency=1)
+    assert not acme.queues.resume("default").paused
+    assert bakery.serve(10) == {"acme": 3}
+
+
+def test_no_more_live_jobs_than_a_quota(bakery: Bakery) -> None:
+    bakery.app.tenants.configure("acme", live=3)
+    bakery.order("beta", 5)
+    bakery.order("acme", 2)
+    with pytest.raises(QuotaExceeded) as refused:
+        bakery.order("acme", 2)
+    assert (refused.value.code, refused.value.quota, refused.value.most, refused.value.had) == (
+        "quota_exceeded", "live", 3, 2,
+    )  # fmt: skip
+    with pytest.raises(QuotaExceeded):
+        bakery.app.tenant("acme").enqueue_many([bakery.bake.using(key=str(n)).call("acme") for n in range(2)])
+    with pytest.raises(QuotaExceeded), bakery.app.tenant("acme").transaction() as mine:
+        bakery.app.bind(mine).enqueue_many([bakery.bake.using(tenant="acme").call("acme") for _ in range(2)])
+    assert bakery.app.tenant("acme").jobs.count() == {"ready": 2}
+    bakery.order("acme", 1)
+    bakery.serve(10)
+    bakery.order("acme", 3)
+    bakery.app.tenants.configure("acme", live=None)
+    bakery.order("acme", 3)
+
+
+def test_no_more_stored_than_a_quota(bakery: Bakery) -> None:
+    bakery.app.tenants.configure("acme", live=100, storage=8000)
+    bakery.app.tenant("acme").enqueue_many([bakery.bake.call("x" * 3000) for _ in range(2)])
+    with pytest.raises(QuotaExceeded, match="bytes"):
+        bakery.app.tenant("acme").enqueue_many([bakery.bake.call("x" * 3000)])
+    assert bakery.app.tenant("acme").jobs.count() == {"ready": 2}
+
+
+@pytest.mark.parametrize(
+    "bad", [{}, {"weight": 0}, {"weight": 1.5}, {"live": -1}, {"live": True}, {"storage": 5}, {"live": 10**6}], ids=str
+)
+def test_what_cannot_be_said_of_a_tenant(bakery: Bakery, bad: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOption):
+        bakery.app.tenants.configure("acme", **bad)
+    with pytest.raises(InvalidOption, match="default"):
+        bakery.app.tenants.configure("default", live=5)
+    with pytest.raises(MisuseError):
+        bakery.app.tenant("acme").tenants.configure("acme", weight=2)
+    assert bakery.app.tenants.get("acme").updated_at is None
+
+
+def test_quotas_cost_nothing_where_there_are_none(bakery: Bakery, count_statements: Any) -> None:
+    bakery.app.tenants.configure("acme", live=5)
+    bakery.app.tenants.configure("acme", live=None)
+    names = count_statements(bakery.app)
+    bakery.app.enqueue_many([bakery.bake.call("default")])
+    for _ in range(3):
+        bakery.order("acme", 1)
+    assert [name for name in names if name != "notify"] == ["enqueue", "quotas", "enqueue", "enqueue", "enqueue"]

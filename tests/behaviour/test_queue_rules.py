@@ -422,7 +422,8 @@ def test_what_a_limited_queue_costs(app: Holdfast, count_statements: Callable[[H
     statements = count_statements(app)
     rules = app.store.run(queues.rules())
     assert len(app.store.run(ruled.claim(wanted(queues=("q", "p")), rules, 5)).jobs) == 5
-    assert statements == ["queue_rules", "turn_lines", "queue_lock", "queue_running", "claim_capped", "queue_started"]
+    told = [name for name in statements if name != "notify"]
+    assert told == ["queue_rules", "turn_lines", "queue_lock", "queue_running", "claim_capped", "queue_started"]
     statements.clear()
     app.store.run(ruled.claim(wanted(queues=("p",)), rules, 5))
     assert [name for name in statements if name != "notify"] == ["claim_queues"]

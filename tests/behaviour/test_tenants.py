@@ -169,6 +169,7 @@ MATRIX: dict[str, Verb] = {
     "steps.list": lambda t, x, task: t.steps.list(x.failed),
     "steps.fork": lambda t, x, task: t.steps.fork(x.failed, "load"),
     "steps.release": lambda t, x, task: t.steps.release(x.waiting),
+    "tenants.get": lambda t, x, task: t.tenants.get(x.key),
     "metadata.get": lambda t, x, task: t.metadata.get(x.fact),
     "metadata.remove": lambda t, x, task: t.metadata.remove(x.fact),
 }
@@ -176,7 +177,7 @@ MATRIX: dict[str, Verb] = {
 
 NOTHING_TO_SAY = (
     "jobs.logs", "groups.get", "groups.resume", "queues.get", "queues.stats", "queues.pause", "queues.resume",
-    "queues.configure",
+    "queues.configure", "tenants.get",
 )  # fmt: skip
 """Of one's own things as they are furnished they answer what they do for nobody's."""
 
@@ -227,6 +228,8 @@ OWN: dict[str, Verb] = {
 """Verbs that make what they name: under another's key or name they make one's own, and change nothing there."""
 
 ELSEWHERE = {
+    "tenants.configure": "refused: tests/behaviour/test_fairness.py",
+    "tenants.list": "refused likewise",
     "app.bind": "tests/storage/postgres/test_tenancy.py",
     "app.tenant": "below",
     "app.call_raw": "touches nothing",

@@ -32,6 +32,7 @@ from holdfast.schedules import Schedules
 from holdfast.stats import Stats
 from holdfast.steps import Steps
 from holdfast.storage.ops.jobs import Wanted, claim
+from holdfast.tenants import Tenants
 
 __all__ = ["desk"]
 
@@ -290,6 +291,14 @@ VERBS: dict[str, Verb] = {
     "queues.configure": Verb(
         lambda desk: new_id(), lambda desk, name: desk.app.queues.configure(name, concurrency=7), queue_places, 7
     ),
+    "tenants.configure": Verb(
+        lambda desk: new_id(),
+        lambda desk, name: desk.app.tenants.configure(name, weight=7, live=70),
+        lambda desk, name: (desk.app.tenants.get(name).weight, desk.app.tenants.get(name).live),
+        (7, 70),
+    ),
+    "tenants.get": Verb(lambda desk: new_id(), lambda desk, name: desk.app.tenants.get(name), NOTHING, None),
+    "tenants.list": Verb(lambda desk: new_id(), lambda desk, name: desk.app.tenants.list(), NOTHING, None),
     "pipe.send": Verb(lambda desk: new_id(), lambda desk, name: numbers(desk, name).send(1), how_many_sent, 1),
     "pipe.send, keyed": Verb(
         lambda desk: new_id(), lambda desk, name: numbers(desk, name).send(1, key="k"), how_many_sent, 1
@@ -354,7 +363,7 @@ def test_every_verb_is_in_the_table() -> None:
         | public(Pipes, "pipes")
         | public(Audit, "audit")
     )
-    surface |= public(Stats, "stats")
+    surface |= public(Stats, "stats") | public(Tenants, "tenants")
     listed = {name.partition(",")[0] for name in VERBS} | ELSEWHERE.keys()
     assert not surface - listed, "a verb without a line in VERBS"
 

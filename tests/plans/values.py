@@ -44,6 +44,7 @@ FIXED: dict[str, Any] = {
     "stop": 0, "suspects": 2**31 - 1, "tag": None, "tags": None, "task": "t", "tasks": ("t", "u"), "tenant": "default",
     "back": False, "created_from": None, "created_to": None, "due_from": None, "due_to": None,
     "ended": True, "rest": True, "finished_from": None, "finished_to": None, "highest": None, "live": True,
+    "most_live": 10, "most_stored": None,
     "lowest": None, "states": None, "until": None, "until_due": None, "until_rank": None, "until_seq": None,
     "up": False, "window": 500, "about": new_id(), "beyond": 2**62, "actor": "a", "said": None,
     "was": None, "became": None,

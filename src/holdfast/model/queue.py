@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from holdfast.model.job import JobState
+from holdfast.model.job import ClaimedJob, JobState
 from holdfast.model.policy import KEEPS, SAID, Policy
 from holdfast.model.retry import Retry
 
@@ -131,6 +131,8 @@ class Rules:
     limited: frozenset[str] = frozenset()
     shared: bool = False
     """Whether jobs of several tenants are ready."""
+    held: frozenset[tuple[str, str]] = frozenset()
+    """Tenants that hold back their own jobs in a queue: tenant and queue."""
     defaults: Mapping[str, Defaults] = field(default_factory=dict[str, Defaults])
 
     @property
@@ -138,11 +140,16 @@ class Rules:
         """Queues that a plain claim must not take from."""
         return self.paused | self.limited
 
+    def shut(self, job: ClaimedJob) -> bool:
+        """Whether a plain claim must not have taken it."""
+        return job.queue in self.paused or job.queue in self.limited or (job.tenant, job.queue) in self.held
+
     def restrict(self, queues: tuple[str, ...] | None) -> bool:
         """Whether a claim from these queues (None: all) must heed something."""
         if queues is None:
-            return bool(self.paused or self.limited)
-        return any(name in self.paused or name in self.limited for name in queues)
+            return bool(self.paused or self.limited or self.held)
+        held = {queue for _, queue in self.held}
+        return any(name in self.paused or name in self.limited or name in held for name in queues)
 
 
 NO_RULES = Rules()

@@ -271,8 +271,9 @@ class Claimer:
             self._holdings.add(held)
             self._slots.enter(job.queue)
             self._runner.give_back(held, Released("look_ahead"))
-        if self._ahead and (shut := self.taker.book.rules.restricted):
-            self._give_back(self._ahead.take(lambda held: held.job.queue in shut))
+        rules = self.taker.book.rules
+        if self._ahead and (rules.restricted or rules.held):
+            self._give_back(self._ahead.take(lambda held: rules.shut(held.job)))
 
     def _give_back(self, untimely: Sequence[Holding]) -> None:
         """Uncounted, for others to run; no more is taken ahead until a slot is free, or this worker would take the same

@@ -50,7 +50,7 @@ class Rulebook:
     @property
     def patience(self) -> float:
         """For how many seconds at most a worker may rest: what holds jobs up may be over sooner than anybody rings."""
-        if not self.rules.restricted:
+        if not (self.rules.restricted or self.rules.held):
             return float("inf")
         return min(FRESH, max(0.0, self.next_at - monotonic()))
 
@@ -65,13 +65,13 @@ class Rulebook:
 
     async def before(self) -> None:
         """Before a claim: it must not begin by guessing, nor look away from what was let go meanwhile."""
-        if self._asked_at == float("-inf") or self.rules.restricted:
+        if self._asked_at == float("-inf") or self.rules.restricted or self.rules.held:
             await self.look()
 
     async def claim(self, wanted: Wanted, free: int, again: bool) -> list[ClaimedJob]:
         """One claim, by the rules as they are known."""
         self.next_at = float("inf")
-        turns = self._take_turns(wanted) if self._shared or self.rules.shared else None
+        turns = self._take_turns(wanted) if self._shared or self.rules.shared or self.rules.held else None
         if turns is None and not self.rules.defaults and not self.rules.restrict(wanted.queues):
             jobs = await self._store.arun(claim(wanted, again), "claim")
             self._shared = not {job.tenant for job in jobs} <= ALONE

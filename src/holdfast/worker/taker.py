@@ -7,11 +7,13 @@ in doubt is looked after for a while.
 
 import asyncio
 import random
+from dataclasses import replace
 
 from holdfast.clock import monotonic
 from holdfast.errors import HoldfastError, OutcomeUnknown
 from holdfast.events.bus import Bus
 from holdfast.model.job import ClaimedJob
+from holdfast.model.queue import Rules
 from holdfast.storage.base import Store
 from holdfast.storage.ops.doubt import claimed_under
 from holdfast.storage.ops.jobs import Wanted, lease_of
@@ -52,11 +54,11 @@ class Taker:
         if jobs:
             await self.book.after()
         rules = self.book.rules
-        return jobs if rules is known else self._allowed(jobs, rules.paused | (rules.restricted - known.restricted))
+        return jobs if rules is known else self._allowed(jobs, replace(rules, limited=rules.limited - known.restricted))
 
-    def _allowed(self, jobs: list[ClaimedJob], shut: frozenset[str]) -> list[ClaimedJob]:
-        self._barred += [job for job in jobs if job.queue in shut]
-        return [job for job in jobs if job.queue not in shut]
+    def _allowed(self, jobs: list[ClaimedJob], rules: Rules) -> list[ClaimedJob]:
+        self._barred += [job for job in jobs if rules.shut(job)]
+        return [job for job in jobs if not rules.shut(job)]
 
     def barred(self) -> list[ClaimedJob]:
         """Jobs that were taken of queues that turned out to be shut, since this was asked last: to be given back."""
@@ -101,7 +103,9 @@ class Taker:
         self._look_at = now + self._lease / 3 if self._doubted else float("inf")
         if found:
             await self.book.after()
-        return self._allowed([job for job in found if lease_of(job) not in known], self.book.rules.paused)
+        return self._allowed(
+            [job for job in found if lease_of(job) not in known], replace(self.book.rules, limited=frozenset())
+        )
 
     def _doubt(self, wanted: Wanted) -> None:
         now = monotonic()

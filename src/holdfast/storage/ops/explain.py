@@ -131,11 +131,14 @@ def _gates(id: str, scope: Scope) -> Steps[tuple[GateSight, ...]]:
     return tuple(found)
 
 
-def rule(queue: str) -> Op[QueueSight | None]:
-    """What was said of a queue, for all tenants, as far as it holds its jobs up."""
+def rule(queue: str, scope: Scope) -> Op[QueueSight | None]:
+    """What was said of a queue, for all tenants or by this one, as far as it holds its jobs up."""
 
     def steps(again: bool) -> Steps[QueueSight | None]:
         rows = yield one("explain_queue", DEFAULT_TENANT, queue)
+        if scope.tenant != DEFAULT_TENANT and (not rows or rows[0][0] is None):
+            own = yield one("explain_queue", scope.tenant, queue)
+            rows = own if own and own[0][0] is not None else rows
         if not rows:
             return None
         said = QueueSight(*rows[0])

@@ -36,11 +36,13 @@ def rules() -> Op[Rules]:
     def steps(again: bool) -> Steps[Rules]:
         rows = yield one("queue_rules", DEFAULT_TENANT)
         lines = yield one("turn_lines", "", LINES)
+        said = [row for row in rows if row[4] == DEFAULT_TENANT]
         return Rules(
-            frozenset(name for name, paused, _, _ in rows if paused),
-            frozenset(name for name, paused, limited, _ in rows if limited and not paused),
+            frozenset(row[0] for row in said if row[1]),
+            frozenset(row[0] for row in said if row[2] and not row[1]),
             any(line[1] != DEFAULT_TENANT for line in lines),
-            {name: found for name, _, _, text in rows if (found := Defaults.read(text))},
+            frozenset((row[4], row[0]) for row in rows if row[4] != DEFAULT_TENANT),
+            {row[0]: found for row in said if (found := Defaults.read(row[3]))},
         )
 
     return Op("queue_rules", steps, single=True)

@@ -86,9 +86,8 @@ def _restricted(
         return [], next_in, None
     taken: Taken | None = None
     if turns is not None:
-        rows, taken = yield from take(
-            wanted, turns, queues, {name: each.allowed.now for name, each in open_now.items()}
-        )
+        most = {name: each.allowed.now for name, each in open_now.items()}
+        rows, taken = yield from take(wanted, turns, queues, most, rules.held)
     else:
         caps = [wanted.batch] * len(plain) + [each.allowed.now for each in open_now.values()]
         anew = [False] * len(plain) + [True] * len(open_now)

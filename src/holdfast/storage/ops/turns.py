@@ -38,15 +38,23 @@ def name_of(queues: Sequence[str] | None) -> str:
 
 
 def take(
-    wanted: Wanted, turns: Turns, queues: Sequence[str] | None, caps: Mapping[str, int] | None = None
+    wanted: Wanted,
+    turns: Turns,
+    queues: Sequence[str] | None,
+    caps: Mapping[str, int] | None = None,
+    held: frozenset[tuple[str, str]] = frozenset(),
 ) -> Steps[tuple[list[Row], Taken]]:
-    """Ready jobs of those whose turn it is. queues: the ones to take from (None: all). caps: the most of a queue."""
+    """Ready jobs of those whose turn it is. queues: the ones to take from (None: all). caps: the most of a queue.
+    held: tenants and queues of which nothing is taken."""
     looked = wanted.after is HEAD or not turns.lines
     if looked:
         seen = yield from _look(wanted, turns, queues)
     else:
         seen = turns.lines, turns.wide, turns.cursor
     lines, wide, cursor = seen
+    if held and lines:
+        cursor = lines[-1].tenant if wide else cursor
+        lines = [line for line in lines if (line.tenant, line.queue) not in held]
     asks = turns.ask(lines, wide, wanted.batch, caps)
     if not asks:
         return [], Taken(lines, wide, looked, asks, cursor)

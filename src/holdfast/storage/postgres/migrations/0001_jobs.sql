@@ -37,6 +37,9 @@ begin
             execute format('create policy one_tenant on "holdfast".%I to %I using (tenant = (select '
                 'nullif(current_setting(''holdfast.tenant'', true), '''')))', found.name, roles->>'user');
             execute format('grant select, insert, update, delete on "holdfast".%I to %I', found.name, roles->>'user');
+            if found.name = 'tenants' then
+                execute format('revoke insert, update, delete on "holdfast".%I from %I', found.name, roles->>'user');
+            end if;
         elsif found.name in ('meta', 'migrations', 'stats_marks') then
             execute format('create policy version on "holdfast".%I for select to %I using (true)',
                 found.name, roles->>'user');
@@ -325,7 +328,8 @@ create table "holdfast".job_logs (
 
 create index job_logs_until on "holdfast".job_logs (keep_until);
 
--- What was said of queues at run time: of all jobs in them, whoever's. `spacing` is the seconds between two starts, and
+-- What was said of queues at run time: by the default tenant, of all jobs in them, whoever's; by another one, that its own
+-- jobs there wait. `spacing` is the seconds between two starts, and
 -- before `next_at` none more is due; `defaults` is what their jobs are given that say nothing of it themselves.
 create table "holdfast".queues (
     tenant text not null default 'default' check (tenant <> ''),
@@ -340,6 +344,8 @@ create table "holdfast".queues (
     updated_at timestamptz not null,
     primary key (tenant, name)
 );
+
+create index queues_paused on "holdfast".queues (tenant, name) where paused_at is not null;
 
 -- What jobs must pass before they run: groups and limits. A null size lets any number in, a null spacing at any pace.
 -- `base` is the limit it is one of, by an argument; null for a group. At `next_at` something is to be looked at.
@@ -655,10 +661,13 @@ create table "holdfast".metadata (
     primary key (tenant, key)
 );
 
--- What was said of tenants. `weight`: how many turns it has for each of another's where several wait.
+-- What was said of tenants. `weight`: how many turns it has for each of another's where several wait; `live` and
+-- `storage`: the most live jobs it may have, and bytes of their arguments.
 create table "holdfast".tenants (
     tenant text collate "C" primary key check (tenant <> ''),
     weight int not null default 1 check (weight between 1 and 1000),
+    live int check (live >= 0),
+    storage bigint check (storage >= 0),
     updated_at timestamptz not null
 );
 

@@ -152,7 +152,8 @@ create table holdfast_job_logs (
 
 create index holdfast_job_logs_until on holdfast_job_logs (keep_until);
 
--- What was said of queues at run time: of all jobs in them, whoever's. `spacing` is the seconds between two starts, and
+-- What was said of queues at run time: by the default tenant, of all jobs in them, whoever's; by another one, that its own
+-- jobs there wait. `spacing` is the seconds between two starts, and
 -- before `next_at` none more is due; `defaults` is what their jobs are given that say nothing of it themselves.
 create table holdfast_queues (
     tenant text not null default 'default' check (tenant <> ''),
@@ -167,6 +168,8 @@ create table holdfast_queues (
     updated_at integer not null,
     primary key (tenant, name)
 );
+
+create index holdfast_queues_paused on holdfast_queues (tenant, name) where paused_at is not null;
 
 -- What jobs must pass before they run: groups and limits. A null size lets any number in, a null spacing at any pace.
 -- `base` is the limit it is one of, by an argument; null for a group. At `next_at` something is to be looked at.
@@ -479,10 +482,13 @@ create table holdfast_metadata (
     primary key (tenant, key)
 );
 
--- What was said of tenants. `weight`: how many turns it has for each of another's where several wait.
+-- What was said of tenants. `weight`: how many turns it has for each of another's where several wait; `live` and
+-- `storage`: the most live jobs it may have, and bytes of their arguments.
 create table holdfast_tenants (
     tenant text primary key check (tenant <> ''),
     weight integer not null default 1 check (weight between 1 and 1000),
+    live integer check (live >= 0),
+    storage integer check (storage >= 0),
     updated_at integer not null
 ) without rowid;
 

@@ -1,0 +1,4 @@
+-- Tenants of which something was said, by name: a page.
+--: read one after_tenant, batch
+select tenant, weight, live, storage, updated_at from "holdfast".tenants where tenant > :after_tenant::text
+order by tenant limit :batch::int4
