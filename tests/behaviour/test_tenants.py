@@ -158,8 +158,6 @@ MATRIX: dict[str, Verb] = {
     "schedules.runs": lambda t, x, task: t.schedules.runs(x.schedule),
     "queues.get": lambda t, x, task: t.queues.get(x.key),
     "queues.stats": lambda t, x, task: t.queues.stats(x.key),
-    "queues.pause": lambda t, x, task: t.queues.pause(x.key),
-    "queues.resume": lambda t, x, task: t.queues.resume(x.key),
     "queues.configure": lambda t, x, task: t.queues.configure(x.key, concurrency=2),
     "batches.get": lambda t, x, task: t.batches.get(x.batch),
     "jobs that wait": lambda t, x, task: t.enqueue_many([task.using(after=x.waiting).call(1)]),
@@ -176,7 +174,7 @@ MATRIX: dict[str, Verb] = {
 """Verbs that are given an id, a key or a name: another's must look like nobody's."""
 
 NOTHING_TO_SAY = (
-    "jobs.logs", "groups.get", "groups.resume", "queues.get", "queues.stats", "queues.pause", "queues.resume",
+    "jobs.logs", "groups.get", "groups.resume", "queues.get", "queues.stats", 
     "queues.configure", "tenants.get",
 )  # fmt: skip
 """Of one's own things as they are furnished they answer what they do for nobody's."""
@@ -217,6 +215,8 @@ OWN: dict[str, Verb] = {
     "jobs.delete_many": lambda t, x, task: t.jobs.delete_many(tag="t"),
     "jobs.rescue": lambda t, x, task: t.jobs.rescue(force=True),
     "jobs.edit_many": lambda t, x, task: t.jobs.edit_many({"priority": 3}, tag="t"),
+    "queues.pause": lambda t, x, task: t.queues.pause(x.key, by="me").paused,
+    "queues.resume": lambda t, x, task: t.queues.resume(x.key).paused,
     "limits.set": lambda t, x, task: t.limits.set(x.limit, concurrency=9),
     "limits.reset": lambda t, x, task: t.limits.reset(x.limit),
     "schedules.put": lambda t, x, task: t.schedules.put(x.schedule, task.call(2), cron="0 0 2 1 *").paused,
