@@ -174,7 +174,7 @@ MATRIX: dict[str, Verb] = {
 """Verbs that are given an id, a key or a name: another's must look like nobody's."""
 
 NOTHING_TO_SAY = (
-    "jobs.logs", "groups.get", "groups.resume", "queues.get", "queues.stats", 
+    "jobs.logs", "groups.get", "groups.resume", "queues.get", "queues.stats",
     "queues.configure", "tenants.get",
 )  # fmt: skip
 """Of one's own things as they are furnished they answer what they do for nobody's."""
