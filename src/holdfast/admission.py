@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from holdfast.errors import Busy, HoldfastError, InvalidOption, MisuseError
+from holdfast.errors import Busy, HoldfastError, InvalidOption, KeyTaken, MisuseError, RateLimited
 from holdfast.executor import Executor
+from holdfast.handle import Job
+from holdfast.model.duration import format_duration
 from holdfast.model.job import JobRecord, NewJob
 from holdfast.model.tenant import Scope
 from holdfast.model.text import shown
@@ -87,6 +89,18 @@ def joining(job: NewJob) -> Op[list[Answer | None]]:
     if job.cache is None:
         raise InvalidOption(f"{job.task} has no cache, so that its jobs are not known by their input: give it cache=…")
     return join([job], Scope(job.tenant))
+
+
+def refusal(found: Admitted, job: NewJob, handle: Job[Any]) -> KeyTaken | RateLimited | None:
+    """Why a request was not stored, if it was not."""
+    if found.how == "taken":
+        taken = f"job {found.id} has the key {shown(job.key)} in queue {shown(job.queue)}; nothing was stored"
+        return KeyTaken(taken, handle)
+    if found.how == "refused":
+        wait = format_duration(found.retry_after)
+        early = f"{job.task} came sooner than its rate_limit allows: try again in {wait}; nothing was stored"
+        return RateLimited(early, found.retry_after)
+    return None
 
 
 def _admissions(new: Sequence[NewJob], scope: Scope, quotas: Quotas) -> Asking:

@@ -7,9 +7,10 @@ batch.wait()
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from holdfast.clock import monotonic
 from holdfast.errors import InvalidOption, JobNotFound, MisuseError, ResultTimeout
@@ -36,13 +37,15 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
 """Seconds between two looks at a batch that is waited for: each pause is half as long again as the last."""
 
 
-class Enqueueing(Protocol):
-    """What stores the jobs of a batch: an app, or a caller's transaction."""
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What stores the jobs of a batch, for an app or in a caller's transaction: calls, in the batch of an id; the jobs
+    that calls are to be stored as; the handles of those."""
 
-    def enqueue(self, calls: Sequence[Call[Any]], batch: str | None = None) -> list[Job[Any]]: ...
-    async def aenqueue(self, calls: Sequence[Call[Any]], batch: str | None = None) -> list[Job[Any]]: ...
-    def new_jobs(self, calls: Sequence[Call[Any]]) -> list[NewJob]: ...
-    def handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]: ...
+    enqueue: Callable[[Sequence[Call[Any]], str | None], list[Job[Any]]]
+    aenqueue: Callable[[Sequence[Call[Any]], str | None], Awaitable[list[Job[Any]]]]
+    new_jobs: Callable[[Sequence[Call[Any]]], list[NewJob]]
+    handles: Callable[[Sequence[NewJob], Sequence[Call[Any]]], list[Job[Any]]]
 
 
 class Batch:
@@ -54,9 +57,9 @@ class Batch:
     """
 
     def __init__(
-        self, surface: Enqueueing, executor: Executor, scope: Scope, name: str, id: str, calls: Sequence[Call[Any]] = ()
+        self, stores: Stores, executor: Executor, scope: Scope, name: str, id: str, calls: Sequence[Call[Any]] = ()
     ) -> None:
-        self._surface = surface
+        self._stores = stores
         self._executor = executor
         self._scope = scope
         self._calls = calls
@@ -73,14 +76,14 @@ class Batch:
         """Store it, and in the same transaction the jobs that are to follow it. Jobs can be added from here on."""
         new = self._following()
         self._executor.run(self._open(new))
-        self.follow = self._surface.handles(new, self._calls)
+        self.follow = self._stores.handles(new, self._calls)
         return self
 
     async def aopen(self) -> Self:
         """`open` for event loops."""
         new = self._following()
         await self._executor.arun(self._open(new))
-        self.follow = self._surface.handles(new, self._calls)
+        self.follow = self._stores.handles(new, self._calls)
         return self
 
     def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
@@ -88,11 +91,11 @@ class Batch:
 
         >>> batch.enqueue_many(import_row.call(row) for row in rows)
         """
-        return self._surface.enqueue(tuple(calls), self.id)
+        return self._stores.enqueue(tuple(calls), self.id)
 
     async def aenqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
         """`enqueue_many` for event loops."""
-        return await self._surface.aenqueue(tuple(calls), self.id)
+        return await self._stores.aenqueue(tuple(calls), self.id)
 
     def close(self) -> None:
         """All jobs are added, but for those that its own jobs add: it ends when the last one does, at once if there
@@ -174,7 +177,7 @@ class Batch:
     # How
 
     def _following(self) -> list[NewJob]:
-        new = self._surface.new_jobs(self._calls)
+        new = self._stores.new_jobs(self._calls)
         if any(job.conditional for job in new):
             raise InvalidOption(
                 "another job may answer what is to follow a batch: it can have no key, cache, debounce or rate_limit"
@@ -201,8 +204,8 @@ class Batch:
 class Batches:
     """The batches of one app. Each verb has a twin for event loops: `get` and `aget`."""
 
-    def __init__(self, surface: Enqueueing, executor: Executor, scope: Scope) -> None:
-        self._surface = surface
+    def __init__(self, stores: Stores, executor: Executor, scope: Scope) -> None:
+        self._stores = stores
         self._executor = executor
         self._scope = scope
 
@@ -226,11 +229,11 @@ class Batches:
 
     def _found(self, found: Found) -> Batch | None:
         record = found[0]
-        return None if record is None else Batch(self._surface, self._executor, self._scope, record.name, record.id)
+        return None if record is None else Batch(self._stores, self._executor, self._scope, record.name, record.id)
 
 
 def made(
-    surface: Enqueueing,
+    stores: Stores,
     executor: Executor,
     scope: Scope,
     name: str,
@@ -244,6 +247,6 @@ def made(
             continue
         if not isinstance(call, Call):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise MisuseError(f"what follows a batch is a call, such as notify.call(…), not {call!r:.60}")
-        known = Batch(surface, executor, scope, name, id)
+        known = Batch(stores, executor, scope, name, id)
         calls.append(call.after(known, when=when))
-    return Batch(surface, executor, scope, check_name(name, "a batch's name"), id, calls)
+    return Batch(stores, executor, scope, check_name(name, "a batch's name"), id, calls)

@@ -7,18 +7,17 @@ from typing import Any, TypeVar
 from typing_extensions import Unpack
 
 from holdfast import batches
-from holdfast.admission import aadmissions, admissions, joining, kept, refuse_others
+from holdfast.admission import aadmissions, admissions, joining, kept, refusal, refuse_others
 from holdfast.audit import Audit
-from holdfast.batches import Batch, Batches
+from holdfast.batches import Batch, Batches, Stores
 from holdfast.client import Client
-from holdfast.errors import InvalidOption, KeyTaken, MisuseError, RateLimited
+from holdfast.errors import InvalidOption, MisuseError
 from holdfast.executor import CallersTransaction, Executor
 from holdfast.handle import Job
 from holdfast.limits import Groups, Limits
 from holdfast.links import linked, links
 from holdfast.management import Jobs
 from holdfast.metadata import Metadata
-from holdfast.model.duration import format_duration
 from holdfast.model.job import NewJob
 from holdfast.model.need import When
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
@@ -102,29 +101,29 @@ class Surface(Posting):
 
     def enqueue(self, calls: Sequence[Call[Any]], batch: str | None = None) -> list[Job[Any]]:
         """What `task.enqueue` comes to: store these calls, all or none, in a batch if one is named."""
-        new = self.new_jobs(calls, batch)
+        new = self._new_jobs(calls, batch)
         if any(job.conditional for job in new):
             return self._admitted(admissions(self._executor, new, self._scope_of(new)), new, calls)
         self._executor.enqueue(new, self._scope_of(new))
-        return self.handles(new, calls)
+        return self._handles(new, calls)
 
     async def aenqueue(self, calls: Sequence[Call[Any]], batch: str | None = None) -> list[Job[Any]]:
         """What `task.aenqueue` comes to. In an async body it is done once, however often the body runs."""
-        new = self.new_jobs(calls, batch)
+        new = self._new_jobs(calls, batch)
         line = None if self._connection is not None or not calls else enqueueing()
         if line is None:
-            return await self.astore(calls, new)
+            return await self._astore(calls, new)
         if recorded(line):
             stored: list[Job[Any]] = await run_of(line).enqueue(line, self, calls, new)
             return stored
-        return await self.astore(calls, early(line, calls, new))
+        return await self._astore(calls, early(line, calls, new))
 
-    async def astore(self, calls: Sequence[Call[Any]], new: Sequence[NewJob]) -> list[Job[Any]]:
+    async def _astore(self, calls: Sequence[Call[Any]], new: Sequence[NewJob]) -> list[Job[Any]]:
         """Store what these calls have become."""
         if any(job.conditional for job in new):
             return self._admitted(await aadmissions(self._executor, new, self._scope_of(new)), new, calls)
         await self._executor.aenqueue(new, self._scope_of(new))
-        return self.handles(new, calls)
+        return self._handles(new, calls)
 
     def enqueue_raw(
         self,
@@ -177,12 +176,12 @@ class Surface(Posting):
 
     def find(self, call: Call[R]) -> Job[R] | None:
         """What `task.find` comes to: the job that answers this input by now."""
-        (new,) = self.new_jobs([call])
+        (new,) = self._new_jobs([call])
         return self._found(new, call, self._executor.run(joining(new), "read"))
 
     async def afind(self, call: Call[R]) -> Job[R] | None:
         """What `task.afind` comes to."""
-        (new,) = self.new_jobs([call])
+        (new,) = self._new_jobs([call])
         return self._found(new, call, await self._executor.arun(joining(new), "read"))
 
     def batch(
@@ -207,14 +206,14 @@ class Surface(Posting):
             ("failed", on_failure),
             ("finished", on_finish),
         ]
-        return batches.made(self, self._executor, self._scope, name, follow)
+        return batches.made(self._stores, self._executor, self._scope, name, follow)
 
     # Managing
 
     @property
     def batches(self) -> Batches:
         """Batches: `app.batches.get(id)`, `app.batches.list()`."""
-        return Batches(self, self._executor, self._scope)
+        return Batches(self._stores, self._executor, self._scope)
 
     @property
     def audit(self) -> Audit:
@@ -268,7 +267,11 @@ class Surface(Posting):
 
     # How
 
-    def new_jobs(self, calls: Sequence[Call[Any]], batch: str | None = None) -> list[NewJob]:
+    @property
+    def _stores(self) -> Stores:
+        return Stores(self.enqueue, self.aenqueue, self._new_jobs, self._handles)
+
+    def _new_jobs(self, calls: Sequence[Call[Any]], batch: str | None = None) -> list[NewJob]:
         """The jobs that calls are to be stored as."""
         for call in calls:
             if call.task.connection not in (None, self._connection):
@@ -293,7 +296,7 @@ class Surface(Posting):
         scope = self._scope
         return scope if tenant == scope.tenant else Scope(tenant)
 
-    def handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
+    def _handles(self, new: Sequence[NewJob], calls: Sequence[Call[Any]]) -> list[Job[Any]]:
         """The handles of jobs that were stored for calls."""
         client = self._executor.client
         return [
@@ -313,25 +316,22 @@ class Surface(Posting):
         handle = Job(
             self._executor.client, found.id, call.task.signature.load_result, Scope(job.tenant), created, found.version
         )
-        match found.how:
-            case "taken":
-                handle.refused = KeyTaken(
-                    f"job {found.id} has the key {shown(job.key)} in queue {shown(job.queue)}; nothing was stored",
-                    handle,
-                )
-            case "refused":
-                handle.refused = RateLimited(
-                    f"{job.task} came sooner than its rate_limit allows: try again in "
-                    f"{format_duration(found.retry_after)}; nothing was stored",
-                    found.retry_after,
-                )
-            case _:
-                pass
+        handle.refused = refusal(found, job, handle)
         return handle
 
     def _found(self, job: NewJob, call: Call[R], found: list[Answer | None]) -> Job[R] | None:
         (answer,) = found
         return self._handle(answer, job, call) if isinstance(answer, Admitted) else None
+
+
+def new_jobs(surface: Surface, calls: Sequence[Call[Any]]) -> list[NewJob]:
+    """The jobs that calls are to be stored as: for a body, which stores them together with what it records."""
+    return surface._new_jobs(calls)  # pyright: ignore[reportPrivateUsage]
+
+
+async def astore(surface: Surface, calls: Sequence[Call[Any]], new: Sequence[NewJob]) -> list[Job[Any]]:
+    """Store what these calls have become."""
+    return await surface._astore(calls, new)  # pyright: ignore[reportPrivateUsage]
 
 
 class Bound(Surface):

@@ -149,7 +149,7 @@ class Delivers:
         """The store behind the app."""
         raise NotImplementedError
 
-    def new_jobs(self, calls: Sequence[Call[Any]]) -> list[NewJob]:
+    def _new_jobs(self, calls: Sequence[Call[Any]]) -> list[NewJob]:
         """The jobs that calls are to be stored as."""
         raise NotImplementedError
 
@@ -164,7 +164,7 @@ class Delivers:
 
     @lazy
     def _delivery(self) -> Delivery:
-        return Delivery(lambda: self.store, self._bus, self._tasks, self.new_jobs)
+        return Delivery(lambda: self.store, self._bus, self._tasks, self._new_jobs)
 
 
 def _calls(trigger: Trigger[Any], task: Task[Any, Any, Any], text: str) -> list[Call[Any]]:

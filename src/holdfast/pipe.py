@@ -31,8 +31,8 @@ Made: TypeAlias = Mapping[str, Any] | Call[Any] | Iterable[Call[Any]] | None
 class Posts(Protocol):
     """Whatever stores messages for pipes: an app, one of its tenants, a caller's transaction."""
 
-    def post(self, new: Sequence[NewMessage]) -> list[Sent]: ...
-    async def apost(self, new: Sequence[NewMessage]) -> list[Sent]: ...
+    def _post(self, new: Sequence[NewMessage]) -> list[Sent]: ...
+    async def _apost(self, new: Sequence[NewMessage]) -> list[Sent]: ...
     def bind(self, connection: Any) -> "Posts": ...
 
 
@@ -78,11 +78,11 @@ class Pipe(Generic[T]):
         >>> uploaded.send(Upload(path="a.wav"), key="a.wav").created
         True
         """
-        return self._binding.post([self._new(value, key)])[0]
+        return self._post([self._new(value, key)])[0]
 
     async def asend(self, value: T, *, key: str | None = None) -> Sent:
         """`send` for event loops. In the body of a job it is recorded: a replay sends nothing anew."""
-        return (await self._binding.apost([self._new(value, key)]))[0]
+        return (await self._apost([self._new(value, key)]))[0]
 
     def send_many(self, values: Iterable[T]) -> list[Sent]:
         """Store many messages in one transaction, all or none; the answer is in their order.
@@ -90,12 +90,12 @@ class Pipe(Generic[T]):
         >>> uploaded.send_many([Upload(path=path) for path in paths])
         """
         new = [self._new(value, None) for value in values]
-        return self._binding.post(new) if new else []
+        return self._post(new) if new else []
 
     async def asend_many(self, values: Iterable[T]) -> list[Sent]:
         """`send_many` for event loops."""
         new = [self._new(value, None) for value in values]
-        return await self._binding.apost(new) if new else []
+        return await self._apost(new) if new else []
 
     def using(self, *, connection: Any = None, tenant: str | None = None) -> Self:
         """The same pipe, for messages that are otherwise stored; this one stays as it is.
@@ -168,6 +168,12 @@ class Pipe(Generic[T]):
             return TypeAdapter(self.type).json_schema()
         except Exception:  # of some types nobody knows what their JSON looks like
             return {}
+
+    def _post(self, new: Sequence[NewMessage]) -> list[Sent]:
+        return self._binding._post(new)  # pyright: ignore[reportPrivateUsage] - for pipes alone
+
+    async def _apost(self, new: Sequence[NewMessage]) -> list[Sent]:
+        return await self._binding._apost(new)  # pyright: ignore[reportPrivateUsage]
 
     @property
     def _binding(self) -> Posts:

@@ -53,18 +53,18 @@ class Posting:
         """Messages by the names of their pipes: `app.pipes.messages("song.uploaded")`, `app.pipes.send(…)`."""
         return Pipes(self._executor, self._scope, self)
 
-    def post(self, new: Sequence[NewMessage]) -> list[Sent]:
+    def _post(self, new: Sequence[NewMessage]) -> list[Sent]:
         """What `pipe.send` comes to: store these messages, all or none."""
         new = numbered(self._owned(new))
         op = send(new, self._scope_for(new))
         return patiently(self._executor, op, "write" if op.single else "keys")
 
-    async def apost(self, new: Sequence[NewMessage]) -> list[Sent]:
+    async def _apost(self, new: Sequence[NewMessage]) -> list[Sent]:
         """What `pipe.asend` comes to. In an async body it is done once, however often the body runs."""
         new = numbered(self._owned(new))
         line = None if self._connection is not None else enqueueing()
         if line is None:
-            return await self._apost(new)
+            return await self._asend(new)
         run, job = run_of(line), line.root.job
         text = "\n".join(f"{message.key} {message.value}" for message in new)
         mark = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=9).hexdigest()
@@ -76,11 +76,11 @@ class Posting:
             message._replace(id=derived_id(job.id, job.version, *asked.key, number))
             for number, message in enumerate(new)
         ]  # fmt: skip
-        sent: list[Sent] = await run.busy(self._apost(again))
+        sent: list[Sent] = await run.busy(self._asend(again))
         await run.put(asked, StepRow(asked.key, asked.place, "send", "done", mark, json.dumps(sent)))
         return sent
 
-    async def _apost(self, new: Sequence[NewMessage]) -> list[Sent]:
+    async def _asend(self, new: Sequence[NewMessage]) -> list[Sent]:
         op = send(new, self._scope_for(new))
         return await apatiently(self._executor, op, "write" if op.single else "keys")
 

@@ -235,11 +235,7 @@ ELSEWHERE = {
     "app.call_raw": "touches nothing",
     "app.answer": "tests/behaviour/test_answers.py",
     "app.waits": "tests/behaviour/test_answers.py",
-    "app.post": "what sending to a pipe comes to",
     "app.batch": "touches nothing; its handle is asked in batches.get",
-    "app.new_jobs": "touches nothing",
-    "app.astore": "what app.enqueue does, for bodies",
-    "app.handles": "touches nothing",
 }
 
 

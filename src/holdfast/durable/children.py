@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from holdfast.bound import Surface
+from holdfast.bound import Surface, astore, new_jobs
 from holdfast.clock import monotonic
 from holdfast.durable.journal import Asked
 from holdfast.durable.waits import Wait
@@ -87,11 +87,11 @@ async def wait_for_job(
 async def _start(run: "Run", line: Branch, asked: Asked, call: Call[Any], timeout: float | None) -> tuple[str, bool]:
     """The id of the child, and whether another job may have answered in its place."""
     surface = surface_of(call)
-    (new,) = surface.new_jobs([call])
+    (new,) = new_jobs(surface, [call])
     new = _child(run, call, new)
     _refuse_own_group(run, new)
     if new.conditional or call.task.connection is not None:
-        (job,) = await surface.astore([call], [new])
+        (job,) = await astore(surface, [call], [new])
         new = new._replace(id=job.id)
         await run.put(asked, _waiting(asked, new.id, timeout))
         return new.id, not job.created
@@ -233,7 +233,7 @@ async def enqueue(
         return _handles(run, calls, json.loads(asked.known.result or "[]"))
     new = [inherited(run, *each) for each in zip(calls, new, strict=True)]
     if any(job.conditional for job in new):
-        handles = await run.busy(surface.astore(calls, new))
+        handles = await run.busy(astore(surface, calls, new))
         await run.put(asked, _stored(asked, [(job.id, job.created, job.version) for job in handles]))
         return handles
     new = numbered(run.job, asked.key, new)

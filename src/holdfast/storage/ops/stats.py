@@ -220,7 +220,7 @@ def histogram(asked: Asked, scope: Scope, where: Where = EVERYTHING) -> Op[list[
             slots.setdefault(key.at, Counter()).update(sums.states)
         return span.filled({at: Slot(from_micros(at), *(found[name] for name in ORDER)) for at, found in slots.items()})
 
-    return Op("stats_slots", lambda again: _with_tail(asked.grain, rest), scope)
+    return Op("stats_slots", lambda again: _with_tail(asked.grain, rest), scope, reads=True)
 
 
 def _last(length: float, now: datetime) -> Span:
@@ -239,7 +239,7 @@ def times(length: float, scope: Scope, where: Where = EVERYTHING) -> Op[Times]:
             sketch.quantiles([*(sketch.loads(row[1]) for row in rows), *(sums.runs for sums in ahead)]),
         )
 
-    return Op("stats_sketches", lambda again: _with_tail(fine_grain(length), rest), scope)
+    return Op("stats_sketches", lambda again: _with_tail(fine_grain(length), rest), scope, reads=True)
 
 
 def ended(length: float, scope: Scope) -> Op[list[Ended]]:
@@ -255,7 +255,7 @@ def ended(length: float, scope: Scope) -> Op[list[Ended]]:
             found.setdefault((key.queue, key.task), Sums()).add(sums.row())
         return [_ended(queue, task, found[queue, task]) for queue, task in sorted(found)]
 
-    return Op("stats_ended", lambda again: _with_tail(fine_grain(length), rest), scope)
+    return Op("stats_ended", lambda again: _with_tail(fine_grain(length), rest), scope, reads=True)
 
 
 def _ended(queue: str, task: str, sums: Sums) -> Ended:
@@ -333,7 +333,7 @@ def live(scope: Scope) -> Op[Live]:
             return replace(found, oldest_due=moment_or_none(oldest), next_due=moment_or_none(soonest))
         return found
 
-    return Op("stats_live", steps, scope)
+    return Op("stats_live", steps, scope, reads=True)
 
 
 def _live(rows: Iterable[Row], as_of: datetime, complete: bool) -> Live:

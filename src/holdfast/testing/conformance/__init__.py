@@ -22,7 +22,7 @@ No test sleeps: `clock` is `holdfast.testing.Clock`, and time passes when the te
 import pytest
 
 ROOMS = (
-    "batches", "batching", "claiming", "dependencies", "dependencies_by_hand", "endings", "enqueueing", "gates",
+    "batches", "batching", "bulk", "claiming", "dependencies", "dependencies_by_hand", "endings", "enqueueing", "gates",
     "inspection", "keys", "leadership", "leases", "limits", "pipes", "promotion", "queues", "repeats", "rescue",
     "retention", "schedules", "stats", "steps", "versions", "waking", "workers",
 )  # fmt: skip
@@ -31,6 +31,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
 
 from holdfast.testing.conformance.batches import Batches  # noqa: E402 - asserts are rewritten before they are imported
 from holdfast.testing.conformance.batching import Batching  # noqa: E402
+from holdfast.testing.conformance.bulk import Bulk, Listing  # noqa: E402
 from holdfast.testing.conformance.claiming import Claiming  # noqa: E402
 from holdfast.testing.conformance.dependencies import Dependencies  # noqa: E402
 from holdfast.testing.conformance.dependencies_by_hand import DependenciesByHand  # noqa: E402
@@ -71,6 +72,8 @@ class StoreConformance(
     Leadership,
     Workers,
     Inspection,
+    Listing,
+    Bulk,
     Keys,
     Versions,
     Repeats,
@@ -89,8 +92,8 @@ class StoreConformance(
 
 
 __all__ = [
-    "Batches", "Batching", "Claiming", "Deliveries", "Dependencies", "DependenciesByHand", "Endings", "Enqueueing",
-    "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits", "Pipes", "Promotion", "Queues", "Repeats",
-    "Rescue", "Retention", "Schedules", "Stats", "StepRecords", "StoreConformance", "Suspension", "Versions",
-    "Waking", "Workers",
+    "Batches", "Batching", "Bulk", "Claiming", "Deliveries", "Dependencies", "DependenciesByHand", "Endings",
+    "Enqueueing", "Gates", "Inspection", "Keys", "Leadership", "Leases", "Limits", "Listing", "Pipes", "Promotion",
+    "Queues", "Repeats", "Rescue", "Retention", "Schedules", "Stats", "StepRecords", "StoreConformance", "Suspension",
+    "Versions", "Waking", "Workers",
 ]  # fmt: skip
