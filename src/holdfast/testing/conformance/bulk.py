@@ -146,7 +146,7 @@ class Listing(Fixtures):
         late = clock.now()
         second = add(store, job(priority=3, delay=3600), job())
         end_one(store, finish(take_one(store), JobState.FAILED, error=error_entry("no such host")))
-        third = clock.advance(60) or clock.now()
+        third = clock.advance(60)
         cases: list[tuple[dict[str, object], list[str]]] = [
             ({"priority": (None, -1)}, first), ({"priority": 3}, second[:1]),
             ({"created": (start, late)}, first), ({"created": (late, None)}, second[::-1]), ({"created": start}, first),
@@ -167,15 +167,17 @@ class Listing(Fixtures):
         for held in take(store, 3):
             end_one(store, finish(held))
         for up in (False, True):
-            wanted, seen, place = ids if up else ids[::-1], list[str](), None
-            while True:
+            wanted = ids if up else ids[::-1]
+            seen: list[str] = []
+            place: ById | None = None
+            more = True
+            while more:
                 found = store.run(lists.page(JobFilter(), OURS, 3, place, up))
                 seen += [record.id for record, _ in found.jobs]
-                place = found.jobs[-1][1]
-                if not found.more:
-                    break
+                last, more = found.jobs[-1][1], found.more
+                assert isinstance(last, ById)
+                place = last
             assert seen == wanted
-            assert isinstance(place, ById)
             back = store.run(lists.page(JobFilter(), OURS, 3, place, not up))
             assert [record.id for record, _ in back.jobs] == wanted[-2:-5:-1]
 
