@@ -21,8 +21,11 @@ MOURN_EVERY = 0.5
 """Seconds between two looks for workers of this machine that died, where the store can know."""
 
 TERM = 5.0
-"""Seconds for which leadership is held at most; renewed at half. With short leases it is shorter: a leader's successor
-must be there before the jobs that died with it lapse."""
+"""Seconds for which leadership is held at most. With short leases it is shorter: a leader's successor must be there
+before the jobs that died with it lapse."""
+
+MARGIN = 0.4
+"""The part of it that is left when it is renewed."""
 
 
 BUSY = 0.05
@@ -70,10 +73,11 @@ class Caretaker:
         self._anybodys = Duty("release what dead workers held", MOURN_EVERY, self._mourn)
         self._counting = stats.Counting()
         self._gates = Duty("look at gates", gates.IDLE, self._look_at_gates)
+        self._waits = Duty("see to jobs that wait", waits.IDLE, self._see_to_waits)
         self._duties = [
             Duty("promote", most_idle, self._promote),
             self._gates,
-            Duty("see to jobs that wait", waits.IDLE, self._see_to_waits),
+            self._waits,
             Duty("rescue", min(5.0, lease / 3), self._rescue),
             Duty("revive schedules", 30.0, self._revive),
             Duty("prune", 60.0, self._prune),
@@ -129,7 +133,7 @@ class Caretaker:
         if self._anybodys.due_at <= monotonic():
             self._do(self._anybodys)
         now = monotonic()
-        if now > self._leads_until - self._length / 2:
+        if now > self._leads_until - MARGIN * self._length:
             self._stand(now)
         if not self.leads:
             return min(self._length / 2 * random.uniform(0.9, 1.1), max(0.0, self._anybodys.due_at - monotonic()))
@@ -137,7 +141,7 @@ class Caretaker:
             if duty.due_at <= monotonic() and not self._stop.is_set():
                 self._do(duty)
         soonest = min(duty.due_at for duty in (self._anybodys, *self._duties))
-        return max(0.0, min(soonest, self._leads_until - self._length / 2) - monotonic())
+        return max(0.0, min(soonest, self._leads_until - MARGIN * self._length) - monotonic())
 
     def _do(self, duty: Duty) -> None:
         """One that fails waits for its next turn and holds up none of the others; said once until it succeeds."""
@@ -184,7 +188,7 @@ class Caretaker:
         if promoted.overdue:
             overdue.run_once(self._store, self._bus)
         if promoted.noted:
-            waits.run_once(self._store, self._bus)
+            self._waits.due_at = float("-inf")
         if promoted.gates and self._gates.due_at > monotonic() + gates.EVERY:
             self._gates.due_at = float("-inf")
         times = [promoted.next_in]

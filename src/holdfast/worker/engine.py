@@ -283,7 +283,7 @@ class Engine:
                             self._store.ring()
                 except HoldfastError as error:
                     self._bus.tell("database.away", what="blocked jobs could not be freed", cause=error)
-            await asyncio.sleep(min(self._plan.lease / 3, 1.0 if self._tasks.others_exist else 5.0))
+            await asyncio.sleep(min(self._plan.lease / 3, 1.0 if self._tasks.others_exist else 10.0))
 
     async def _declare(self) -> None:
         """Store what tasks declare: their schedules, and the sizes of their limits."""

@@ -10,8 +10,8 @@ from holdfast.storage.ops import gates
 EVERY = 0.25
 """Seconds between two passes while there are gates."""
 
-IDLE = 5.0
-"""Seconds between two passes while there are none: jobs make their gates as they are enqueued, and are offered then."""
+IDLE = 60.0
+"""Seconds between two passes while there are none: who promotes sees when there are some."""
 
 MOST_PAGES = 20
 SWEEP_EVERY = 5.0

@@ -13,8 +13,8 @@ from holdfast.storage.ops import batches, passing
 EVERY = 0.25
 """Seconds between two passes while anybody waits."""
 
-IDLE = 5.0
-"""Seconds between two passes while nobody does: who promotes sees sooner what is noted meanwhile."""
+IDLE = 60.0
+"""Seconds between two passes while nobody does: who promotes sees when something is noted."""
 
 BUSY = 0.02
 """Seconds to the next pass where one could not do everything."""
