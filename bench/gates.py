@@ -1,20 +1,24 @@
 """What do keys, groups, limits and dependencies cost a job that has one, and what do they cost the others?
 
-The same 20,000 no-op jobs, stored 5,000 a call and drained, without anything and with each. `of plain` is the ratio
-within one round. Then plain jobs are drained beside 200,000 that a full group holds back, and beside 100,000 groups of
-a job each, whose queue nobody serves: each such database is made once for all rounds, by SQL, of copies of real rows.
+The same 20,000 no-op jobs, stored 5,000 a call and drained, without anything and with each; the ratio is to `plain`,
+round by round. Then plain jobs are drained beside 200,000 of a full group, and beside 100,000 groups of two, whose
+queue nobody serves: each such database is made once for all rounds.
 """
 
 import asyncio
+import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from drain import Counted, ended_at
-from measure import KINDS, Contest, Figures, Place, check_finished, interleave, place, sized
+from measure import HISTORY, KINDS, ROUNDS, Contest, Figures, Place, check_finished, interleave, place, query, sized
 
 from holdfast import Holdfast, Limit
+from holdfast.ids import new_id
+from holdfast.storage.ops.jobs import Wanted, claim
 
 JOBS = 20_000
 PAGE = 5_000
@@ -35,6 +39,9 @@ class Way:
     question: str = DRAINED
 
 
+CROWD = "drain of plain jobs beside those that gates hold back"
+EMPTY = "a claim that finds nothing beside them"
+BESIDE = ("plain", "beside a full group of 200,000", "beside 100,000 groups of 2")
 ALONE = f"{DRAINED}, {FEW} at once"
 WAYS = (
     Way("plain"),
@@ -63,8 +70,10 @@ def store(app: Holdfast, task: Any, way: Way, jobs: int) -> float:
 async def first_of_all() -> None: ...
 
 
-async def drained(app: Holdfast, counted: Counted, concurrency: int) -> dict[str, float]:
-    async with app.worker(concurrency=concurrency):
+async def drained(
+    app: Holdfast, counted: Counted, concurrency: int, queues: list[str] | None = None
+) -> dict[str, float]:
+    async with app.worker(queues=queues, concurrency=concurrency):
         await asyncio.wait_for(counted.all_ran.wait(), 120)
     return counted.spent()
 
@@ -102,21 +111,79 @@ def costs(place: Place) -> list[Contest]:
     return [contest(kind, way) for kind in KINDS for way in WAYS]
 
 
+class Crowded:
+    """A database in which many jobs are held back, and plain ones are drained beside them."""
+
+    def __init__(self, url: str, kind: str, level: str) -> None:
+        self.url, self.kind = url, kind
+        self.drained = 0
+        with closing(Holdfast(url)) as app:
+            crowd = {
+                BESIDE[0]: {},
+                BESIDE[1]: {"group": "full"},
+                BESIDE[2]: {"group": lambda a, b: f"many{a % sized(100_000)}"},
+            }[level]
+            held = app.task(name="held", queue="held", **crowd)(nothing)
+            for start in range(0, sized(200_000) if crowd else 0, PAGE):
+                app.enqueue_many([held.call(number, "x") for number in range(start, start + PAGE)])
+
+    def round(self, place: Place, figures: Figures, claims: Figures) -> None:
+        jobs = sized(JOBS)
+        counted = Counted(place, jobs)
+        app = Holdfast(self.url)
+        task = app.task(name="noop")(counted.noop)
+        claims.note(claim_takes(app))
+        store(app, task, WAYS[0], jobs)
+
+        async def drain() -> dict[str, float]:
+            counted.ready()
+            try:
+                return await drained(app, counted, 100, ["default"])
+            finally:
+                await app.aclose()
+
+        spent = asyncio.run(drain())
+        self.drained += jobs
+        kept = query(self.url, f"select count(*), count(distinct id) from {HISTORY[self.kind]} where task = 'noop'")
+        assert kept == (self.drained, self.drained), f"{kept} ended of {self.drained}"
+        figures.note(jobs / (ended_at(self.url, self.kind) - counted.began), **spent)
+
+
+async def nothing(a: int, b: str) -> None: ...
+
+
+def claim_takes(app: Holdfast) -> float:
+    """The median time of a claim that finds nothing, in ms."""
+    times: list[float] = []
+    for _ in range(100):
+        began = time.perf_counter()
+        app.store.run(claim(Wanted("bench", new_id(), 30.0, 10, ("default",))), "claim")
+        times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1e3
+
+
+def crowds(place: Place) -> list[Contest]:
+    def contest(kind: str, level: str) -> Contest:
+        figures = Figures(CROWD, kind, level, "jobs/s")
+        claims = Figures(EMPTY, kind, level, "ms", "less")
+        made: list[Crowded] = []
+
+        def run() -> None:
+            if not made:
+                made.append(Crowded(place.lasting(kind), kind, level))
+            made[0].round(place, figures, claims)
+
+        return [figures, claims], run
+
+    return [contest(kind, level) for kind in KINDS for level in BESIDE]
+
+
 def contests(place: Place) -> list[Contest]:
-    return costs(place)
+    return costs(place) + crowds(place)
 
 
 if __name__ == "__main__":
-    import sys
-
     from report import show
 
-    only = sys.argv[1:]
     with place() as here:
-        rounds = 2
-        found = [
-            (figures, run)
-            for figures, run in contests(here)
-            if not only or all(any(word in f"{one.database} {one.who}" for one in figures) for word in only)
-        ]
-        show(interleave(found, rounds))
+        show(interleave(contests(here), ROUNDS))

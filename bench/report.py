@@ -25,7 +25,7 @@ EXTRAS = {
 
 
 def of_raw(one: Figures, found: Sequence[Figures]) -> float | None:
-    """What part of the raw loop's rate it reaches: round by round, then the median."""
+    """What part of the raw loop's rate it reaches, or of plain jobs': round by round, then the median."""
     base = next((other for other in found if other.who in ("raw", "plain") and other.place == one.place), None)
     if base is None or base is one or one.peer or len(base.rounds) != len(one.rounds):
         return None
@@ -47,7 +47,8 @@ def rows(found: Sequence[Figures]) -> tuple[list[str], list[tuple[str, ...]]]:
     ratios = [(of_raw(one, found), of_best_peer(one, found)) for one in found]
     both = [any(pair[0] is not None for pair in ratios), any(pair[1] is not None for pair in ratios)]
     columns = ["database", "who", "median", "±"]
-    columns += [name for name, there in zip(("of raw", "× best peer"), both, strict=True) if there]
+    base = "of plain" if any(one.who == "plain" for one in found) else "of raw"
+    columns += [name for name, there in zip((base, "× best peer"), both, strict=True) if there]
     columns += [EXTRAS[name][0] for name in extras]
     answer: list[tuple[str, ...]] = []
     for one, pair in zip(found, ratios, strict=True):

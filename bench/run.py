@@ -35,6 +35,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "writers": (),
     "idle": (),
     "growth": ("backlog",),
+    "gates": (),
     "snapshot": (),
     "durability": (),
     "durable": ("steps1", "steps10", "steps10one"),

@@ -12,11 +12,15 @@ PICKUP, STREAM = "pick-up by an idle worker", "pick-up at 3,000 a second"
 PROCESSES, CALLER = "drain by processes", "wait of a caller beside two workers"
 GROWTH = "drain behind what has gathered"
 SNAPSHOT = "a snapshot held while 200,000 jobs pass"
+STORED, DRAINED = "enqueue in bulk, by what decides", "drain, by what decides"
+HELD = "drain of plain jobs beside those that gates hold back"
+FULL, MANY_GROUPS = "beside a full group of 200,000", "beside 100,000 groups of 2"
 GROWN = "holdfast, 1M finished, 200k waiting, 100k scheduled"
 STEP1, STEP10 = "durable jobs of 1 step, 100 at once", "durable jobs of 10 steps, 100 at once"
 STEP10ONE = "durable jobs of 10 steps, 1 at a time"
 ROWS = "rows that a raw loop commits, 100 at once"
 REPLAY, WAKE = "replay of 1,000 steps", "lateness of 10,000 jobs that wake within a second"
+GATED = ("key", "1000 groups", "limit of 100")
 FORGETFUL = ("huey",)
 """Peers that remove a job before it runs, so that a crash loses it."""
 
@@ -224,6 +228,24 @@ TARGETS = (
         "drain beside 1M finished, 200k waiting, 100k scheduled jobs",
         (Goal("≥ 0.9 × that of an empty table", of(GROWTH, PG, "holdfast, empty", GROWN), 0.9),),
         (Goal("≥ 0.9 × that of an empty table", of(GROWTH, LITE, "holdfast, empty", GROWN), 0.9),),
+    ),
+    Target(
+        "jobs with a key, a group or a limit, stored in bulk and drained",
+        tuple(
+            Goal(f"{who}: {what} ≥ 0.6 × plain", of(question, PG, "plain", who), 0.6)
+            for who in GATED
+            for what, question in (("stored", STORED), ("drained", DRAINED))
+        ),
+        tuple(
+            Goal(f"{who}: {what} ≥ 0.6 × plain", of(question, LITE, "plain", who), 0.6)
+            for who in GATED
+            for what, question in (("stored", STORED), ("drained", DRAINED))
+        ),
+    ),
+    Target(
+        "plain jobs beside a full group of 200,000, and beside 100,000 groups",
+        tuple(Goal(f"≥ 0.97 × alone, {who}", of(HELD, PG, "plain", who), 0.97) for who in (FULL, MANY_GROUPS)),
+        tuple(Goal(f"≥ 0.97 × alone, {who}", of(HELD, LITE, "plain", who), 0.97) for who in (FULL, MANY_GROUPS)),
     ),
     Target(
         "a snapshot held open while 200,000 jobs pass",
