@@ -191,11 +191,9 @@ def _gate(gate: GateSight, names: dict[str, str], later: Later) -> Iterator[Why]
     kind, _, name = gate.gate.partition(":")
     what = {GROUP: "group", LIMIT: "limit", THROTTLE: "throttle"}.get(f"{kind}:", kind)
     data = {"name": name, "size": gate.size, "used": gate.used, "before": gate.before}
-    line = (
-        f", with {gate.before if gate.before < AHEAD else '1,000 or more'} jobs before it in line"
-        if gate.before
-        else ""
-    )
+    before = "1 job" if gate.before == 1 else f"{gate.before if gate.before < AHEAD else '1,000 or more'} jobs"
+    line = f", with {before} before it in line" if gate.before else ""
+    offered = [holder for holder in gate.holders if holder.state == JobState.READY]
     stops = [holder for holder in gate.holders if holder.stops]
     if stops:
         text = f"{what} {name} is shut since job {stops[0].id} failed: retry it, or app.groups.resume({name!r}){line}"
@@ -213,6 +211,9 @@ def _gate(gate: GateSight, names: dict[str, str], later: Later) -> Iterator[Why]
     elif gate.next_in is not None and gate.next_in > 0:
         until = later(gate.next_in) if not gate.before else None
         yield Why("throttled", f"{what} {name} lets the next one start in {span(gate.next_in)}{line}", until, data)
+    elif gate.spacing is not None and offered:
+        text = f"{what} {name} starts one every {span(gate.spacing)}, and job {offered[0].id} is next{line}"
+        yield Why("throttled", text, None, {**data, "job": offered[0].id})
     else:
         yield Why(
             "gate_entry", f"there is room in {what} {name}, and it is offered its place in a moment{line}", None, data

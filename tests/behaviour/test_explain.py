@@ -106,7 +106,7 @@ def test_groups_and_limits(app: Holdfast, clock: Clock) -> None:
     found = app.jobs.explain(good.id)
     assert [reason.code for reason in found.reasons] == ["group_full"]
     assert bad.id in str(found)
-    assert "1 jobs before it" in str(app.jobs.explain(last.id))
+    assert "1 job before it" in str(app.jobs.explain(last.id))
     drain(app)
     found = app.jobs.explain(good.id)
     assert [(reason.code, reason.data["job"]) for reason in found.reasons] == [("group_stopped", bad.id)]
@@ -119,6 +119,13 @@ def test_groups_and_limits(app: Holdfast, clock: Clock) -> None:
     found = app.jobs.explain(jobs[1].id)
     assert [reason.code for reason in found.reasons] == ["throttled"]
     assert found.expected_at is not None
+
+    @app.task(limit=Limit(name="quick", throttle="1000/s"))
+    def quick() -> None: ...
+
+    first, second = quick.enqueue(), quick.enqueue()
+    clock.advance(1)
+    assert f"limit quick starts one every 1 ms, and job {first.id} is next" in str(app.jobs.explain(second.id))
 
 
 def test_what_runs_and_what_has_ended(live: Holdfast) -> None:

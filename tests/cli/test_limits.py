@@ -1,13 +1,18 @@
 """`holdfast groups …` and `holdfast limits …` from the command line."""
 
 import json
+import re
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.cli.conftest import Cli
 
 from holdfast import Holdfast, Limit
+from holdfast.cli import gate_tables as tables
 from holdfast.cli.exits import Exit
+from holdfast.model.gate import Gate
 from holdfast.testing import drain
 
 
@@ -94,3 +99,18 @@ def test_what_is_wrong(act: Any, app: Holdfast, words: tuple[str, ...], says: st
     assert says in " ".join(result.stderr.split())
     assert result.exit_code == Exit.USAGE
     assert not app.limits.list()
+
+
+def test_a_limit_of_many_parts_is_one_line() -> None:
+    parts = [Gate("api", f"a{n}", 2, None, False, 2 if n else 1, n, n == 8, None) for n in range(9)]
+    out = StringIO()
+    tables.print_limits(Console(file=out, force_terminal=True, width=100, no_color=True), [*parts, *MAIL])
+    lines = [" ".join(line.split()) for line in PLAIN.sub("", out.getvalue()).splitlines()]
+    assert lines == [
+        "NAME TAKEN WAITING", "api (9 parts) 17 of 18 36+ 8 full",
+        "api/a8 2 of 2 8+", "api/a7 2 of 2 7", "api/a6 2 of 2 6", "mail 0 0 2/s, set by hand",
+    ]  # fmt: skip
+
+
+MAIL = [Gate("mail", None, None, 0.5, True, 0, 0, False, None)]
+PLAIN = re.compile(r"\x1b\[[0-9;]*m")

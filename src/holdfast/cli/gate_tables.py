@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LABEL = 12
+MOST = 1000
+"""Parts that are summed up at once."""
+
+FEW = 5
+"""Parts of a limit that are shown one by one."""
+
+BUSIEST = 3
+"""And of a limit that has more, the busiest."""
+
 PLAIN: tuple[tuple[str, Callable[[Gate], str]], ...] = (
     ("name", lambda gate: gate.name),
     ("part", lambda gate: gate.part or ""),
@@ -64,8 +73,41 @@ def print_gates(console: "Console", found: Sequence[Gate]) -> None:
         lines += ["\t".join(printable(cell(gate)) for _, cell in PLAIN) for gate in found]
         sys.stdout.write("\n".join(lines) + "\n")
         return
-    if not found:
-        return
+    if found:
+        _print_table(console, found)
+
+
+def print_limits(console: "Console", found: Sequence[Gate]) -> None:
+    """A line for each limit, and for its parts where these are few."""
+    by_name: dict[str, list[Gate]] = {}
+    for gate in found:
+        by_name.setdefault(gate.name, []).append(gate)
+    lines: list[Gate | Summary] = []
+    for parts in by_name.values():
+        if len(parts) <= FEW:
+            lines += parts
+        else:
+            lines.append(Summary(parts))
+            lines += sorted(parts, key=lambda gate: (-gate.waiting, -gate.used))[:BUSIEST]
+    _print_table(console, lines)
+
+
+class Summary:
+    """Many parts of one limit in a line."""
+
+    def __init__(self, parts: Sequence[Gate]) -> None:
+        sizes = [gate.size for gate in parts if gate.size is not None]
+        self.name = f"{parts[0].name} ({len(parts):,} parts)"
+        used, full = (
+            sum(gate.used for gate in parts),
+            sum(gate.size is not None and gate.used >= gate.size for gate in parts),
+        )
+        self.places = f"{used:,} of {sum(sizes):,}" if len(sizes) == len(parts) else f"{used:,}"
+        self.waiting = f"{sum(gate.waiting for gate in parts):,}{'+' if any(gate.more for gate in parts) else ''}"
+        self.said = f"{full:,} full" if full else ""
+
+
+def _print_table(console: "Console", found: Sequence[Gate | Summary]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -75,6 +117,9 @@ def print_gates(console: "Console", found: Sequence[Gate]) -> None:
         table.add_column(heading, no_wrap=True, justify="right", min_width=len(heading))
     table.add_column("", no_wrap=True, overflow="ellipsis")
     for gate in found:
+        if isinstance(gate, Summary):
+            table.add_row(Text(printable(gate.name), "bold"), gate.places, gate.waiting, gate.said)
+            continue
         style = "yellow" if gate.stopped else ""
         said = [f"stopped by {gate.stopped_by}"] if gate.stopped else []
         said += [starts(gate), "set by hand" if gate.edited else ""]

@@ -26,6 +26,7 @@ def list_(
     after: Annotated[
         str | None, typer.Option(metavar="CURSOR", help="The next page: the cursor that the last one ended with.")
     ] = None,
+    parts: Annotated[bool, typer.Option("--parts", help="In a terminal, too, a line for every part.")] = False,
     as_json: AsJson = False,
     url: Url = None,
     schema: Schema = None,
@@ -33,14 +34,21 @@ def list_(
 ) -> None:
     """List limits and their parts by name: places taken, jobs that wait, how fast they start.
 
-    In a terminal it is a table, in a pipe lines with tabs. One that nobody has used for a day is not there, unless it
-    was set by hand. A count that ends with + is of all that was looked at.
+    In a terminal it is a table, where one line sums up a limit of many parts, with the three for which most jobs wait;
+    in a pipe lines with tabs, one for each part. One that nobody has used for a day is not there, unless it was set by
+    hand. A count that ends with + is of all that was looked at.
     """
+    summed = stdout().is_terminal and not (parts or as_json)
     app = existing(asked(context, url, schema, verbose))
     try:
-        page = app.limits.list(limit=limit, after=after)
+        page = app.limits.list(limit=tables.MOST if summed else limit, after=after)
     finally:
         app.close()
+    if summed and page:
+        tables.print_limits(stdout(), page)
+        if page.next is not None:
+            stderr().print(f"more: --after {printable(page.next)}", style="dim", soft_wrap=True, markup=False)
+        return
     if as_json:
         print_json({"limits": [tables.document(each) for each in page], "next": page.next})
         return
