@@ -24,6 +24,7 @@ from holdfast.cli import (
     migrate,
     pipes,
     queues,
+    replay,
     schedules,
     stats,
     top,
@@ -106,6 +107,7 @@ program.command("leader", cls=Command)(leader.run)
 program.command("enqueue", cls=Command)(enqueue.run)
 program.command("migrate", cls=Command)(migrate.run)
 program.command("check", cls=Command)(check.run)
+program.command("replay", cls=Command)(replay.run)
 program.command("doctor", cls=Command)(doctor.run)
 program.command("backup", cls=Command)(backup.run)
 program.command("stats", cls=Command)(stats.run)

@@ -71,6 +71,11 @@ class Run:
         return self._job
 
     @property
+    def broken(self) -> NonDeterminism | None:
+        """How its code differs from the record."""
+        return self._broken
+
+    @property
     def body(self) -> Body:
         return self._body
 
@@ -167,7 +172,7 @@ class Run:
             self._broken = broken
             raise
         if self._reading is not None:
-            self._reading.look(asked.known)
+            self._reading.look(asked)
         return asked
 
     def answer(self, asked: Asked, known: StepRecord, load: Callable[[str], Any]) -> Any:

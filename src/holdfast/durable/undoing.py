@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdfast.clock import monotonic
 from holdfast.durable.faults import error_entry
-from holdfast.durable.journal import Journal
+from holdfast.durable.journal import Asked, Journal
 from holdfast.durable.performing import perform
 from holdfast.durable.steps import WAITS, StepOptions, function_of, undone_by
 from holdfast.errors import HoldfastError, InvalidOption, InvalidResult, JobStopped, LeaseLost
@@ -149,11 +149,14 @@ class Reading:
         self._wanted = wanted
         self.undo: dict[StepKey, Callable[..., Any]] = {}
 
-    def look(self, known: StepRecord | None) -> None:
+    def look(self, asked: Asked) -> None:
         """A piece is asked for. Raises Cut where nothing more is to be learned."""
-        slept = known is not None and known.kind == "sleep" and (known.left or 0.0) <= 0  # nobody records its end
-        if known is None or (known.state == "waiting" and not slept) or self._wanted <= self.undo.keys():
+        if asked.known is None or self.waits(asked.known) or self._wanted <= self.undo.keys():
             raise Cut("the record ends here")
+
+    def waits(self, known: StepRecord) -> bool:
+        """Of a sleep nobody records the end: it is over when its time is."""
+        return known.state == "waiting" and (known.kind != "sleep" or (known.left or 0.0) > 0)
 
     def saw(self, key: StepKey, options: StepOptions) -> None:
         if options.undo is not None:

@@ -10,6 +10,20 @@
 from holdfast.testing.asserts import assert_enqueued
 from holdfast.testing.clock import Clock
 from holdfast.testing.drain import DrainLimit, adrain, drain
+from holdfast.testing.history import History, histories
 from holdfast.testing.inline import inline
+from holdfast.testing.replay import Replay, assert_replays, replay
 
-__all__ = ["Clock", "DrainLimit", "adrain", "assert_enqueued", "drain", "inline"]
+__all__ = [
+    "Clock",
+    "DrainLimit",
+    "History",
+    "Replay",
+    "adrain",
+    "assert_enqueued",
+    "assert_replays",
+    "drain",
+    "histories",
+    "inline",
+    "replay",
+]
