@@ -213,3 +213,13 @@ def test_quotas_cost_nothing_where_there_are_none(bakery: Bakery, count_statemen
     for _ in range(3):
         bakery.order("acme", 1)
     assert [name for name in names if name != "notify"] == ["enqueue", "quotas", "enqueue", "enqueue", "enqueue"]
+
+
+def test_higher_priorities_first_however_many_wait_below(bakery: Bakery) -> None:
+    for number in range(2 * MOST_LINES):
+        bakery.order(f"t{number:03}", 2)
+    assert bakery.serve(40).keys() == {f"t{number:03}" for number in range(40)}
+    bakery.order("t001", 1, priority=1)
+    bakery.order("t002", 1, priority=1)
+    assert bakery.serve(2) == {"t001": 1, "t002": 1}
+    assert bakery.serve(30)["t063"] == 1

@@ -18,6 +18,9 @@ from holdfast.model.job import ClaimedJob
 MOST_LINES = 32
 """Lines at which a claim looks at least, however few jobs it is for."""
 
+MOST_TAGS = 4096
+"""Tenants of which is known when their last turn ends; of more, those that were served longest ago are forgotten."""
+
 YOUNG = 10
 """Looks after which a worker knows by itself whose turn it is."""
 
@@ -46,18 +49,21 @@ class Served:
 
     now: float = 0.0
     ends: dict[str, float] = field(default_factory=dict[str, float])
+    _held: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def begin(self, tenant: str) -> float:
-        """When its next turn comes."""
-        return max(self.now, self.ends.get(tenant, self.now))
+        """When its next turn comes: no later than after what it has in hand, for what was given back was no turn."""
+        end = self.ends.get(tenant)
+        if end is None or end <= self.now:
+            return self.now
+        return min(end, self.now + 1 + self._held.get(tenant, 0))
 
     def recount(self, now: float, held: Mapping[str, int]) -> None:
-        """A job of turn `now` began last, and so many of each tenant were taken and have not begun: what was given back
-        was nobody's turn."""
+        """A job of turn `now` began last, and so many of each tenant were taken and have not begun."""
         self.now = max(self.now, now)
-        self.ends = {
-            tenant: min(end, self.now + 1 + held.get(tenant, 0)) for tenant, end in self.ends.items() if end > self.now
-        }
+        self._held = held
+        if len(self.ends) > MOST_TAGS:
+            self.ends = {tenant: self.ends[tenant] for tenant in list(self.ends)[-MOST_TAGS // 2 :]}
 
 
 @dataclass
@@ -137,25 +143,36 @@ class Turns:
         return counts
 
     def took(self, asked: Sequence[Ask], jobs: Iterable[ClaimedJob], cursor: str) -> list[ClaimedJob]:
-        """These jobs came of what was asked: in the order in which they are to begin, each with its turn."""
-        weights = {one.line.tenant: one.line.weight for one in asked}
+        """These jobs came of what was asked, each tenant's in order: as they are to begin, each with its turn."""
+        weights = {one.line.tenant: one.line.weight for one in asked if one.line.weight != 1}
+        ends = self.served.ends
         taken: list[ClaimedJob] = []
+        begun: dict[str, float] = {}
+        for job in jobs:
+            tenant = job.tenant
+            begin = begun[tenant] if tenant in begun else self.served.begin(tenant)
+            begun[tenant] = begin + 1 / weights.get(tenant, 1)
+            taken.append(ClaimedJob(*job[:-1], begin))
+        for tenant, end in begun.items():
+            ends.pop(tenant, None)  # the newest last
+            ends[tenant] = end
+        if self.wide:
+            spent = {one.line.tenant for one in asked}
+            self.lines = [line for line in self.lines if line.tenant not in spent]
+        else:
+            self._keep(asked, taken)
+        self.cursor = cursor
+        return sorted(taken, key=lambda job: (-job.priority, job.turn, job.due, job.seq))
+
+    def _keep(self, asked: Sequence[Ask], taken: Sequence[ClaimedJob]) -> None:
+        """Of what is known of the lines, what still helps: those that gave less than was asked have no more."""
+        by_queue = any(one.line.queue is not None for one in asked)
         last: dict[tuple[int, str, str | None], ClaimedJob] = {}
         counted: dict[tuple[int, str, str | None], int] = {}
-        by_queue = any(one.line.queue is not None for one in asked)
-        for job in sorted(jobs, key=lambda job: (-job.priority, job.due, job.seq)):
-            begin = self.served.begin(job.tenant)
-            self.served.ends[job.tenant] = begin + 1 / weights.get(job.tenant, 1)
-            taken.append(job._replace(turn=begin))
+        for job in taken:
             key = (-job.priority, job.tenant, job.queue if by_queue else None)
             last[key] = job
             counted[key] = counted.get(key, 0) + 1
-        self._keep(asked, last, counted)
-        self.cursor = cursor
-        return sorted(taken, key=lambda job: job.order)
-
-    def _keep(self, asked: Sequence[Ask], last: Mapping[Any, ClaimedJob], counted: Mapping[Any, int]) -> None:
-        """Of what is known of the lines, what still helps: those that gave less than was asked have no more."""
         short: set[Line] = set()
         for one in asked:
             key = (one.line.rank, one.line.tenant, one.line.queue)
@@ -163,8 +180,8 @@ class Turns:
                 short.add(one.line)
             else:
                 self._places[one.line] = (last[key].due, last[key].seq)
-        spent = {one.line for one in asked} if self.wide else short
-        self.lines = [line for line in self.lines if line not in spent]
+        if short:
+            self.lines = [line for line in self.lines if line not in short]
 
 
 def _within(room: dict[str, int], line: Line, count: int) -> int:

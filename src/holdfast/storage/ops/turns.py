@@ -28,8 +28,8 @@ class Taken(NamedTuple):
     cursor: str
 
 
-_Seen: TypeAlias = tuple[Sequence[Line], bool, str]
-"""Lines, whether there are more, and behind whom they begin."""
+_Seen: TypeAlias = tuple[Sequence[Line], bool, bool]
+"""Lines, whether there are more of the best priority, and whether the next look goes on behind them."""
 
 
 def name_of(queues: Sequence[str] | None) -> str:
@@ -50,8 +50,9 @@ def take(
     if looked:
         seen = yield from _look(wanted, turns, queues)
     else:
-        seen = turns.lines, turns.wide, turns.cursor
-    lines, wide, cursor = seen
+        seen = turns.lines, turns.wide, True
+    lines, wide, moves = seen
+    cursor = turns.cursor
     if held and lines:
         cursor = lines[-1].tenant if wide else cursor
         lines = [line for line in lines if (line.tenant, line.queue) not in held]
@@ -65,8 +66,8 @@ def take(
         more = turns.ask(others, True, len(others), caps)
         rows = yield from _claim(wanted, queues, more)
         asks = [*asks, *more]
-    cursor = asks[-1].line.tenant
-    if looked and (wide or turns.young):
+    cursor = asks[-1].line.tenant if moves else cursor
+    if moves and looked and (wide or turns.young):
         yield one("turn_put", name_of(wanted.queues), cursor)
     return rows, Taken(lines, wide, looked, asks, cursor)
 
@@ -88,17 +89,23 @@ def _look(wanted: Wanted, turns: Turns, queues: Sequence[str] | None) -> Steps[_
         each = max(4, 10 * MOST_LINES // len(queues))
     if turns.young or turns.wide:
         cursor = ((yield one("turn_get", name_of(wanted.queues))) or [(cursor,)])[0][0]
-    behind = (yield from _lines(queues, cursor, each)) if turns.wide and cursor else []
-    if behind and _cut(_best(behind), each):
-        return _best(behind), True, cursor
+    behind: list[Line] = []
+    if turns.wide and cursor:
+        rank = min((line.rank for line in (yield from _lines(queues, "", 1))), default=0)
+        behind = [line for line in (yield from _lines(queues, cursor, each)) if line.rank == rank]
+        if _cut(behind, each):
+            return behind, True, True
     lines = yield from _lines(queues, "", each)
     if not _cut(lines, each):
-        return _turned(lines, cursor), False, cursor
+        return _turned(lines, cursor), False, True
+    if not _cut(_best(lines), each):  # the place among those below is kept
+        return lines, False, False
     if not turns.wide and cursor:
         behind = yield from _lines(queues, cursor, each)
     best = _best(lines)
     first = [line for line in behind if line.rank == best[0].rank]
-    return [*first, *(line for line in best if line not in set(first))], True, cursor
+    seen = set(first)
+    return [*first, *(line for line in best if line not in seen)], True, True
 
 
 def _lines(queues: Sequence[str] | None, after: str, most: int) -> Steps[list[Line]]:
@@ -127,7 +134,13 @@ def _turned(lines: list[Line], cursor: str) -> list[Line]:
 
 
 def _told(asks: Sequence[Ask]) -> str:
-    return json.dumps([
-        {**ask.line._asdict(), "ord": place, "count": ask.most, "due": ask.due, "seq": ask.seq}
-        for place, ask in enumerate(asks)
-    ], default=str)  # fmt: skip
+    """As JSON, put together by hand: it is half a thousand objects a claim."""
+    told: list[str] = []
+    for place, ((rank, tenant, weight, queue), most, due, seq) in enumerate(asks):
+        where = "null" if queue is None else json.dumps(queue)
+        since = "null" if due is None else json.dumps(due, default=str)
+        told.append(
+            f'{{"ord":{place},"rank":{rank},"tenant":{json.dumps(tenant)},"weight":{weight},"queue":{where},'
+            f'"count":{most},"due":{since},"seq":{seq}}}'
+        )
+    return f"[{','.join(told)}]"

@@ -1,20 +1,25 @@
 -- Takes jobs of lines of some queues; see claim_turns.sql.
 --: one worker, claim, lease, batch, suspects, tasks, lines, most
+with line as materialized (
+    select key as ord, json_extract(value, '$.rank') as rank, json_extract(value, '$.tenant') as tenant,
+        json_extract(value, '$.weight') as weight, json_extract(value, '$.count') as count,
+        json_extract(value, '$.queue') as queue
+    from json_each(:lines)
+)
 update holdfast_jobs
 set state = 'running', reason = null, token = token + 1, attempt = attempt + 1, worker = :worker,
     claim_id = :claim, updated_at = :now, started_at = :now,
     lease_until = cast(:now + :lease * 1000000 as integer)
 where seq in (
     select seq from (
-        select found.seq, json_extract(line.value, '$.rank') as rank, json_extract(line.value, '$.weight') as weight,
-            json_extract(line.value, '$.count') as count, line.key as ord,
-            row_number() over (partition by line.key order by found.due, found.seq) as place
-        from json_each(:lines) line
+        select found.seq, line.rank, line.weight, line.count, line.ord,
+            row_number() over (partition by line.ord order by found.due, found.seq) as place
+        from line
         cross join holdfast_jobs found
         where found.seq in (
             select head.seq from holdfast_jobs head
-            where head.state = 'ready' and head.queue = json_extract(line.value, '$.queue') and -head.priority = json_extract(line.value, '$.rank')
-                and head.tenant = json_extract(line.value, '$.tenant')
+            where head.state = 'ready' and head.queue = line.queue and -head.priority = line.rank
+                and head.tenant = line.tenant
                 and (head.crashes <= :suspects or head.policy like '%"max_crashes"_null%')
                 and head.stop_reason is null
                 and (head.expires_at is null or head.expires_at > :now)
