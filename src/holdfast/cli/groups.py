@@ -8,9 +8,9 @@ import typer
 
 from holdfast.cli import gate_tables as tables
 from holdfast.cli.commands import Command, Group
-from holdfast.cli.options import AsJson, Schema, Url, Verbose
+from holdfast.cli.given import After, Limit, opened
+from holdfast.cli.options import AsJson
 from holdfast.cli.screen import print_json, printable, stderr, stdout
-from holdfast.cli.target import asked, existing
 
 if TYPE_CHECKING:
     from holdfast.app import Holdfast
@@ -22,27 +22,19 @@ Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="What the g
 
 
 @program.command("list", cls=Command)
+@opened
 def list_(
-    context: typer.Context,
+    app: "Holdfast",
     stopped: Annotated[bool, typer.Option("--stopped", help="Only those that a failure keeps shut.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="At most so many, 1 to 1000.")] = 100,
-    after: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="The next page: the cursor that the last one ended with.")
-    ] = None,
+    limit: Limit = 100,
+    after: After = None,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """List groups by name: places taken, jobs that wait, and which failure keeps it shut.
 
     In a terminal it is a table, in a pipe lines with tabs. A count that ends with + is of all that was looked at.
     """
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        page = app.groups.list(stopped=stopped, limit=limit, after=after)
-    finally:
-        app.close()
+    page = app.groups.list(stopped=stopped, limit=limit, after=after)
     if as_json:
         print_json({"groups": [tables.document(each) for each in page], "next": page.next})
         return
@@ -54,21 +46,15 @@ def list_(
 
 
 @program.command("show", cls=Command)
+@opened
 def show(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Show what is in a group, and which job's failure keeps it shut."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        gate = app.groups.get(name)
-        failed = "" if gate is None else _failed(app, gate)
-    finally:
-        app.close()
+    gate = app.groups.get(name)
+    failed = "" if gate is None else _failed(app, gate)
     if as_json:
         print_json(None if gate is None else tables.document(gate))
     elif gate is None:
@@ -91,22 +77,16 @@ def _failed(app: "Holdfast", gate: "Gate") -> str:
 
 
 @program.command("resume", cls=Command)
+@opened
 def resume(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Let a stopped group go on without the job that failed; a retry of that job does so too, and runs it first."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        opened = app.groups.resume(name)
-    finally:
-        app.close()
+    resumed = app.groups.resume(name)
     if as_json:
-        print_json({"name": name, "resumed": opened})
+        print_json({"name": name, "resumed": resumed})
     else:
-        said = "goes on" if opened else "was not stopped: nothing changed"
+        said = "goes on" if resumed else "was not stopped: nothing changed"
         sys.stdout.write(f"{printable(name)}\t{said}\n")

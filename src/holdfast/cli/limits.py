@@ -1,16 +1,19 @@
 """`holdfast limits`: look at limits, give them other numbers, leave them to the code again."""
 
 import sys
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from holdfast.cli import gate_tables as tables
 from holdfast.cli.commands import Command, Group
-from holdfast.cli.options import AsJson, Schema, Url, Verbose
+from holdfast.cli.given import After, Limit, opened
+from holdfast.cli.options import AsJson
 from holdfast.cli.screen import print_json, printable, stderr, stdout
-from holdfast.cli.target import asked, existing
 from holdfast.errors import InvalidOption
+
+if TYPE_CHECKING:
+    from holdfast.app import Holdfast
 
 program = typer.Typer(cls=Group, help="Look at limits, and change them while jobs wait.", no_args_is_help=True)
 
@@ -20,17 +23,13 @@ Name: TypeAlias = Annotated[
 
 
 @program.command("list", cls=Command)
+@opened
 def list_(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="At most so many, 1 to 1000.")] = 100,
-    after: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="The next page: the cursor that the last one ended with.")
-    ] = None,
+    app: "Holdfast",
+    limit: Limit = 100,
+    after: After = None,
     parts: Annotated[bool, typer.Option("--parts", help="In a terminal, too, a line for every part.")] = False,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """List limits and their parts by name: places taken, jobs that wait, how fast they start.
 
@@ -39,11 +38,7 @@ def list_(
     hand. A count that ends with + is of all that was looked at.
     """
     summed = stdout().is_terminal and not (parts or as_json)
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        page = app.limits.list(limit=tables.MOST if summed else limit, after=after)
-    finally:
-        app.close()
+    page = app.limits.list(limit=tables.MOST if summed else limit, after=after)
     if summed and page:
         tables.print_limits(stdout(), page)
         if page.next is not None:
@@ -60,23 +55,17 @@ def list_(
 
 
 @program.command("show", cls=Command)
+@opened
 def show(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     part: Annotated[
         str | None, typer.Option("--part", metavar="VALUE", help="Its part for one value of its by= function.")
     ] = None,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Show what is in a limit, or in one part of it."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        gate = app.limits.get(name, part=part)
-    finally:
-        app.close()
+    gate = app.limits.get(name, part=part)
     if as_json:
         print_json(None if gate is None else tables.document(gate))
     elif gate is None:
@@ -87,8 +76,9 @@ def show(
 
 
 @program.command("set", cls=Command)
+@opened
 def set_(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     concurrency: Annotated[
         int | None, typer.Option("--concurrency", "-c", metavar="N", help="So many places. Else any number.")
@@ -97,9 +87,6 @@ def set_(
         str | None, typer.Option(metavar="RATE", help="How fast its jobs start, as in 10/s or 5m. Else at any pace.")
     ] = None,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Give a limit and all its parts other numbers, both of them: what the code says no longer counts for it.
 
@@ -107,31 +94,21 @@ def set_(
     """
     if concurrency is None and throttle is None:
         raise InvalidOption("say what to set: --concurrency, --throttle or both; what is not given is then no limit")
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        app.limits.set(name, concurrency=concurrency, throttle=throttle)
-        gate = app.limits.get(name)
-    finally:
-        app.close()
+    app.limits.set(name, concurrency=concurrency, throttle=throttle)
+    gate = app.limits.get(name)
     _say(name, None if gate is None else tables.document(gate), as_json, "" if gate is None else tables.numbers(gate))
 
 
 @program.command("reset", cls=Command)
+@opened
 def reset(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Leave a limit to the code again: its numbers count from the next start of a worker on."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        app.limits.reset(name)
-        gate = app.limits.get(name)
-    finally:
-        app.close()
+    app.limits.reset(name)
+    gate = app.limits.get(name)
     said = "nothing was said of it" if gate is None else "the next worker that starts sets it"
     _say(name, None if gate is None else tables.document(gate), as_json, said)
 

@@ -8,12 +8,14 @@ import typer
 
 from holdfast.cli import pipe_tables as tables
 from holdfast.cli.commands import Command, Group
+from holdfast.cli.given import opened
 from holdfast.cli.options import AsJson, Schema, Url, Verbose
 from holdfast.cli.screen import print_json, printable, stderr, stdout
 from holdfast.cli.target import app_named, asked, existing
 from holdfast.errors import InvalidArguments
 
 if TYPE_CHECKING:
+    from holdfast.app import Holdfast
     from holdfast.model.message import Message
 
 program = typer.Typer(cls=Group, help="Look at pipes and their messages, and send one.", no_args_is_help=True)
@@ -22,23 +24,17 @@ Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="What the p
 
 
 @program.command("list", cls=Command)
+@opened
 def list_(
-    context: typer.Context,
+    app: "Holdfast",
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """List the pipes that have messages, by name.
 
     In a terminal it is a table, in a pipe lines with tabs. PENDING are jobs still to be made of messages, PARKED those
     of them that could not be.
     """
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        found = app.pipes.list()
-    finally:
-        app.close()
+    found = app.pipes.list()
     if as_json:
         print_json({"pipes": [tables.stats_document(one) for one in found]})
         return
@@ -48,24 +44,18 @@ def list_(
 
 
 @program.command("show", cls=Command)
+@opened
 def show(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="So many messages, the newest.")] = 20,
     after: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on where a page ended.")] = None,
     values: Annotated[bool, typer.Option("--values", help="Show what the messages say.")] = False,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Show the messages of a pipe, the newest first, and what could not be made of them."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        page = app.pipes.messages(name, limit=limit, after=after)
-        stats, pending = app.pipes.stats(name), app.pipes.pending(name)
-    finally:
-        app.close()
+    page = app.pipes.messages(name, limit=limit, after=after)
+    stats, pending = app.pipes.stats(name), app.pipes.pending(name)
     if as_json:
         documents = [_document(message, values) for message in page]
         waiting = [one._asdict() for one in pending]
@@ -100,11 +90,11 @@ def send(
 ) -> None:
     """Send a message, checked by the pipe's type, and print its id."""
     given = _given(value)
-    opened = app_named(app, asked(context, url, schema, verbose))
+    there = app_named(app, asked(context, url, schema, verbose))
     try:
-        sent = opened.pipes.send(name, given, key=key)
+        sent = there.pipes.send(name, given, key=key)
     finally:
-        opened.close()
+        there.close()
     if as_json:
         print_json(sent._asdict())
         return
@@ -114,20 +104,14 @@ def send(
 
 
 @program.command("retry", cls=Command)
+@opened
 def retry(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Try anew to make the jobs that could not be made of its messages, and print how many."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        count = app.pipes.retry(name)
-    finally:
-        app.close()
+    count = app.pipes.retry(name)
     if as_json:
         print_json({"retried": count})
     else:
@@ -135,20 +119,14 @@ def retry(
 
 
 @program.command("waits", cls=Command)
+@opened
 def waits(
-    context: typer.Context,
+    app: "Holdfast",
     job: Annotated[str, typer.Argument(metavar="ID", help="The job that waits.")],
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Show what a job waits for: pipe, what the message must hold, until when, and the token to answer it with."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        found = app.waits(job)
-    finally:
-        app.close()
+    found = app.waits(job)
     if as_json:
         print_json({"waits": [tables.ask_document(one) for one in found]})
         return
@@ -175,11 +153,11 @@ def answer(
     """Answer a job that waits, as if VALUE had come as a message of its pipe; no other job sees it."""
     given = _given(value)
     wanted = asked(context, url, schema, verbose)
-    opened = existing(wanted) if app is None else app_named(app, wanted)
+    there = existing(wanted) if app is None else app_named(app, wanted)
     try:
-        opened.answer(token, given)
+        there.answer(token, given)
     finally:
-        opened.close()
+        there.close()
 
 
 def _given(value: str) -> Any:

@@ -1,28 +1,24 @@
 """`holdfast jobs release`: a parked job goes on."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.options import Schema, Url, Verbose
+from holdfast.cli.given import opened
 from holdfast.cli.screen import stdout
-from holdfast.cli.target import asked, existing
+
+if TYPE_CHECKING:
+    from holdfast.app import Holdfast
 
 
+@opened
 def release(
-    context: typer.Context,
+    app: "Holdfast",
     id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Let a job go on that is parked, for its code asked for other steps than it had recorded.
 
     Do it once code that fits is deployed: `holdfast jobs show` says what was recorded and what was asked for.
     """
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        app.steps.release(id)
-    finally:
-        app.close()
+    app.steps.release(id)
     stdout().print(f"{id} goes on")

@@ -10,6 +10,8 @@ import typer
 
 from holdfast.cli import schedule_tables as tables
 from holdfast.cli.commands import Command, Group
+from holdfast.cli.given import After as PageAfter
+from holdfast.cli.given import Limit, opened
 from holdfast.cli.options import AsJson, Schema, Url, Verbose
 from holdfast.cli.screen import print_json, printable, stderr, stdout
 from holdfast.cli.target import app_named, asked, existing
@@ -57,27 +59,19 @@ Stored: TypeAlias = Annotated[
 
 
 @program.command("list", cls=Command)
+@opened
 def list_(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="At most so many, 1 to 1000.")] = 100,
-    after: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="The next page: the cursor that the last one ended with.")
-    ] = None,
+    app: "Holdfast",
+    limit: Limit = 100,
+    after: PageAfter = None,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """List schedules by name: when they fire, what they run, what they wait for.
 
     In a terminal it is a table, in a pipe lines with tabs.
     """
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        page = app.schedules.list(limit=limit, after=after)
-        stats = app.schedules.stats()
-    finally:
-        app.close()
+    page = app.schedules.list(limit=limit, after=after)
+    stats = app.schedules.stats()
     if as_json:
         documents = [tables.document(each) for each in page]
         print_json({"schedules": documents, "next": page.next, "stats": tables.plain(stats)})
@@ -89,23 +83,17 @@ def list_(
 
 
 @program.command("show", cls=Command)
+@opened
 def show(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     runs: Annotated[int, typer.Option("--runs", "-n", metavar="N", help="Its newest jobs, 1 to 1000.")] = 5,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Show everything about one schedule, its next instants and its newest jobs."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        found = _known(app, name)
-        coming = app.schedules.simulate(name, count=3) if found.state == "active" else []
-        jobs = list(app.schedules.runs(name, limit=runs))
-    finally:
-        app.close()
+    found = _known(app, name)
+    coming = app.schedules.simulate(name, count=3) if found.state == "active" else []
+    jobs = list(app.schedules.runs(name, limit=runs))
     if as_json:
         made = [{"id": job.id, "tick": tables.plain(job.tick), "state": job.state.value} for job in jobs]
         print_json({**tables.document(found), "coming": [exact(each) for each in coming], "runs": made})
@@ -165,81 +153,65 @@ def put(
     from holdfast.cli.schedule_put import store
 
     wanted = asked(context, url, schema, verbose)
-    opened = existing(wanted) if app is None else app_named(app, wanted)
+    there = existing(wanted) if app is None else app_named(app, wanted)
     when: dict[str, Any] = {
         "tz": tz, "start_at": _instant(start_at, "--start-at"), "end_at": _instant(end_at, "--end-at"),
         "max_runs": max_runs, "catch_up": _number(catch_up),
         "overlap": overlap, "jitter": jitter, "twice": twice, "missing": missing,
     }  # fmt: skip
     given = {key: value for key, value in when.items() if value is not None}
-    _say(
-        opened,
-        as_json,
-        lambda: store(opened, name, task, _json(args), cron, every, given, paused or None, checked=app is not None),
-        _waits,
-    )
+    try:
+        one = store(there, name, task, _json(args), cron, every, given, paused or None, checked=app is not None)
+    finally:
+        there.close()
+    _say(one, as_json, _waits)
 
 
 @program.command("pause", cls=Command)
+@opened
 def pause(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Fire no more until it is resumed; the jobs that are there go on."""
-    app = existing(asked(context, url, schema, verbose))
-    _say(app, as_json, lambda: app.schedules.pause(name), lambda one: "paused")
+    _say(app.schedules.pause(name), as_json, lambda one: "paused")
 
 
 @program.command("resume", cls=Command)
+@opened
 def resume(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Go on, with the next instant after a pause, or with what a parked one owes."""
-    app = existing(asked(context, url, schema, verbose))
-    _say(app, as_json, lambda: app.schedules.resume(name), _waits)
+    _say(app.schedules.resume(name), as_json, _waits)
 
 
 @program.command("delete", cls=Command)
+@opened
 def delete(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Say that you mean it.")] = False,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Remove a schedule; its jobs stay. One that code declares comes back when a worker starts: pause it instead."""
     if not yes:
         raise InvalidOption(f"this removes schedule {name}: give --yes if you mean it")
-    app = existing(asked(context, url, schema, verbose))
-    _say(app, as_json, lambda: app.schedules.delete(name), lambda one: f"deleted; it was {one.state}")
+    _say(app.schedules.delete(name), as_json, lambda one: f"deleted; it was {one.state}")
 
 
 @program.command("trigger", cls=Command)
+@opened
 def trigger(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Enqueue a job of the schedule now, beside its rule."""
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        job = app.schedules.trigger(name)
-    finally:
-        app.close()
+    job = app.schedules.trigger(name)
     if as_json:
         print_json({"schedule": name, "job": job.id})
     else:
@@ -247,8 +219,9 @@ def trigger(
 
 
 @program.command("backfill", cls=Command)
+@opened
 def backfill(
-    context: typer.Context,
+    app: "Holdfast",
     name: Name,
     start: Annotated[
         str, typer.Argument(metavar="START", help="The first instant, as in 2026-03-01 or 2026-03-01T03:00Z.")
@@ -256,17 +229,10 @@ def backfill(
     end: Annotated[str, typer.Argument(metavar="END", help="The last one.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
     as_json: AsJson = False,
-    url: Url = None,
-    schema: Schema = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Enqueue the jobs of past instants that have none, from START to END."""
     span = _instant(start, "START"), _instant(end, "END")
-    app = existing(asked(context, url, schema, verbose))
-    try:
-        count = app.schedules.backfill(name, span[0] or now(), span[1] or now(), dry_run=dry_run)
-    finally:
-        app.close()
+    count = app.schedules.backfill(name, span[0] or now(), span[1] or now(), dry_run=dry_run)
     if as_json:
         print_json({"schedule": name, "jobs": count, "dry_run": dry_run})
     else:
@@ -334,11 +300,7 @@ def _waits(one: "Schedule") -> str:
     return f"next {utc(one.next_due)} ({relative(one.next_due, now())})"
 
 
-def _say(app: "Holdfast", as_json: bool, do: "Callable[[], Schedule]", what: "Callable[[Schedule], str]") -> None:
-    try:
-        one = do()
-    finally:
-        app.close()
+def _say(one: "Schedule", as_json: bool, what: "Callable[[Schedule], str]") -> None:
     if as_json:
         print_json(tables.document(one))
     else:

@@ -10,7 +10,7 @@ from holdfast.model.sketch import Quantiles
 from holdfast.model.stats import Asked, Slot
 from holdfast.model.tenant import Scope
 from holdfast.storage.base import Store
-from holdfast.storage.op import Row
+from holdfast.storage.op import Op, Row, Statement, Steps
 from holdfast.storage.ops import duties, stats
 from holdfast.storage.ops.manage import delete
 from holdfast.testing.clock import Clock
@@ -29,6 +29,15 @@ def ended(
     claimed = take_one(store)
     clock.advance(run)
     end_one(store, finish(claimed, JobState(state), keep=KEPT, elapsed=run))
+
+
+def alone(statement: Statement) -> Op[list[Row]]:
+    """An op of this one statement."""
+
+    def steps(again: bool) -> Steps[list[Row]]:
+        return (yield statement)
+
+    return Op(statement.name, steps, OURS, single=True)
 
 
 def folded(store: Store, clock: Clock) -> int:
@@ -103,6 +112,24 @@ class Stats(Fixtures):
         ended(store, morning)
         assert folded(store, morning) == 1
         assert slots(store, "hour", "1h")[0].succeeded == 3
+
+    def test_a_turn_between_two_statements_of_a_read_counts_nothing_twice(self, store: Store, morning: Clock) -> None:
+        """Each statement is a transaction of its own here, as on a server each sees its own instant."""
+        for _ in range(2):
+            ended(store, morning)
+        read = stats.histogram(Asked.of("hour", "1h", None, None), OURS).steps(False)
+        asked = next(read)
+        turns = [folded]
+        found: list[Slot] = []
+        try:
+            while True:
+                rows = store.run(alone(asked))
+                if asked.name == "stats_page" and turns:
+                    assert turns.pop()(store, morning) == 2
+                asked = read.send(rows)
+        except StopIteration as answer:
+            found = answer.value
+        assert [slot.succeeded for slot in found] == [2]
 
     def test_rows_that_retention_takes_stay_counted(self, store: Store, morning: Clock) -> None:
         add(store, job())
