@@ -47,13 +47,13 @@ async def wait_message(
         value = pipe.load(text)
         if not callable(where) or cast("Callable[[T], object]", where)(value):
             return value
-        wanted = wanted._replace(token=secrets.token_urlsafe(24))
+        wanted = wanted._replace(token=_made())
 
 
 def checked_token(token: object) -> str:
     """The token to answer with. Raises InvalidOption for one that could be guessed."""
     if token is None:
-        return secrets.token_urlsafe(24)
+        return _made()
     text = check_name(token, "token")
     if len(text) < SHORTEST_TOKEN:
         raise InvalidOption(
@@ -78,3 +78,8 @@ def _age(since: Any) -> float | None:
     if since == "ever":
         return EVER
     return seconds(since, 'since (a duration, "now" or "ever")')
+
+
+def _made() -> str:
+    """One that no shell's command takes for an option."""
+    return secrets.token_urlsafe(24).replace("-", "_")
