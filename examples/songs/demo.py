@@ -13,6 +13,7 @@ import time
 import wave
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("songs"))
     parser.add_argument("--songs", type=int, default=6)
+    parser.add_argument("--picture", type=Path, help="draw what the songs recorded into this SVG file")
     given = parser.parse_args()
     folder: Path = given.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +36,7 @@ def main() -> int:
     try:
         assert services.stdout is not None
         (folder / "port").write_text(services.stdout.readline())
-        return run(folder, given.songs, workers)
+        return run(folder, given.songs, workers, given.picture)
     finally:
         services.kill()
         services.wait()
@@ -43,8 +45,9 @@ def main() -> int:
             worker.wait()
 
 
-def run(folder: Path, count: int, workers: list[subprocess.Popen[bytes]]) -> int:
+def run(folder: Path, count: int, workers: list[subprocess.Popen[bytes]], picture: Path | None) -> int:
     from app import Approval, Upload, app, uploaded
+    from timeline import draw
 
     app.migrate()
     recordings = [record(folder / f"{number}.wav", 220.0 * (number + 2)) for number in range(count)]
@@ -53,6 +56,7 @@ def run(folder: Path, count: int, workers: list[subprocess.Popen[bytes]]) -> int
     workers.append(work(folder))
     until(lambda: calls(folder) >= 2 * count)
     os.kill(workers[0].pid, signal.SIGKILL)
+    killed_at = datetime.now(UTC)
     print(f"kill -9 of the worker, after {calls(folder)} calls of services")
     workers.append(work(folder))
     answered: set[str] = set()
@@ -77,6 +81,8 @@ def run(folder: Path, count: int, workers: list[subprocess.Popen[bytes]]) -> int
     asked = Counter(json.dumps(call, sort_keys=True) for call in done if not call["refused"])
     twice = sum(number - 1 for number in asked.values())
     refused = sum(call["refused"] for call in done)
+    if picture is not None:
+        draw(picture, [(job, app.steps.list(job.id)) for job in reversed(jobs)], killed_at)
     app.close()
     print(f"jobs: {dict(found)}; songs stored: {stored}; people told: {len(told)}")
     print(f"calls of services: {len(done)}, {refused} refused, {twice} repeated by the kill")
