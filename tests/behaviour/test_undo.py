@@ -259,6 +259,24 @@ def test_what_an_attempt_of_before_did_is_undone_too(app: Holdfast) -> None:
     assert DONE == ["book flight", "book inn", "undo inn!", "undo flight!"]
 
 
+def test_what_a_later_attempt_does_otherwise_leaves_the_earlier_to_be_undone(app: Holdfast) -> None:
+    def refuse(attempt: int) -> None:
+        if attempt == 1:
+            raise ValueError
+
+    @app.task(retry=Retry(attempts=2, backoff=0))
+    async def trip(ctx: Context) -> None:
+        attempt = ctx.job.attempt
+        await step.using(undo=unbook)("flight", book, f"flight {attempt}" if attempt == 1 else "another")
+        await step.using(retry=1)("refuse", refuse, attempt)
+        raise ValueError
+
+    job = trip.enqueue()
+    drain(app)
+    assert DONE == ["book flight 1", "book another", "undo another!", "undo flight 1!"]
+    assert job.refresh().state is JobState.FAILED
+
+
 def test_events_and_the_report_tell_of_one_end(app: Holdfast) -> None:
     told: list[str] = []
     app.on("*", task="trip")(lambda event: told.append(event.name))

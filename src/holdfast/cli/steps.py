@@ -57,8 +57,8 @@ def _line(lines: "dict[str, Tree]", path: str) -> "Tree":
         from rich.text import Text
 
         parent, _, number = path.rpartition(" " if path.startswith(UNDONE) else ".")
-        named = f"task {int(number) + 1}" if number.isdecimal() else "undone"
-        lines[path] = _line(lines, "" if number == UNDONE else parent).add(Text(named, "dim"))
+        named = f"task {int(number) + 1}" if number.isdecimal() else "undone" if number == UNDONE else "earlier attempt"
+        lines[path] = _line(lines, parent if number.isdecimal() else "").add(Text(named, "dim"))
     return lines[path]
 
 

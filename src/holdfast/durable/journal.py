@@ -67,6 +67,11 @@ class Journal:
         self._asked[branch].append(name)
         return Asked(key, -1 - place if self._loose else place, kind, mark, known)
 
+    def replaced(self, asked: Asked) -> StepRecord | None:
+        """What an earlier attempt did under this name, and this one does otherwise; None where nothing is to undo."""
+        there = self._known.get(asked.key) if asked.known is None else None
+        return None if there is None or there.undo is None or there.state != "done" else there
+
     def patch(self, branch: str, id: str) -> Asked | bool:
         """Whether a change applies: True or False as it was answered before, or a piece that is to be recorded (True).
 

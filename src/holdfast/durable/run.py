@@ -189,6 +189,15 @@ class Run:
         if await asyncio.shield(answer) is not Held.DONE:
             raise LeaseLost(f"another worker holds job {self._job.id} now")
 
+    def keep_undo(self, asked: Asked) -> None:
+        """Have recorded elsewhere what an earlier attempt did under this name, for it is still to be undone."""
+        there = None if self._journal is None else self._journal.replaced(asked)
+        if there is not None:
+            key = StepKey(undoing.earlier(there), there.key.name, there.key.nth)
+            self._early.append(
+                StepRow(key, -1, there.kind, "done", there.mark, there.result, tries=there.tries, undo=there.undo)
+            )
+
     async def begin_journal(self) -> None:
         """Before a piece is recorded that may be rolled back: have recorded what is to come before it."""
         for entry in self._unwritten():

@@ -42,6 +42,7 @@ async def do(
     if options.transaction is not None:
         _check_transaction(run, name, options)
     tries = 0
+    run.keep_undo(asked)
     if known is not None:
         tries = known.tries
         await run.until(line, asked, None, known.left)

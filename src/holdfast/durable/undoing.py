@@ -198,6 +198,11 @@ def _due(kept: Kept) -> list[_Due]:
     return sorted(found, key=lambda one: -one.undo.number)
 
 
+def earlier(step: StepRecord) -> str:
+    """The line where a step stays that a later attempt of the job has done otherwise."""
+    return f"earlier {Undo(*json.loads(step.undo or '[]')).number}"
+
+
 def _key(step: StepKey) -> StepKey:
     return StepKey(f"undo {step.branch}".strip(), step.name, step.nth)
 
