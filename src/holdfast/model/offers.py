@@ -71,6 +71,17 @@ class View:
     waits: list[Seat] = field(default_factory=list[Seat])
     more: bool = False
     """The line goes on behind `waits`."""
+    odd: bool = False
+    """Maybe with jobs of other queues and tasks."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether all that is seen of the line is held up by who nobody claims, while others may stand behind."""
+        if not (self.more and self.odd):
+            return False
+        held_up = {one.lane for one in self.offers if one.age >= UNCLAIMED}
+        held_up |= {one.lane for one in self.waits if one.passed is not None and one.passed < PASSED_FOR}
+        return bool(held_up) and all(one.lane in held_up for one in self.waits)
 
     def room(self, weight: int) -> bool:
         """A job heavier than the whole gate passes when it is empty: it would never run otherwise."""
@@ -110,6 +121,8 @@ class View:
         lanes = {one.lane for one in self.waits}
         for offer in self.offers:
             soonest = min((offer.unclaimed_for(lane) for lane in lanes), default=float("inf"))
+            if self.more and self.odd:
+                soonest = min(soonest, UNCLAIMED - offer.age)
             if soonest < float("inf"):
                 times.append(max(SOON, soonest) if soonest > 0 else UNCLAIMED)
         return min(times, default=None)

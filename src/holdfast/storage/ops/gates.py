@@ -102,8 +102,11 @@ class Look:
         if not keys:
             return False
         rows = yield Statement("gate_next", [(*key, self.locked[key].size) for key in keys])
-        yield from self._see([keys[int(row[0]) - 1] for row in rows])
-        return bool(rows)
+        found = [keys[int(row[0]) - 1] for row in rows]
+        for key in found:
+            self.locked[key].odd = True
+        yield from self._see(found)
+        return bool(found)
 
     def decide(self) -> Steps[None]:
         """Rounds until nothing is left to do."""
@@ -117,7 +120,7 @@ class Look:
             return
         asked = [(*key, self.locked[key].spacing, self.locked[key].heads) for key in keys]
         for key in keys:
-            self.views[key] = View(self.locked[key].size, self.locked[key].spacing)
+            self.views[key] = View(self.locked[key].size, self.locked[key].spacing, odd=self.locked[key].odd)
         stale: list[Row] = []
         for row in (yield Statement("gate_look", asked)):
             self._enter_view(keys[int(row[0]) - 1], row, stale)
@@ -125,6 +128,10 @@ class Look:
             self.views[key].more = len(self.views[key].waits) >= self.locked[key].heads
         if stale:  # rows were removed by hand
             yield Statement("gate_leave", stale)
+        stuck = [key for key in keys if self.views[key].stuck and self.locked[key].heads < MOST_HEADS]
+        for key in stuck:
+            self.locked[key].heads = MOST_HEADS
+        yield from self._see(stuck)
         yield from self._learn_places(keys)
 
     def _enter_view(self, key: Key, row: Row, stale: list[Row]) -> None:

@@ -241,6 +241,16 @@ class Gates(Fixtures):
         end_one(store, finish(take_one(store, queues=("live",))))
         assert see(store, first).state is JobState.READY
 
+    def test_however_many_of_its_queue_stand_before_that(self, store: Store, clock: Clock) -> None:
+        jobs = [grouped(queue="dead") for _ in range(40)] + [grouped(queue="live") for _ in range(2)]
+        *dead, one, two = add(store, *jobs)
+        clock.advance(1.1)
+        assert store.run(gates.due()).now
+        sweep(store)
+        assert states(store, [dead[0], one]) == ["blocked", "ready"]
+        end_one(store, finish(take_one(store, queues=("live",))))
+        assert states(store, [dead[0], two]) == ["blocked", "ready"]
+
     def test_and_stays_where_all_others_would_wait_for_the_same(self, store: Store, clock: Clock) -> None:
         ids = add(store, grouped(), grouped())
         for _ in range(5):
