@@ -48,6 +48,7 @@ WAYS = (
     Way("key", {"key": lambda a, b: f"key{a}"}),
     Way(f"{GROUPS} groups", {"group": lambda a, b: f"g{a % GROUPS}"}),
     Way("limit of 100", {"limit": Limit(concurrency=100, name="all")}),
+    Way("limit of 1000", {"limit": Limit(concurrency=1000, name="all")}),
     Way("after a job", after=True),
     Way("plain", concurrency=FEW, question=ALONE),
     Way(f"{FEW} groups", {"group": lambda a, b: f"g{a % FEW}"}, concurrency=FEW, question=ALONE),

@@ -27,11 +27,13 @@ with asked as materialized (
     order by tenant, queue, key
     on conflict (tenant, queue, key) where key is not null do nothing
     returning id
+), whole as materialized (
+    select (select count(*) from made) = (select count(*) from asked) as whole
 ), new as materialized (
-    select coalesce(jsonb_object_agg(id, true), '{}') as ids from made
+    select w.whole, coalesce((select jsonb_object_agg(id, true) from made where not w.whole), '{}') as ids from whole w
 )
 select a.ord, a.id::text, 1, 'new', null, null, null
-from asked a cross join new where jsonb_exists(new.ids, a.id::text)
+from asked a cross join new where new.whole or jsonb_exists(new.ids, a.id::text)
 union all
 select a.ord, j.id::text, j.version, j.state, case when a.conflict = 'merge' then j.args end, j.pending, j.gates
 from asked a cross join new
@@ -39,4 +41,4 @@ cross join lateral (
     select id, version, state, args, pending, gates from "holdfast".jobs
     where tenant = a.tenant and queue = a.queue and key = a.key limit 1
 ) as j
-where not jsonb_exists(new.ids, a.id::text)
+where not new.whole and not jsonb_exists(new.ids, a.id::text)
