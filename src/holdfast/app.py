@@ -24,6 +24,7 @@ from holdfast.model.duration import Duration, seconds
 from holdfast.model.options import NO_OPTIONS, JobOptions, OptionArguments
 from holdfast.model.url import scrub
 from holdfast.schedules import DeclaresSchedules
+from holdfast.sharded import Spreads
 from holdfast.storage.base import Store
 from holdfast.storage.borrow import atransaction, transaction
 from holdfast.storage.open import open_store
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from holdfast.worker.worker import Worker
 
 
-class Holdfast(Surface, DeclaresSchedules, Delivers, Hooks, TaskMaker):
+class Holdfast(Surface, DeclaresSchedules, Delivers, Hooks, TaskMaker, Spreads):
     """Background jobs in one database.
 
     url: `sqlite:///app.db`, `sqlite:///:memory:` or `postgresql://…`, or a function that answers it; else
