@@ -121,4 +121,6 @@ def test_a_shell_completes_names(app: Any, database_url: str) -> None:
     assert {"jobs", "queues", "top"} <= set(offered(""))
     assert offered("queues", "pause", "m") == ["mail", "mailing"]
     assert offered("jobs", "list", "--state", "sus") == ["suspended"]
-    assert offered("jobs", "list", "--task", "s") == ["send"]
+    assert offered("jobs", "list", "--task", "s") == offered("enqueue", "s") == ["send"]
+    app.schedules.put("nightly", app.boom.call(1), cron="0 3 * * *")
+    assert offered("schedules", "pause", "n") == ["nightly"]

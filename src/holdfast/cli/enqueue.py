@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from holdfast.cli.complete import queue_names, task_names
 from holdfast.cli.options import AsJson, Schema, Url, Verbose
 from holdfast.cli.screen import print_json, stderr
 from holdfast.cli.target import app_named, asked, existing
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 def run(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="TASK", help="The task's name; with --body the type of a raw job.")],
+    task: Annotated[
+        str,
+        typer.Argument(
+            metavar="TASK", help="The task's name; with --body the type of a raw job.", autocompletion=task_names
+        ),
+    ],
     args: Annotated[
         str | None, typer.Argument(metavar="ARGS", help="A JSON object of arguments by name; - reads it from stdin.")
     ] = None,
@@ -29,7 +35,10 @@ def run(
         str | None,
         typer.Option(metavar="MODULE:APP", help="Check the arguments by this app's task, and take its options over."),
     ] = None,
-    queue: Annotated[str | None, typer.Option("--queue", "-q", metavar="NAME", help="The queue it waits in.")] = None,
+    queue: Annotated[
+        str | None,
+        typer.Option("--queue", "-q", metavar="NAME", help="The queue it waits in.", autocompletion=queue_names),
+    ] = None,
     priority: Annotated[int | None, typer.Option(metavar="N", help="Higher first, 0.")] = None,
     delay: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Not before so long from now, as in 5m.")

@@ -10,6 +10,7 @@ import typer
 
 from holdfast.cli import schedule_tables as tables
 from holdfast.cli.commands import Command, Group
+from holdfast.cli.complete import schedule_names
 from holdfast.cli.given import After as PageAfter
 from holdfast.cli.given import Limit, opened
 from holdfast.cli.options import AsJson, Schema, Url, Verbose
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 program = typer.Typer(cls=Group, help="Look at schedules, change them, and try rules out.", no_args_is_help=True)
 
-Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="What the schedule is called.")]
+Name: TypeAlias = Annotated[
+    str, typer.Argument(metavar="NAME", help="What the schedule is called.", autocompletion=schedule_names)
+]
 CronRule: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

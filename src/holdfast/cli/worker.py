@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from holdfast.cli import logs
+from holdfast.cli.complete import queue_names
 from holdfast.cli.options import JsonLogs, LogLevel, Schema, Url, Verbose
 from holdfast.cli.target import app_named, asked, reach
 from holdfast.errors import InvalidOption
@@ -29,6 +30,7 @@ Queues: TypeAlias = Annotated[
         "-q",
         metavar="NAME[=SLOTS]",
         help="Serve this queue, with so many slots. Repeatable. Else all queues.",
+        autocompletion=queue_names,
     ),
 ]
 Concurrency: TypeAlias = Annotated[
