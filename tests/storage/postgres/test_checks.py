@@ -12,8 +12,7 @@ from tests.pooler import Pooler
 
 from holdfast import Holdfast
 from holdfast.model.finding import Level
-from holdfast.storage.postgres import checks
-from holdfast.storage.postgres.holders import holders
+from holdfast.storage.postgres import checks, holders
 from holdfast.storage.postgres.look import Look
 from holdfast.storage.postgres.source import UrlSource
 from holdfast.testing.cluster import Cluster
@@ -134,16 +133,20 @@ def test_a_clock_that_differs(app: Holdfast, monkeypatch: pytest.MonkeyPatch) ->
     assert "10 min behind" in told(found)
 
 
-def test_a_transaction_that_stays_open_is_named(app: Holdfast, url: str) -> None:
+def test_a_transaction_that_stays_open_is_named(app: Holdfast, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with psycopg.connect(url, application_name="reporting") as reader:
         reader.execute("set transaction isolation level repeatable read")
         reader.execute("select 1")
-        found = list(holders(looking(app), seconds=0.0))
+        found = list(holders.holders(looking(app), seconds=0.0))
         (mine,) = [each for each in found if f"process {reader.info.backend_pid} " in each.what]
         assert "reporting, user postgres" in mine.what
         assert "idle in transaction" in mine.what
         assert f"pg_terminate_backend({reader.info.backend_pid})" in mine.remedy
         assert list(app.store.strain()) == [], "it is not open for long"
+        monkeypatch.setattr(holders, "BRIEF", 0.0)
+        assert list(app.store.strain()) == [], "nothing lies behind it"
+        monkeypatch.setattr(holders, "DEAD", 0)
+        assert "rows of finished jobs lie behind it" in next(iter(app.store.strain())).what
 
 
 def test_too_few_connections(app: Holdfast, admin: psycopg.Connection) -> None:
@@ -204,7 +207,7 @@ def test_settings_that_lose_data_and_holders_that_are_no_sessions() -> None:
             for part in ("fsync is off", "full_page_writes is off", "synchronous_commit is off"):
                 assert part in told(found["durability"])
             assert "autovacuum off" in told(found["vacuum"])
-            said = told(list(holders(looking(app), seconds=0.0)))
+            said = told(list(holders.holders(looking(app), seconds=0.0)))
             assert "prepared transaction 'stuck'" in said
             assert "rollback prepared 'stuck'" in said
             alter(admin, "rollback prepared 'stuck'", "select pg_drop_replication_slot('unused')")

@@ -8,17 +8,22 @@ from holdfast.storage.postgres.look import Look
 LONG = 300.0
 """Seconds for which a transaction may well be open."""
 TOO_LONG = 3600.0
+BRIEF = 5.0
+"""The same while dead rows lie where workers look for jobs."""
+DEAD = 100_000
+"""Rows that are too many to be between two visits of autovacuum."""
 MANY = 100_000
 """Transactions that a slot or a standby may lag behind."""
 
 SESSIONS = """
 select pid, coalesce(usename, '?'), coalesce(nullif(application_name, ''), 'a session'),
     coalesce(client_addr::text, 'this machine'), coalesce(state, '?'),
-    extract(epoch from clock_timestamp() - xact_start)::float8
-from pg_stat_activity
+    extract(epoch from clock_timestamp() - xact_start)::float8, dead
+from pg_stat_activity, pg_stat_get_dead_tuples('"holdfast".jobs'::regclass) as dead
 where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null
     and (backend_xmin is not null or backend_xid is not null) and backend_type in ('client backend', 'parallel worker')
-    and clock_timestamp() - xact_start > $1::float8 * interval '1 second'
+    and clock_timestamp() - xact_start
+        > case when dead < $3::int8 then $1::float8 else least($1::float8, $2::float8) end * interval '1 second'
 order by xact_start limit 20
 """
 PREPARED = """
@@ -38,11 +43,14 @@ from pg_stat_replication where age(backend_xmin) > $1::int8 order by 4 desc limi
 
 
 def holders(look: Look, seconds: float = LONG, behind: int = MANY) -> Iterator[Finding]:
-    """Everybody who holds a snapshot for longer than `seconds`, or is `behind` transactions."""
-    for pid, user, program, place, state, age in look.rows(SESSIONS, seconds):
+    """Everybody who holds a snapshot for longer than `seconds`, or is `behind` transactions; and for more than a few
+    seconds while dead rows pile up."""
+    for pid, user, program, place, state, age, dead in look.rows(SESSIONS, seconds, BRIEF, DEAD):
         judge = problem if age > TOO_LONG else warning
+        rows = f"; {dead:,} rows of finished jobs lie behind it" if dead >= DEAD else ""
         yield judge(
-            f"process {pid} ({program}, user {user}, from {place}) has a transaction open for {span(age)} ({state})",
+            f"process {pid} ({program}, user {user}, from {place}) has a transaction open for {span(age)} "
+            f"({state}){rows}",
             f"end it there, or: select pg_terminate_backend({pid}); idle_in_transaction_session_timeout prevents it",
         )
     for name, owner, age in look.rows(PREPARED, seconds):

@@ -138,7 +138,10 @@ def see(store: Store, id: str, scope: Scope = OURS) -> JobRecord:
 
 
 def states(store: Store, ids: Iterable[str]) -> list[str]:
-    return [str(see(store, id).state) for id in ids]
+    asked = list(ids)
+    found = store.run(inspect.get(asked, OURS))
+    assert all(isinstance(each, JobRecord) for each in found), found
+    return [str(each.state) for each in found if isinstance(each, JobRecord)]
 
 
 def repeated(op: Op[R]) -> Op[R]:
