@@ -265,10 +265,11 @@ def take_over(app: Holdfast, job: Any) -> Any:
         "SqliteStore": "update holdfast_jobs set lease_until = 0 where id = ?",
         "PostgresStore": "update \"holdfast\".jobs set lease_until = now() - interval '1 day' where id = %s",
     }[type(app.store).__name__]
-    with app.transaction() as connection:
-        connection.execute(sql, (job.id,))
-    rescue.run_once(app.store, app._bus)
-    assert job.refresh().state is JobState.READY
+    while job.refresh().state is JobState.RUNNING:  # once more where its worker has renewed the lease in between
+        with app.transaction() as connection:
+            connection.execute(sql, (job.id,))
+        rescue.run_once(app.store, app._bus)
+    assert job.record.state is JobState.READY
     claimed = app.store.run(claim(Wanted(new_id(), new_id(), 60.0, 1)), "claim")
     assert [one.id for one in claimed] == [job.id]
     return claimed[0]
