@@ -76,7 +76,8 @@ HISTORY = """
 insert into holdfast.history (tenant, id, version, seq, task, queue, state, priority, due, attempt, max_attempts,
     crashes, policy, token, created_at, finished_at, updated_at, keep_until, span)
 select 'default', gen_random_uuid(), 1, n, 't', 'default', 'succeeded', 0, now(), 1, 1, 0, '{}', 1, now(), now(), now(),
-    now() + (n %% 30) * interval '1 day' + interval '1 hour', 'day'
+    now() + (n %% 30) * interval '1 day' + interval '1 hour',
+    case when n %% 30 between 8 and 27 then 'week' else 'day' end -- some before their partition was there
 from generate_series(1, 5000) n
 """
 

@@ -70,6 +70,7 @@ class Server:
     def __init__(self, url: str) -> None:
         self._url = url
         self._created: set[str] = set()
+        self._version: int | None = None
 
     def url(self, database: str = "postgres") -> str:
         """The address of one database on this server."""
@@ -78,7 +79,8 @@ class Server:
     def create_database(self, template: str | None = None) -> str:
         """Create an empty database, or a copy of the database named `template`, and return its URL."""
         name = f"holdfast_{os.getpid()}_{secrets.token_hex(4)}"
-        self._execute("create database {}" + (" template {}" if template else ""), name, template)
+        how: LiteralString = " template {} strategy file_copy" if self._copies_files() else " template {}"
+        self._execute("create database {}" + (how if template else ""), name, template)
         self._created.add(name)
         return self.url(name)
 
@@ -92,6 +94,16 @@ class Server:
         """Give the server back: drop the databases that were made here."""
         for name in list(self._created):
             self.drop_database(self.url(name))
+
+    def _copies_files(self) -> bool:
+        """Whether the server can be told to copy a template's files, which takes half the time of writing them to its
+        log: since 15."""
+        import psycopg
+
+        if self._version is None:
+            with psycopg.connect(self._url) as connection:
+                self._version = connection.info.server_version
+        return self._version >= 150000
 
     def _execute(self, statement: LiteralString, *names: str | None) -> None:
         import psycopg

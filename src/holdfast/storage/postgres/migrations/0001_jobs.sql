@@ -228,10 +228,11 @@ create table "holdfast".history_open partition of "holdfast".history for values 
 create table "holdfast".history_day_other partition of "holdfast".history_day default;
 create table "holdfast".history_week_other partition of "holdfast".history_week default;
 create table "holdfast".history_quarter_other partition of "holdfast".history_quarter default;
-create index history_open_until on "holdfast".history_open (keep_until);
-create index history_day_other_until on "holdfast".history_day_other (keep_until);
-create index history_week_other_until on "holdfast".history_week_other (keep_until);
-create index history_quarter_other_until on "holdfast".history_quarter_other (keep_until);
+-- All rows have such an attempt; only what removes rows says so, and looks for a job by its id are not drawn to these.
+create index history_open_until on "holdfast".history_open (keep_until) where attempt >= 0;
+create index history_day_other_until on "holdfast".history_day_other (keep_until) where attempt >= 0;
+create index history_week_other_until on "holdfast".history_week_other (keep_until) where attempt >= 0;
+create index history_quarter_other_until on "holdfast".history_quarter_other (keep_until) where attempt >= 0;
 
 -- Makes the partitions that the next weeks need and answers how many were missing. A reader that keeps history locked
 -- for long (a dump) makes this give up at once, for it would hold up everybody behind it: there is time until tomorrow.

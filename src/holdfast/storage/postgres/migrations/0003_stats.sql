@@ -1,7 +1,7 @@
 -- What has ended, counted: the leader reads history where it grew, and adds it up here. Nothing else writes it.
 
--- All rows have a version above 0. Only statements that say so can use this index, and so it draws no other one's plan to it.
-create index history_finished on "holdfast".history (finished_at) where version > 0;
+-- No row has fewer crashes. Only statements that say so can use this index, and so it draws no other one's plan to it.
+create index history_finished on "holdfast".history (finished_at) where crashes >= 0;
 
 -- How many jobs ended in a minute, hour or day (UTC), and how long they had waited and run: JSON of rounded microseconds
 -- (two digits times a power of ten) and how many. See model/sketch.py.

@@ -4,25 +4,25 @@ with open as (
     delete from "holdfast".history_open
     where ctid = any (array (
         select ctid from "holdfast".history_open
-        where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
+        where attempt >= 0 and keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
     returning 1
 ), days as (
     delete from "holdfast".history_day_other
     where ctid = any (array (
         select ctid from "holdfast".history_day_other
-        where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
+        where attempt >= 0 and keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
     returning 1
 ), weeks as (
     delete from "holdfast".history_week_other
     where ctid = any (array (
         select ctid from "holdfast".history_week_other
-        where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
+        where attempt >= 0 and keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
     returning 1
 ), quarters as (
     delete from "holdfast".history_quarter_other
     where ctid = any (array (
         select ctid from "holdfast".history_quarter_other
-        where keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
+        where attempt >= 0 and keep_until <= coalesce(:now::timestamptz, statement_timestamp()) limit :batch::int4))
     returning 1
 ), lines as (
     delete from "holdfast".job_logs

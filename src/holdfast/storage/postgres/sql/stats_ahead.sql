@@ -6,6 +6,6 @@ from (select coalesce((select pos from "holdfast".stats_marks where name = 'ende
 cross join (select coalesce(:now::timestamptz, statement_timestamp()) as moment) as t
 left join lateral (
     select (extract(epoch from finished_at) * 1000000)::int8 as finished from "holdfast".history
-    where version > 0 and finished_at > timestamptz 'epoch' + m.pos * interval '1 microsecond'
+    where crashes >= 0 and finished_at > timestamptz 'epoch' + m.pos * interval '1 microsecond'
     order by finished_at offset (select :batch::int4) limit 1
 ) as h on true

@@ -24,7 +24,7 @@ with held as materialized (
 )
 select b.pos, (extract(epoch from coalesce((
         select finished_at from "holdfast".history
-        where version > 0 and finished_at <= b.settled
+        where crashes >= 0 and finished_at <= b.settled
             and finished_at > timestamptz 'epoch' + b.pos * interval '1 microsecond'
         order by finished_at offset (select :batch::int4) limit 1), b.settled)) * 1000000)::int8
 from bounds b

@@ -7,7 +7,7 @@ with page as materialized (
         greatest((extract(epoch from started_at - due) * 1000000)::int8, 0) as wait,
         greatest((extract(epoch from finished_at - started_at) * 1000000)::int8, 0) as run
     from "holdfast".history
-    where version > 0 and finished_at > timestamptz 'epoch' + :pos::int8 * interval '1 microsecond'
+    where crashes >= 0 and finished_at > timestamptz 'epoch' + :pos::int8 * interval '1 microsecond'
         and finished_at <= timestamptz 'epoch' + :upto::int8 * interval '1 microsecond'
 )
 select 'state', minute, tenant, queue, task, state, count(*) from page group by minute, tenant, queue, task, state
