@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from holdfast.bound import Tenant
 from holdfast.errors import ConfigError
@@ -26,8 +26,8 @@ class Shard(Protocol):
     def tenant(self, name: str) -> Tenant: ...
     def include(self, tasks: TaskSet) -> None: ...
     def migrate(self) -> list[str]: ...
-    def worker(self, **options: Any) -> Any: ...
-    def work_once(self, **options: Any) -> Any: ...
+    def worker(self, *args: Any, **kwargs: Any) -> Any: ...
+    def work_once(self, *args: Any, **kwargs: Any) -> Any: ...
     def close(self) -> None: ...
 
 
@@ -165,6 +165,6 @@ class Spreads:
 
 def _answering(urls: Any) -> Callable[[], Iterable[str]]:
     if callable(urls):
-        return urls
+        return cast("Callable[[], Iterable[str]]", urls)
     always = tuple(urls)
     return lambda: always
