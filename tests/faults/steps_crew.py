@@ -7,12 +7,13 @@ import os
 import signal
 from typing import Any
 
-from holdfast import Context, Holdfast, TaskSet, gather, sleep, step
+from holdfast import Context, Holdfast, TaskSet, gather, sleep, step, wait_for
 from holdfast.ids import new_id
 from holdfast.storage.op import Op
 
 tasks = TaskSet()
 WRITES = frozenset({"step", "start", "end"})
+MESSAGES = frozenset({"step", "start", "end", "ask", "match", "messages_hand", "deliver", "message_send"})
 log = ""
 
 
@@ -55,6 +56,19 @@ async def song(ctx: Context[Any]) -> dict[str, Any]:
     return found
 
 
+heard = tasks.pipe("heard", dict[str, Any])
+approved = tasks.pipe("approved", dict[str, Any])
+
+
+@tasks.task(max_crashes=None, triggers=[heard.into(lambda message: {"number": message["number"]})])
+async def listener(ctx: Context[Any], number: int) -> str:
+    """Triggered by a message, waits for another, and sends one itself."""
+    effect(ctx.job.id, f"heard-{number}")
+    found = await wait_for(approved, where={"number": number}, since="ever")
+    await approved.asend({"number": 100 + number})
+    return str(found["by"])
+
+
 def put_back(done: str, job: str, what: str) -> None:
     effect(job, f"undo-{what}")
 
@@ -75,8 +89,10 @@ def open_app(url: str) -> Holdfast:
     return app
 
 
-def work(url: str, path: str, queue: str, nth: int, after: bool) -> None:
-    """Work on a queue, and die before or after the nth write; or until nothing of it is left."""
+def work(url: str, path: str, queue: str, nth: int, after: bool, messages: int = 0) -> None:
+    """Work on a queue, and die before or after the nth write; or until nothing of it is left, and so many messages have
+    become jobs that ended."""
+    writes = MESSAGES if messages else WRITES
     global log
     log = path
     app = open_app(url)
@@ -85,7 +101,7 @@ def work(url: str, path: str, queue: str, nth: int, after: bool) -> None:
 
     async def counted(op: Op[Any], lane: str = "write") -> Any:
         nonlocal count
-        if op.name not in WRITES:
+        if op.name not in writes:
             return await arun(op, lane)
         count += 1
         fatal = count == nth
@@ -96,11 +112,29 @@ def work(url: str, path: str, queue: str, nth: int, after: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
-    store.arun = counted
+    run = store.run
+
+    def counted_too(op: Op[Any], lane: str = "write") -> Any:
+        nonlocal count
+        if op.name not in MESSAGES or not messages:
+            return run(op, lane)
+        count += 1
+        fatal = count == nth
+        if fatal and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = run(op, lane)
+        if fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    store.arun, store.run = counted, counted_too
+
+    def over(records: list[Any]) -> bool:
+        return len(records) >= messages and all(record.state.finished for record in records)
 
     async def main() -> None:
         async with app.worker([queue], concurrency=4, poll_interval=0.05, lease=1.0, leader=False):
-            while not all(record.state.finished for record in await app.jobs.alist(queue=queue)):
+            while not over(list(await app.jobs.alist(queue=queue))):
                 await asyncio.to_thread(app.do_duties)
                 await asyncio.sleep(0.01)
 
