@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST = 10_000
 
 Ids: TypeAlias = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]...", help="Jobs by their ids. Else all that meet the conditions.")
+    list[str] | None, typer.Argument(metavar="ID", help="Jobs by their ids. Else all that meet the conditions.")
 ]
 DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Change nothing: count what would be changed.")]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Say that you mean all that meet the conditions.")]

@@ -121,7 +121,8 @@ def _spread(
     known = inspect.signature(function).parameters.values()
     own = [part.replace(kind=_NAMED) for part in known if part.name not in instead]
     added = [inspect.Parameter(name, _NAMED, annotation=kind, default=_unsaid(kind)) for name, kind in options.items()]
-    parts = sorted([*own, *added], key=lambda part: part.name != "context")
+    # typer takes the context first; --json stands in the last panel of a command's help
+    parts = sorted([*own, *added], key=lambda part: (part.name != "context", part.name == "as_json"))
     run.__name__, run.__doc__ = getattr(function, "__name__", "run"), function.__doc__
     run.__annotations__ = {part.name: part.annotation for part in parts}
     setattr(run, "__signature__", inspect.Signature(parts))  # noqa: B010 - no attribute that checkers know

@@ -57,7 +57,7 @@ def stats(
     app: "Holdfast",
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="These. Else all.", autocompletion=queue_names),
+        typer.Argument(metavar="NAME", help="These. Else all.", autocompletion=queue_names),
     ] = None,
     last: Annotated[str, typer.Option(metavar="DURATION", help="What ended so long up to now.")] = "24h",
     as_json: AsJson = False,
