@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -223,3 +224,17 @@ def test_higher_priorities_first_however_many_wait_below(bakery: Bakery) -> None
     bakery.order("t002", 1, priority=1)
     assert bakery.serve(2) == {"t001": 1, "t002": 1}
     assert bakery.serve(30)["t063"] == 1
+
+
+def test_two_workers_take_turns_and_run_each_job_once(make_app: Any) -> None:
+    bakery = Bakery(make_app, clock=None)
+    tenants = [f"t{number:02}" for number in range(50)]
+    for tenant in tenants:
+        bakery.order(tenant, 12)
+    other = bakery.branch(clock=None)
+    with bakery.app.worker(concurrency=3), other.worker(concurrency=3):
+        deadline = time.monotonic() + 30
+        while len(bakery.served) < 600 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert Counter(bakery.served) == dict.fromkeys(tenants, 12)
+    assert jain(Counter(bakery.served[:300])[tenant] for tenant in tenants) >= 0.8  # each counts by itself
