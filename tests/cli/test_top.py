@@ -8,9 +8,10 @@ import select
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-from tests.cli.conftest import Cli, Running
+from tests.cli.conftest import Cli
 
 from holdfast import Context
 from holdfast.cli.exits import Exit
@@ -103,24 +104,21 @@ def test_queue_numbers(cli: Cli, app: Any, database_url: str) -> None:
     assert cli("queues", "stats", "nosuch", "--url", database_url).stderr == "no queues with jobs\n"
 
 
-def test_a_shell_completes_names(app: Any, database_url: str) -> None:
+def test_a_shell_completes_names(cli: Cli, app: Any, database_url: str) -> None:
     """As bash asks: the words so far, and which of them is being typed."""
     app.send.enqueue("a@b.c")
     app.queues.pause("mailing")
+    app.schedules.put("nightly", app.boom.call(1), cron="0 3 * * *")
 
-    def offered(*words: str) -> list[str]:
-        line = ["holdfast", *words]
-        asked = Running(
-            _HOLDFAST_COMPLETE="complete_bash", COMP_WORDS=" ".join(line), COMP_CWORD=str(len(line) - 1),
-            HOLDFAST_URL=database_url,
-        )  # fmt: skip
-        out, _ = asked.process.communicate()
-        asked.close()
-        return out.split()
+    def offered(*words: str, url: str = database_url) -> list[str]:
+        line = " ".join(("holdfast", *words))
+        asked = {"_HOLDFAST_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words))}
+        return cli(**asked, HOLDFAST_URL=url).stdout.split()
 
     assert {"jobs", "queues", "top"} <= set(offered(""))
     assert offered("queues", "pause", "m") == ["mail", "mailing"]
     assert offered("jobs", "list", "--state", "sus") == ["suspended"]
     assert offered("jobs", "list", "--task", "s") == offered("enqueue", "s") == ["send"]
-    app.schedules.put("nightly", app.boom.call(1), cron="0 3 * * *")
     assert offered("schedules", "pause", "n") == ["nightly"]
+    assert offered("queues", "pause", "m", url="sqlite:///absent.db") == []
+    assert not Path("absent.db").exists()
