@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from holdfast.durable.waiting import cancel, gather, invoke, wait_for
     from holdfast.handle import Job
     from holdfast.model.batch import BatchRecord
+    from holdfast.model.end import JobEnd
     from holdfast.model.event import Event
     from holdfast.model.inputs import Cache
     from holdfast.model.job import JobRecord, JobState, NewJob
@@ -55,6 +56,7 @@ __all__ = [
     "Fail",
     "Holdfast",
     "Job",
+    "JobEnd",
     "JobRecord",
     "JobState",
     "Limit",
@@ -94,6 +96,7 @@ _HOMES = {
     "Fail": "holdfast.model.signals",
     "Holdfast": "holdfast.app",
     "Job": "holdfast.handle",
+    "JobEnd": "holdfast.model.end",
     "JobRecord": "holdfast.model.job",
     "JobState": "holdfast.model.job",
     "Limit": "holdfast.model.limit",

@@ -18,10 +18,11 @@ from holdfast.model.message import MESSAGE
 from holdfast.model.options import Unset
 from holdfast.model.tenant import Scope
 from holdfast.model.text import clean_text, shown
-from holdfast.pipe import Pipe, Trigger
+from holdfast.pipe import Pipe
 from holdfast.posting import wake_left
+from holdfast.source import Ends, Trigger
 from holdfast.storage.base import Store
-from holdfast.storage.ops import asks
+from holdfast.storage.ops import asks, ends
 from holdfast.storage.ops import deliveries as ops
 from holdfast.storage.ops.deliveries import Due, Made
 from holdfast.storage.ops.inspect import get
@@ -60,10 +61,13 @@ class Delivery:
         if not self.wanted():
             return 0
         store = self._store()
+        if found:
+            self._declare(store, frozenset(found))
+            if any(isinstance(trigger.pipe, Ends) for trigger, _ in found.values()):
+                tell_all(store, pages)
         total = match_all(store, pages)
         if not found:
             return total
-        self._declare(store, frozenset(found))
         tasks, pipes = sorted({task for _, task in found}), sorted({pipe for pipe, _ in found})
         for _ in range(pages):
             look = store.run(ops.look(tasks, pipes, PAGE), "read")
@@ -79,7 +83,12 @@ class Delivery:
 
     def _declare(self, store: Store, pairs: frozenset[ops.Pair]) -> None:
         if pairs != self._declared:
-            store.run(ops.declare(sorted(pairs), self._tasks.names()))
+            heard = [
+                ends.Heard(source.name, source.task.name, source.state and source.state.value)
+                for _, trigger in self._triggers()
+                if isinstance(source := trigger.pipe, Ends)
+            ]
+            store.run(ops.declare(sorted(pairs), self._tasks.names(), heard))
             self._declared = pairs
 
     def _made(self, due: Due, known: "tuple[Trigger[Any], Task[Any, Any, Any]] | None") -> Made:
@@ -122,6 +131,17 @@ class Delivery:
                     if isinstance(record, JobRecord):
                         self._bus.tell("job.enqueued", job=record, queue=record.queue, task=record.task)
         return len(done)
+
+
+def tell_all(store: Store, pages: int = MOST_PAGES) -> int:
+    """Make messages of the ends of jobs that somebody hears of, `pages` x 1,000 at most; how many."""
+    total = 0
+    for _ in range(pages):
+        told = store.run(ends.tell())
+        total += told
+        if told < ends.PAGE:
+            break
+    return total
 
 
 def match_all(store: Store, pages: int = MOST_PAGES) -> int:

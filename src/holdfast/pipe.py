@@ -1,9 +1,9 @@
 """Pipes: typed, durable streams of messages."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeAlias, overload
+from typing import Any, Generic, Protocol, Self, overload
 
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar
@@ -17,15 +17,12 @@ from holdfast.model.jsontext import Codec, describe
 from holdfast.model.lazy import lazy
 from holdfast.model.message import NewMessage, Sent
 from holdfast.model.text import check_name, shown
+from holdfast.source import Ends, Made, Trigger
 from holdfast.storage.lenders import recognise
-from holdfast.task import Call
 from holdfast.waiting import running_job
 
 T = TypeVar("T")
 KEEP = "7d"
-
-Made: TypeAlias = Mapping[str, Any] | Call[Any] | Iterable[Call[Any]] | None
-"""What a transform makes of a message: the arguments of a job by name, a call, several, or none."""
 
 
 class Posts(Protocol):
@@ -195,14 +192,6 @@ class Pipe(Generic[T]):
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger(Generic[T]):
-    """A pipe that triggers a task, and what makes the job of a message."""
-
-    pipe: Pipe[T]
-    transform: Callable[[T], Made] | None = None
-
-
 class KeepsPipes:
     """The verb `pipe`, for whoever keeps pipes: a TaskSet, an app."""
 
@@ -245,6 +234,10 @@ def _trigger(given: Any) -> Trigger[Any]:
     if issubclass(type(given), Trigger):
         made: Trigger[Any] = given
         return made
+    if issubclass(type(given), Ends):
+        source = f"{given.task.name}.{given.state or 'finished'}"
+        raise ConfigError(f"say what each end becomes: triggers=[{source}.into(function)]")
     if not issubclass(type(given), Pipe):
-        raise ConfigError(f"triggers are pipes, or pipe.into(function), not {shown(given)}")
+        known = "pipes, pipe.into(function) or task.succeeded.into(function)"
+        raise ConfigError(f"triggers are {known}, not {shown(given)}")
     return Trigger(given)

@@ -29,6 +29,7 @@ from holdfast.model.schedule import Timetable
 from holdfast.model.tenant import IMPLIED
 from holdfast.model.text import check_name, shown
 from holdfast.running import line_here, run_of
+from holdfast.source import TellsEnds
 from holdfast.storage.lenders import recognise
 from holdfast.waiting import present_scope
 
@@ -76,7 +77,7 @@ class _Home:
     several: bool = False
 
 
-class Task(Generic[P, R, C]):
+class Task(TellsEnds[R], Generic[P, R, C]):
     """A function that can be run as a job. `P` are its parameters without a context, `R` what it returns,
     `C` what calling it gives: `R`, or a coroutine of it.
 

@@ -19,9 +19,10 @@ from holdfast.model.options import JobOptions, OptionArguments
 from holdfast.model.raw import is_raw
 from holdfast.model.rule import CatchUp, CronOption, Every, Overlap
 from holdfast.model.text import shown
-from holdfast.pipe import KeepsPipes, Pipe, Trigger, triggers_of
+from holdfast.pipe import KeepsPipes, Pipe, triggers_of
 from holdfast.raw import RawDecorator, RawTask
 from holdfast.scheduled import schedule_by, timetable
+from holdfast.source import Trigger
 from holdfast.task import Later, Task, Transaction, check_body
 
 P = ParamSpec("P")
@@ -232,7 +233,8 @@ class TaskMaker(Declarer, Consuming, KeepsPipes):
             by name, for a function that needs some. Workers store the schedule when they start, under the task's name.
         tz, start_at, end_at, max_runs, catch_up, overlap, jitter, twice, missing: see `holdfast.model.rule.Spec`.
         triggers: pipes, each of whose messages becomes a job: `pipe` gives the message as the only argument,
-            `pipe.into(function)` what the function makes of it.
+            `pipe.into(function)` what the function makes of it. `task.succeeded.into(function)`, and `failed`,
+            `cancelled`, `finished`: the same for the ends of another task's jobs.
         options: defaults for the task's jobs, as `Task.using` takes them.
 
         Raises DuplicateTask, ConfigError and InvalidOption.

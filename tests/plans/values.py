@@ -28,7 +28,7 @@ FIXED: dict[str, Any] = {
     "after_name": "s", "after_tenant": "t", "former": "s", "newest": 10,
     "timed": True, "origin": new_id(),
     "branch": "", "code": None, "mark": None, "place": 0, "topic": None, "tries": 1, "value": "1",
-    "undo": None, "undoes": 0,
+    "undo": None, "undoes": 0, "ending": None,
     "anew": (False, True), "caps": (100, 5), "concurrency": 1, "defaults": "{}", "display_name": None,
     "lane": "default\tt", "odd": False, "most": 10, "paused_by": None, "pipe": "p", "pipes": ("p", "q"),
     "seq": 1, "since": 0, "filter": None, "secret": "s", "sender": None, "message_id": new_id(),

@@ -12,7 +12,20 @@ from dataclasses import dataclass
 from holdfast.clock import machine_micros, monotonic
 from holdfast.errors import HoldfastError
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, stats, upkeep, waits, watch
+from holdfast.leader.duties import (
+    bury,
+    ends,
+    gates,
+    overdue,
+    promote,
+    prune,
+    rescue,
+    schedules,
+    stats,
+    upkeep,
+    waits,
+    watch,
+)
 from holdfast.leader.duties.bury import CARETAKER as ROLE
 from holdfast.storage.base import Store
 from holdfast.storage.ops import duties
@@ -78,6 +91,7 @@ class Caretaker:
             Duty("promote", most_idle, self._promote),
             self._gates,
             self._waits,
+            Duty("tell ends", ends.IDLE, self._tell_ends),
             Duty("rescue", min(5.0, lease / 3), self._rescue),
             Duty("revive schedules", 30.0, self._revive),
             Duty("prune", 60.0, self._prune),
@@ -213,6 +227,9 @@ class Caretaker:
 
     def _see_to_waits(self) -> float | None:
         return waits.run_once(self._store, self._bus).next_in
+
+    def _tell_ends(self) -> float | None:
+        return ends.run_once(self._store)
 
     def _rescue(self) -> float | None:
         self._notice_pause(0.0)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from holdfast.events.bus import Bus
-from holdfast.leader.duties import bury, gates, overdue, promote, prune, rescue, schedules, stats, upkeep, waits
+from holdfast.leader.duties import bury, ends, gates, overdue, promote, prune, rescue, schedules, stats, upkeep, waits
 from holdfast.leader.duties.rescue import Rescued
 from holdfast.leader.duties.upkeep import Upkeep
 from holdfast.storage.base import Store
@@ -31,6 +31,7 @@ def run_once(store: Store, bus: Bus, lease: float, find: schedules.Find = schedu
     promoted, cancelled, fired = keep_time(store, bus, find)
     rescued = mourn(store, bus) + rescue.run_settled(store, bus, lease)
     waits.run_once(store, bus)
+    ends.run_once(store)
     gates.run_once(store)
     gates.sweep_once(store)
     pruned = prune.run_once(store, pages=1)

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 from holdfast.model.job import NewJob
 from holdfast.storage.op import Op, Statement, Steps, one
 from holdfast.storage.ops.admitted import Admitted
+from holdfast.storage.ops.ends import Heard, hear
 from holdfast.storage.ops.firing import stored
 
 Pair: TypeAlias = tuple[str, str]
@@ -43,17 +44,23 @@ class Look(NamedTuple):
     untaken: bool
 
 
-def declare(pairs: Sequence[Pair], tasks: Sequence[str]) -> Op[int]:
+def declare(pairs: Sequence[Pair], tasks: Sequence[str], heard: Sequence[Heard] = ()) -> Op[int]:
     """Say which pipes trigger these tasks: those and no others. What was set aside of theirs is tried again; answers
-    how many. Repeating it changes nothing more."""
+    how many. Repeating it changes nothing more.
+
+    heard: which of the pipes are ends of jobs, and of which task.
+    """
     wanted = sorted(set(pairs))
 
     def steps(again: bool) -> Steps[int]:
         there = {(pipe, task) for pipe, task in (yield one("triggers_on", tuple(tasks)))}
         if gone := sorted(there - set(wanted)):
             yield Statement("trigger_drop", gone)
+            yield Statement("ends_unheard", sorted({(pipe,) for pipe, _ in gone}))
         if wanted:
             yield Statement("trigger_put", wanted)
+        if heard:
+            yield from hear(heard)
         return len((yield one("deliveries_revive", tuple(tasks))))
 
     return Op("triggers_declare", steps, wakes=True)

@@ -576,6 +576,16 @@ create table "holdfast".triggers (
 
 create index triggers_task on "holdfast".triggers (task);
 
+-- Of which tasks the ends of jobs are messages of a pipe, since when, and in which state (null: any). `seen_at`: when somebody
+-- last asked for it.
+create table "holdfast".heard (
+    pipe text primary key,
+    task text not null,
+    state text,
+    since timestamptz not null,
+    seen_at timestamptz not null
+);
+
 -- Jobs that wait for a message of a pipe, or for somebody who has the token. `filter`: what the message must hold. A row stays
 -- as long as its job's journal, with the `message` that its job took. `fresh`: messages of before are to be looked through.
 create table "holdfast".asks (

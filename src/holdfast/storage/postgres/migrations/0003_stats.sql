@@ -24,7 +24,7 @@ create table "holdfast".stats (
 -- How far history is counted: `pos` is an instant in microseconds. What ended before `candidate` was seen to be written
 -- by `holders`; once these are gone it has settled, and nothing can come before it any more.
 create table "holdfast".stats_marks (
-    name text primary key check (name in ('ended', 'live')),
+    name text primary key check (name in ('ended', 'live', 'told')),
     pos int8 not null default 0,
     settled timestamptz,
     candidate timestamptz,

@@ -397,6 +397,16 @@ create table holdfast_triggers (
 
 create index holdfast_triggers_task on holdfast_triggers (task);
 
+-- Of which tasks the ends of jobs are messages of a pipe, since when, and in which state (null: any). `seen_at`: when somebody
+-- last asked for it.
+create table holdfast_heard (
+    pipe text primary key,
+    task text not null,
+    state text,
+    since integer not null,
+    seen_at integer not null
+) without rowid;
+
 -- Jobs that wait for a message of a pipe, or for somebody who has the token. `filter`: what the message must hold. A row stays
 -- as long as its job's journal, with the `message` that its job took. `fresh`: messages of before are to be looked through.
 create table holdfast_asks (

@@ -20,7 +20,7 @@ create table holdfast_stats (
 
 -- How far history is counted: `pos` is the last row's. For live jobs, the instant of the last walk.
 create table holdfast_stats_marks (
-    name text primary key check (name in ('ended', 'live')),
+    name text primary key check (name in ('ended', 'live', 'told')),
     pos integer not null default 0
 ) without rowid;
 
@@ -29,7 +29,7 @@ create trigger holdfast_history_gone after delete on holdfast_history
 when old.pos > coalesce((select max(pos) from holdfast_history), 0)
 begin
     update holdfast_stats_marks set pos = coalesce((select max(pos) from holdfast_history), 0)
-    where name = 'ended' and pos > coalesce((select max(pos) from holdfast_history), 0);
+    where name in ('ended', 'told') and pos > coalesce((select max(pos) from holdfast_history), 0);
 end;
 
 -- How many live jobs there are where they are too many to be counted by who asks; by a walk that ended at the mark `live`.

@@ -1,0 +1,3 @@
+-- Whether anybody hears of the ends of jobs.
+--: read one
+select exists (select 1 from holdfast_heard)

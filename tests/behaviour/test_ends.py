@@ -1,0 +1,120 @@
+"""Tasks that are triggered by the ends of another task's jobs."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast import Cancel, Fail, Holdfast, JobEnd
+from holdfast.errors import ConfigError, InvalidOption
+from holdfast.testing import Clock, drain
+
+from .conftest import MakeApp
+
+
+def encoding(app: Holdfast):  # type: ignore[no-untyped-def]
+    @app.task(name="encode")
+    def encode(path: str) -> int:
+        if path == "bad":
+            raise Fail("no song")
+        if path == "unwanted":
+            raise Cancel("not now")
+        return len(path)
+
+    return encode
+
+
+@pytest.fixture
+def told() -> list[object]:
+    return []
+
+
+def test_each_end_becomes_one_job(app: Holdfast, told: list[object]) -> None:
+    encode = encoding(app)
+
+    @app.task(triggers=[encode.succeeded.into(lambda end: {"size": end.result, "path": end.args["path"]})])
+    def publish(size: int, path: str) -> None:
+        told.append(("published", path, size))
+
+    @app.task(
+        triggers=[
+            encode.failed.into(lambda end: {"why": end.error.message}),
+            encode.cancelled.into(lambda end: {"why": end.state}),
+        ]
+    )
+    def complain(why: str) -> None:
+        told.append(("complained", why))
+
+    app.deliver()
+    app.enqueue_many([encode.call(path) for path in ("a", "bb", "bad", "unwanted")])
+    for _ in range(3):
+        drain(app)
+    assert sorted(map(str, told)) == sorted(
+        map(
+            str, [("published", "a", 1), ("published", "bb", 2), ("complained", "no song"), ("complained", "cancelled")]
+        )
+    )
+
+
+def test_jobs_that_never_ran_end_too(app: Holdfast, told: list[object]) -> None:
+    encode = encoding(app)
+
+    @app.task(triggers=[encode.finished.into(lambda end: {"end": f"{end.state} {end.reason} {end.result}"})])
+    def note(end: str) -> None:
+        told.append(end)
+
+    app.deliver()
+    jobs = app.enqueue_many([encode.using(delay="1h").call(str(number)) for number in range(20)])
+    app.jobs.resolve(jobs[0].id, result=7)
+    app.jobs.fail(jobs[1].id, "broken")
+    jobs[2].cancel()
+    app.jobs.cancel_many(task="encode")
+    drain(app)
+    drain(app)
+    assert len(told) == 20
+    assert told.count("cancelled explicit None") == 18
+    assert app.pipes.stats("holdfast:encode:finished").messages == 20
+
+
+def test_a_job_that_is_tried_again_by_hand_ends_again(app: Holdfast, told: list[object]) -> None:
+    encode = encoding(app)
+
+    @app.task(triggers=[encode.failed.into(lambda end: {"version": end.version})])
+    def note(version: int) -> None:
+        told.append(version)
+
+    app.deliver()
+    job = encode.enqueue("bad")
+    drain(app)
+    app.jobs.retry(job.id)
+    drain(app)
+    assert told == [1, 2]
+
+
+def test_only_ends_from_then_on_trigger(app: Holdfast, make_app: MakeApp, clock: Clock, told: list[object]) -> None:
+    encode = encoding(app)
+    encode.enqueue("before")
+    drain(app)
+    other = make_app()
+    declared = encoding(other)
+
+    @other.task(triggers=[declared.succeeded.into(lambda end: {"path": end.args["path"]})])
+    def publish(path: str) -> None:
+        told.append(path)
+
+    clock.advance(1)
+    other.deliver()
+    other_seen = len(told)
+    encode.enqueue("after")
+    drain(app)
+    drain(other)
+    assert other_seen == 0
+    assert told == ["after"]
+
+
+def test_what_cannot_trigger_is_refused(app: Holdfast) -> None:
+    encode = encoding(app)
+    with pytest.raises(ConfigError, match=r"encode.succeeded.into\(function\)"):
+        app.task(triggers=[encode.succeeded])(print)
+    with pytest.raises(InvalidOption, match="into takes a function"):
+        encode.failed.into(5)
+    assert JobEnd.__doc__
