@@ -58,13 +58,13 @@ class Delivery:
         """Free the jobs that wait for messages, and make jobs of these, `pages` x 100 of each at most; answers how many
         waits are over and deliveries done."""
         found = {(trigger.pipe.name, task.name): (trigger, task) for task, trigger in self._triggers()}
-        if not self.wanted():
-            return 0
         store = self._store()
         if found:
             self._declare(store, frozenset(found))
-            if any(isinstance(trigger.pipe, Ends) for trigger, _ in found.values()):
-                tell_all(store, pages)
+        if store.run(ends.wanted(), "read"):
+            tell_all(store, pages)
+        elif not self.wanted():
+            return 0
         total = match_all(store, pages)
         if not found:
             return total

@@ -53,6 +53,9 @@ class Trigger(Generic[T]):
     transform: Callable[[T], Made] | None = None
 
 
+_PARTS = {"id", "version", "task", "tenant", "state", "reason", "args", "result", "error", "at"}
+
+
 class Ending(Protocol):
     """A task, as far as the ends of its jobs need it."""
 
@@ -88,7 +91,9 @@ class Ends(Generic[R]):
 
     def load(self, text: str) -> JobEnd[R]:
         """An end as it was told. Raises InvalidArguments where the job was not kept, so that nobody knows."""
-        told: dict[str, Any] = json.loads(text)
+        told: Any = json.loads(text)
+        if not isinstance(told, dict) or not cast("dict[str, Any]", told).keys() >= _PARTS:
+            raise InvalidArguments("what was told is not how a job ended")
         if told["args"] is None:
             raise InvalidArguments(
                 f"of job {told['id']} nothing was kept that could be handed on: let task {self.task.name} keep its jobs"

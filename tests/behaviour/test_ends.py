@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast import Cancel, Fail, Holdfast, JobEnd
+from holdfast import Cancel, Fail, Holdfast, JobEnd, Task, wait_for
 from holdfast.errors import ConfigError, InvalidOption
 from holdfast.testing import Clock, drain
 
 from .conftest import MakeApp
 
 
-def encoding(app: Holdfast):  # type: ignore[no-untyped-def]
+def encoding(app: Holdfast) -> Task[[str], int, int]:
     @app.task(name="encode")
     def encode(path: str) -> int:
         if path == "bad":
@@ -37,7 +37,7 @@ def test_each_end_becomes_one_job(app: Holdfast, told: list[object]) -> None:
 
     @app.task(
         triggers=[
-            encode.failed.into(lambda end: {"why": end.error.message}),
+            encode.failed.into(lambda end: {"why": end.error and end.error.message}),
             encode.cancelled.into(lambda end: {"why": end.state}),
         ]
     )
@@ -66,7 +66,7 @@ def test_jobs_that_never_ran_end_too(app: Holdfast, told: list[object]) -> None:
     jobs = app.enqueue_many([encode.using(delay="1h").call(str(number)) for number in range(20)])
     app.jobs.resolve(jobs[0].id, result=7)
     app.jobs.fail(jobs[1].id, "broken")
-    jobs[2].cancel()
+    app.jobs.cancel(jobs[2].id)
     app.jobs.cancel_many(task="encode")
     drain(app)
     drain(app)
@@ -114,7 +114,69 @@ def test_only_ends_from_then_on_trigger(app: Holdfast, make_app: MakeApp, clock:
 def test_what_cannot_trigger_is_refused(app: Holdfast) -> None:
     encode = encoding(app)
     with pytest.raises(ConfigError, match=r"encode.succeeded.into\(function\)"):
-        app.task(triggers=[encode.succeeded])(print)
+        app.task(triggers=[encode.succeeded])(print)  # type: ignore[list-item]
     with pytest.raises(InvalidOption, match="into takes a function"):
-        encode.failed.into(5)
-    assert JobEnd.__doc__
+        encode.failed.into(5)  # type: ignore[arg-type]
+
+
+def test_a_body_waits_for_any_job_of_a_task(app: Holdfast, told: list[object]) -> None:
+    encode = encoding(app)
+
+    @app.task
+    async def watch() -> list[int]:
+        first = await wait_for(encode, where={"path": "bb"})
+        second = await wait_for(encode, "finished", where=lambda end: end.args["path"] != "a", timeout="1h")
+        told.append((second.state, second.error and second.error.kind))
+        third: JobEnd[int] = await wait_for(encode, "succeeded")
+        return [first.result, third.result]
+
+    job = watch.enqueue()
+    drain(app)
+    app.enqueue_many([encode.call(path) for path in ("a", "bad")])
+    drain(app)
+    assert job.state == "suspended"
+    encode.enqueue("bb")
+    drain(app)
+    assert job.result(timeout=0) == [2, 1]
+    assert told == [("failed", "Fail")]
+
+
+def test_ends_that_came_before_the_wait(app: Holdfast, clock: Clock) -> None:
+    encode = encoding(app)
+
+    @app.task
+    async def past(since: str) -> int:
+        return (await wait_for(encode, since=since, timeout="10s")).result
+
+    encode.enqueue("long ago")
+    drain(app)
+    clock.advance("1h")
+    ever, hour = past.enqueue("ever"), past.enqueue("30m")
+    drain(app)
+    assert ever.result(timeout=0) == 8
+    assert hour.state == "suspended"
+    clock.advance("1m")
+    encode.enqueue("new")
+    drain(app)
+    assert hour.state == "failed"
+
+
+def test_what_cannot_be_waited_for(app: Holdfast, told: list[object]) -> None:
+    encode = encoding(app)
+
+    @app.task
+    async def wrong() -> None:
+        for wait in (
+            lambda: wait_for(encode, "running"),
+            lambda: wait_for(encode, where={"title": "a"}),
+            lambda: wait_for(encode, where=["a"]),  # type: ignore[call-overload]
+            lambda: wait_for(encode, token="0123456789abcdef"),  # type: ignore[call-overload]
+        ):
+            try:
+                await wait()
+            except InvalidOption as error:
+                told.append(str(error))
+
+    wrong.enqueue()
+    drain(app)
+    assert [str(each).split()[0] for each in told] == ["a", "task", "where", "token"]

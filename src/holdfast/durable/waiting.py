@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast, overload
 from uuid import UUID
 
+from holdfast.durable.ends import wait_end
 from holdfast.durable.messages import wait_message
 from holdfast.errors import InvalidOption
 from holdfast.handle import Job
 from holdfast.ids import check_id
 from holdfast.model.duration import Duration, seconds
+from holdfast.model.end import JobEnd
 from holdfast.model.job import JobRecord, JobState
 from holdfast.model.text import shown
 from holdfast.pipe import Pipe
@@ -59,6 +61,16 @@ async def wait_for(
     token: str | None = None,
 ) -> R: ...
 @overload
+async def wait_for(
+    task: Task[Any, R, Any],
+    state: JobState | str = "succeeded",
+    /,
+    *,
+    where: Mapping[str, Any] | Callable[[JobEnd[R]], object] | None = None,
+    timeout: Duration | None = None,
+    since: Duration | None = None,
+) -> JobEnd[R]: ...
+@overload
 async def wait_for(job: Job[R], /, *, timeout: Duration | None = None) -> R: ...
 @overload
 async def wait_for(job: JobRecord | str | UUID, /, *, timeout: Duration | None = None) -> Any: ...
@@ -76,7 +88,8 @@ async def wait_for(
     since: Any = None,
     token: str | None = None,
 ) -> Any:
-    """Wait for another job or for a message of a pipe, in the async body of a task: this one's slot is free meanwhile.
+    """Wait for another job, any job of a task or a message of a pipe, in the async body of a task: this one's slot is
+    free meanwhile.
 
     A pipe: the answer is the oldest message since this job was enqueued that holds `where`: mappings by what they name,
         lists by position with `...` for anything, other values equal; or a function of the message, for which each that
@@ -84,6 +97,10 @@ async def wait_for(
     since: "now", "ever" or a duration: messages that came since this wait began, ever, or so long before it.
     token: what somebody can answer this wait with, `app.answer(token, value)`, instead of by a message; None: one is
         made. Make it in a step: `await step(secrets.token_urlsafe)`.
+
+    task: the answer is how (a JobEnd) the first of its jobs ended, since this one was enqueued, that ended in this
+        `state` ("succeeded", "failed", "cancelled", "stalled", "finished": any) and holds `where`: of its arguments,
+        as above, or a function of the JobEnd.
 
     job: its handle, record or id. Without a `state` its end is waited for, and what it returned is the answer.
     state: a JobState or "finished": the state it has come to is the answer. A state that a job passes quickly may be
@@ -101,8 +118,12 @@ async def wait_for(
         if state is not None:
             raise InvalidOption(f"a pipe has no state {shown(state)}; give where=")
         return await wait_message(run_of(line), line, cast("Any", job), where, length, since, token)
+    if isinstance(job, Task):
+        if token is not None:
+            raise InvalidOption("token is for a pipe, not for a task: its jobs answer")
+        return await wait_end(run_of(line), line, cast("Any", job), state, where, length, since)
     if where is not None or since is not None or token is not None:
-        raise InvalidOption("where, since and token are for a pipe, not for a job")
+        raise InvalidOption("where, since and token are for a pipe or a task, not for a job")
     load: Callable[[str], Any] = json.loads
     if isinstance(job, Job):
         load = cast("Any", job).decode

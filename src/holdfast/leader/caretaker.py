@@ -245,6 +245,7 @@ class Caretaker:
         if unused := gates.prune_once(self._store):
             self._bus.tell("gate.pruned", count=unused)
         waits.prune_once(self._store)
+        ends.prune_once(self._store)
         return 1.0 if removed >= prune.PAGE * prune.MOST_PAGES else None
 
     def _upkeep(self) -> float | None:

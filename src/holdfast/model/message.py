@@ -11,7 +11,8 @@ MESSAGE = "holdfast:message"
 
 
 class NewMessage(NamedTuple):
-    """A request to send: `value` is JSON text, `keep` seconds that it stays, `job` whose body sends it."""
+    """A request to send: `value` is JSON text, `keep` seconds that it stays, `job` whose body sends it, `at`
+    when it counts as sent (microseconds), None: now."""
 
     tenant: str
     id: str
@@ -20,6 +21,7 @@ class NewMessage(NamedTuple):
     value: str
     job: str | None
     keep: float
+    at: int | None = None
 
 
 class Sent(NamedTuple):

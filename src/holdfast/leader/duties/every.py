@@ -40,6 +40,7 @@ def run_once(store: Store, bus: Bus, lease: float, find: schedules.Find = schedu
     if unused := gates.prune_once(store, pages=1):
         bus.tell("gate.pruned", count=unused)
     waits.prune_once(store, pages=1)
+    ends.prune_once(store)
     stats.fold_once(store)  # no walk through the live jobs: whoever calls this waits for it
     stats.prune_once(store, bus.now(), pages=1)
     return Round(promoted, cancelled, fired, rescued, pruned, upkeep.run_once(store))

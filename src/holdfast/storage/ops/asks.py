@@ -20,6 +20,7 @@ from holdfast.model.match import matches
 from holdfast.model.step import StepKey
 from holdfast.model.tenant import Scope
 from holdfast.storage.op import Op, Row, Statement, Steps, one
+from holdfast.storage.ops.ends import Heard, before, hear
 from holdfast.storage.ops.jobs import Held
 from holdfast.storage.ops.steps import Entry, write
 from holdfast.storage.ops.waking import Answered, Key, Piece, answering
@@ -48,8 +49,9 @@ class Open(NamedTuple):
     since: datetime
 
 
-def register(entry: Entry, wanted: Wanted) -> Op[Held]:
-    """Record that a body waits for a message, and take the oldest of those that came before, if one will do.
+def register(entry: Entry, wanted: Wanted, heard: Heard | None = None) -> Op[Held]:
+    """Record that a body waits for a message, and take the oldest of those that came before, if one will do. `heard`:
+    where the messages are ends of jobs.
 
     Repeated, it is the same wait.
     """
@@ -65,6 +67,9 @@ def register(entry: Entry, wanted: Wanted) -> Op[Held]:
         since = next((row[0] for row in rows if row[0] is not None), None)
         if since is None:
             return held
+        if heard is not None:
+            yield from hear([heard])
+            yield from before(heard, tenant, to_micros(moment(since)))
         taken = {row[1] for row in rows if row[1] is not None}
         last = 0
         while page := (yield one("messages_since", tenant, wanted.pipe, to_micros(moment(since)), last, PAGE)):

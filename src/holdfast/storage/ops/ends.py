@@ -66,6 +66,23 @@ def tell(batch: int = PAGE) -> Op[int]:
     return Op("ends_tell", steps, apart=True, wakes=True, woken=lambda: bool(told))
 
 
+def before(heard: Heard, tenant: str, since: int) -> Steps[None]:
+    """Within another op: tell the ends of one tenant that came before they were heard, from an instant on."""
+    while page := (yield one("ends_since", tenant, heard.pipe, heard.task, since, PAGE)):
+        yield from sending([_message(row) for row in page])
+        if len(page) < PAGE:
+            break
+
+
+def drop() -> Op[int]:
+    """Tell no more what nobody hears; of how many pipes. Repeating it is harmless."""
+
+    def steps(again: bool) -> Steps[int]:
+        return len((yield one("ends_drop")))
+
+    return Op("ends_drop", steps, single=True)
+
+
 def _message(row: Row) -> NewMessage:
     pipe, tenant, id, version, task, state, reason, args, result, errors, at = row
     last = attempt_errors(errors)[-1:]
@@ -76,4 +93,4 @@ def _message(row: Row) -> NewMessage:
         "at": to_micros(moment(at)),
     }  # fmt: skip
     key = f"{id}:{version}:{state}"
-    return NewMessage(tenant, derived_id(id, version, pipe, state), pipe, key, json.dumps(value), id, KEPT)
+    return NewMessage(tenant, derived_id(id, version, pipe, state), pipe, key, json.dumps(value), id, KEPT, value["at"])
