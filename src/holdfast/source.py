@@ -91,8 +91,9 @@ class Ends(Generic[R]):
 
     def load(self, text: str) -> JobEnd[R]:
         """An end as it was told. Raises InvalidArguments where the job was not kept, so that nobody knows."""
-        told: Any = json.loads(text)
-        if not isinstance(told, dict) or not cast("dict[str, Any]", told).keys() >= _PARTS:
+        found: Any = json.loads(text)
+        told: dict[str, Any] = found if issubclass(type(found), dict) else {}
+        if not told.keys() >= _PARTS:
             raise InvalidArguments("what was told is not how a job ended")
         if told["args"] is None:
             raise InvalidArguments(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from holdfast import Cancel, Fail, Holdfast, JobEnd, Task, wait_for
-from holdfast.errors import ConfigError, InvalidOption
+from holdfast.errors import ConfigError, InvalidOption, JobFailed
 from holdfast.testing import Clock, drain
 
 from .conftest import MakeApp
@@ -90,6 +92,47 @@ def test_a_job_that_is_tried_again_by_hand_ends_again(app: Holdfast, told: list[
     assert told == [1, 2]
 
 
+def test_an_end_that_is_committed_late_is_told(
+    app: Holdfast, database_url: str, clock: Clock, told: list[object]
+) -> None:
+    encode = encoding(app)
+
+    @app.task(triggers=[encode.finished.into(lambda end: {"path": end.args["path"]})])
+    def note(path: str) -> None:
+        told.append(path)
+
+    app.deliver()
+    others_write = database_url.startswith("postgres")
+    late = encode.using(delay="1d").enqueue("late")
+    with app.transaction() as connection:
+        app.bind(connection).jobs.cancel(late.id)
+        if others_write:
+            for _ in range(4):
+                clock.advance("10s")
+                encode.enqueue("soon")
+                drain(app)
+    drain(app)
+    assert sorted(map(str, told)) == ["late", *(["soon"] * 4 if others_write else [])]
+
+
+def test_ends_that_several_processes_tell_at_once(app: Holdfast, make_app: MakeApp, told: list[object]) -> None:
+    apps = [app, make_app(), make_app()]
+    encodes = [encoding(each) for each in apps]
+    for each, encode in zip(apps, encodes, strict=True):
+
+        @each.task(name="note", triggers=[encode.finished.into(lambda end: {"path": end.args["path"]})])
+        def note(path: str) -> None:
+            told.append(path)
+
+        each.deliver()
+    app.enqueue_many([encodes[0].call(str(number)) for number in range(120)])
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(drain, apps))
+    for each in apps:
+        drain(each)
+    assert sorted(map(str, told)) == sorted(map(str, range(120)))
+
+
 def test_only_ends_from_then_on_trigger(app: Holdfast, make_app: MakeApp, clock: Clock, told: list[object]) -> None:
     encode = encoding(app)
     encode.enqueue("before")
@@ -135,10 +178,11 @@ def test_a_body_waits_for_any_job_of_a_task(app: Holdfast, told: list[object]) -
     app.enqueue_many([encode.call(path) for path in ("a", "bad")])
     drain(app)
     assert job.state == "suspended"
-    encode.enqueue("bb")
-    drain(app)
-    assert job.result(timeout=0) == [2, 1]
-    assert told == [("failed", "Fail")]
+    for path in ("bb", "cccc"):
+        encode.enqueue(path)
+        drain(app)
+    assert job.result(timeout=0) == [2, 4]
+    assert told[0] == ("failed", "Fail")
 
 
 def test_ends_that_came_before_the_wait(app: Holdfast, clock: Clock) -> None:
@@ -158,7 +202,8 @@ def test_ends_that_came_before_the_wait(app: Holdfast, clock: Clock) -> None:
     clock.advance("1m")
     encode.enqueue("new")
     drain(app)
-    assert hour.state == "failed"
+    with pytest.raises(JobFailed, match="waited for in vain"):
+        hour.result(timeout=0)
 
 
 def test_what_cannot_be_waited_for(app: Holdfast, told: list[object]) -> None:

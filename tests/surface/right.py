@@ -19,6 +19,7 @@ from holdfast.durable.waiting import cancel, gather, invoke, wait_for
 from holdfast.handle import Job
 from holdfast.many import Changed
 from holdfast.model.audit import AuditEntry
+from holdfast.model.end import JobEnd
 from holdfast.model.event import Event
 from holdfast.model.inputs import Cache
 from holdfast.model.job import JobState
@@ -28,6 +29,7 @@ from holdfast.model.retry import Retry
 from holdfast.model.spacing import Spacing
 from holdfast.model.stats import Slot
 from holdfast.pipe import Pipe
+from holdfast.source import Ends
 from holdfast.task import Call, Task
 from holdfast.taskset import TaskSet
 
@@ -376,7 +378,16 @@ def also(number: int) -> None: ...
 assert_type(counts.enqueue(1), Job[int])
 
 
+@app.task(triggers=[counts.succeeded.into(lambda end: {"number": end.result + 1}), numbers])
+def after_counts(number: int) -> None: ...
+
+
+assert_type(counts.failed, Ends[int])
+
+
 async def sending() -> None:
+    assert_type(await wait_for(counts, where={"number": 1}), JobEnd[int])
+    assert_type(await wait_for(counts, "finished", where=lambda end: end.result > 1, timeout=1), JobEnd[int])
     assert_type(await numbers.asend(1, key="k"), Sent)
     assert_type(app.pipes.messages(numbers).next, str | None)
 

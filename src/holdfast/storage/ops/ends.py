@@ -85,12 +85,12 @@ def drop() -> Op[int]:
 
 def _message(row: Row) -> NewMessage:
     pipe, tenant, id, version, task, state, reason, args, result, errors, at = row
-    last = attempt_errors(errors)[-1:]
+    last, ended = attempt_errors(errors)[-1:], to_micros(moment(at))
     value = {
         "id": id, "version": version, "task": task, "tenant": tenant, "state": state, "reason": reason,
         "args": None if args is None else json.loads(args), "result": result,
         "error": [last[0].kind, last[0].message] if last and state != "succeeded" else None,
-        "at": to_micros(moment(at)),
+        "at": ended,
     }  # fmt: skip
     key = f"{id}:{version}:{state}"
-    return NewMessage(tenant, derived_id(id, version, pipe, state), pipe, key, json.dumps(value), id, KEPT, value["at"])
+    return NewMessage(tenant, derived_id(id, version, pipe, state), pipe, key, json.dumps(value), id, KEPT, ended)
