@@ -66,6 +66,7 @@ NO_FILTER: dict[str, Any] = {
 
 OWN: dict[str, dict[str, Any]] = {
     "batch_add": {"job": new_id()},
+    "ends_since": {"since": 4_000_000_000_000_000},
     "batch_end": {"state": "succeeded"},
     "batch_members": {"id": "0190163d-8694-79b5-8c1d-4f0e2a7b6c5d"},
     "claim": {"tasks": None},

@@ -586,6 +586,8 @@ create table "holdfast".heard (
     seen_at timestamptz not null
 );
 
+create index heard_task on "holdfast".heard (task);
+
 -- Jobs that wait for a message of a pipe, or for somebody who has the token. `filter`: what the message must hold. A row stays
 -- as long as its job's journal, with the `message` that its job took. `fresh`: messages of before are to be looked through.
 create table "holdfast".asks (

@@ -407,6 +407,8 @@ create table holdfast_heard (
     seen_at integer not null
 ) without rowid;
 
+create index holdfast_heard_task on holdfast_heard (task);
+
 -- Jobs that wait for a message of a pipe, or for somebody who has the token. `filter`: what the message must hold. A row stays
 -- as long as its job's journal, with the `message` that its job took. `fresh`: messages of before are to be looked through.
 create table holdfast_asks (

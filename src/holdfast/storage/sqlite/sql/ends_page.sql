@@ -1,5 +1,5 @@
 -- Ends of jobs after a place in history that somebody hears of and that are no messages yet, in order.
---: read one pos, batch
+--: one pos, batch
 select e.pipe, h.tenant, h.id, h.version, h.task, h.state, h.reason, h.args, h.result, h.errors, h.finished_at
 from holdfast_history h
 join holdfast_heard e on e.task = h.task and (e.state is null or e.state = h.state) and h.finished_at >= e.since
