@@ -13,7 +13,20 @@ from holdfast.storage.op import Op
 
 tasks = TaskSet()
 WRITES = frozenset({"step", "start", "end"})
-MESSAGES = frozenset({"step", "start", "end", "ask", "match", "messages_hand", "deliver", "message_send"})
+MESSAGES = frozenset(
+    {
+        "step",
+        "start",
+        "end",
+        "ask",
+        "match",
+        "messages_hand",
+        "deliver",
+        "message_send",
+        "ends_tell",
+        "triggers_declare",
+    }
+)
 log = ""
 
 
@@ -67,6 +80,12 @@ async def listener(ctx: Context[Any], number: int) -> str:
     found = await wait_for(approved, where={"number": number}, since="ever")
     await approved.asend({"number": 100 + number})
     return str(found["by"])
+
+
+@tasks.task(max_crashes=None, triggers=[listener.succeeded.into(lambda end: {"number": end.args["number"]})])
+def follower(number: int) -> int:
+    """Triggered by the end of another task's job."""
+    return number
 
 
 def put_back(done: str, job: str, what: str) -> None:
@@ -130,11 +149,11 @@ def work(url: str, path: str, queue: str, nth: int, after: bool, messages: int =
     store.arun, store.run = counted, counted_too
 
     def over(records: list[Any]) -> bool:
-        return len(records) >= messages and all(record.state.finished for record in records)
+        return len(records) >= 2 * messages and all(record.state.finished for record in records)
 
     async def main() -> None:
         async with app.worker([queue], concurrency=4, poll_interval=0.05, lease=1.0, leader=False):
-            while not over(list(await app.jobs.alist(queue=queue))):
+            while not over(list(await app.jobs.alist(queue=queue, limit=1000))):
                 await asyncio.to_thread(app.do_duties)
                 await asyncio.sleep(0.01)
 

@@ -14,7 +14,7 @@ from tests.faults.nursery import Nursery
 
 from holdfast import JobState
 
-MOST = 30
+MOST = 40
 """More writes than there are."""
 
 
@@ -56,6 +56,8 @@ def test_g31_killed_at_every_write_about_messages(
     assert sorted(job.args["number"] for job in jobs) == list(range(sent)), "one job for each message"
     assert {job.state for job in jobs} == {JobState.SUCCEEDED}
     assert {job.args["number"]: job.result for job in jobs} == {n: f"person {n}" for n in range(sent)}
+    followers = [job.args["number"] for job in app.jobs.list(task="follower", state="succeeded", limit=1000)]
+    assert sorted(followers) == list(range(sent)), "one job for each end"
     answers = [message.value["number"] for message in app.pipes.messages("approved", limit=1000)]
     assert sorted(answers) == sorted([*range(sent), *(100 + n for n in range(sent))]), "each is sent once"
     app.close()

@@ -22,9 +22,9 @@ No test sleeps: `clock` is `holdfast.testing.Clock`, and time passes when the te
 import pytest
 
 ROOMS = (
-    "batches", "batching", "bulk", "claiming", "dependencies", "dependencies_by_hand", "endings", "enqueueing", "gates",
-    "inspection", "keys", "leadership", "leases", "limits", "pipes", "promotion", "queues", "repeats", "rescue",
-    "retention", "schedules", "stats", "steps", "versions", "waking", "workers",
+    "batches", "batching", "bulk", "claiming", "dependencies", "dependencies_by_hand", "endings", "ends", "enqueueing",
+    "gates", "inspection", "keys", "leadership", "leases", "limits", "pipes", "promotion", "queues", "repeats",
+    "rescue", "retention", "schedules", "stats", "steps", "versions", "waking", "workers",
 )  # fmt: skip
 
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
@@ -36,6 +36,7 @@ from holdfast.testing.conformance.claiming import Claiming  # noqa: E402
 from holdfast.testing.conformance.dependencies import Dependencies  # noqa: E402
 from holdfast.testing.conformance.dependencies_by_hand import DependenciesByHand  # noqa: E402
 from holdfast.testing.conformance.endings import Endings  # noqa: E402
+from holdfast.testing.conformance.ends import Ends  # noqa: E402
 from holdfast.testing.conformance.enqueueing import Enqueueing  # noqa: E402
 from holdfast.testing.conformance.gates import Gates  # noqa: E402
 from holdfast.testing.conformance.inspection import Inspection  # noqa: E402
@@ -62,6 +63,7 @@ class StoreConformance(
     Claiming,
     Leases,
     Endings,
+    Ends,
     Rescue,
     Promotion,
     Retention,
