@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +12,7 @@ from holdfast.errors import ConfigError, InvalidOption, JobFailed
 from holdfast.testing import Clock, drain
 
 from .conftest import MakeApp
+from .support import until
 
 
 def encoding(app: Holdfast) -> Task[[str], int, int]:
@@ -183,6 +185,27 @@ def test_a_body_waits_for_any_job_of_a_task(app: Holdfast, told: list[object]) -
         drain(app)
     assert job.result(timeout=0) == [2, 4]
     assert told[0] == ("failed", "Fail")
+
+
+def test_workers_see_to_it_by_themselves(app: Holdfast) -> None:
+    encode = encoding(app)
+    ran = threading.Event()
+
+    @app.task(triggers=[encode.succeeded.into(lambda end: {"size": end.result})])
+    async def publish(size: int) -> None:
+        ran.set()
+
+    @app.task
+    async def watch() -> int:
+        return (await wait_for(encode, where={"path": "bb"}, since="ever")).result
+
+    app.deliver()  # says that ends are heard, for which a leader looks every 5 s only
+    job = watch.enqueue()
+    with app.worker(poll_interval="30s"):
+        until(lambda: job.refresh().state == "suspended")
+        encode.enqueue("bb")
+        assert job.result(timeout=20) == 2
+        assert ran.wait(20)
 
 
 def test_ends_that_came_before_the_wait(app: Holdfast, clock: Clock) -> None:

@@ -8,6 +8,8 @@ EVERY = 1.0
 """Seconds between two passes while anybody hears of ends; workers that these trigger look by themselves, too."""
 
 IDLE = 5.0
+"""Seconds between two looks whether anybody does by now."""
+
 MOST_PAGES = 50
 
 
