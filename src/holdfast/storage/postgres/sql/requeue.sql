@@ -23,8 +23,9 @@ set state = h.state, reason = h.reason, attempt = j.attempt - h.uncounted, crash
     errors = case when h.error is null then j.errors
         else coalesce(case when octet_length(j.errors) > 262144
             then (select '[' || string_agg(e.entry::text, ',' order by e.ord)
-                from json_array_elements(j.errors::json) with ordinality as e (entry, ord)
-                where e.ord <= 5 or e.ord > json_array_length(j.errors::json) - 44)
+                from (select entry, ord, count(*) over () as most
+                    from json_array_elements(j.errors::json) with ordinality as a (entry, ord)) as e
+                where e.ord <= 5 or e.ord > e.most - 44)
             else left(nullif(j.errors, '[]'), -1) end || ',', '[') || '{"at":'
             || (extract(epoch from t.moment) * 1000000)::int8 || ',' || substr(h.error, 2) || ']' end,
     expires_at = case when h.uncounted = 0 or h.crashed > 0 or h.elapsed is not null then null else j.expires_at end,

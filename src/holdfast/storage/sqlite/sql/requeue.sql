@@ -8,7 +8,8 @@ set state = :state, reason = :reason, attempt = attempt - :uncounted, crashes = 
     errors = case when :error is null then errors
         else coalesce(case when length(cast(errors as blob)) > 262144
             then (select '[' || group_concat(e.value, ',') from (
-                select value from json_each(errors) where key < 5 or key >= json_array_length(errors) - 44 order by key
+                select value from (select key, value, count(*) over () as most from json_each(errors))
+                where key < 5 or key >= most - 44 order by key
             ) e)
             else substr(nullif(errors, '[]'), 1, length(errors) - 1) end || ',', '[') || '{"at":' || :now || ','
             || substr(:error, 2) || ']' end,
