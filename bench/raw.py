@@ -104,9 +104,9 @@ class Worker:
         self.turn()
 
 
-def place(row: tuple[Any, ...]) -> tuple[int, Any, int]:
+def place(row: tuple[Any, ...]) -> tuple[int, str, Any, int]:
     """A job's place in the order of claims."""
-    return -row[PRIORITY], row[DUE], row[SEQ]
+    return -row[PRIORITY], row[TENANT], row[DUE], row[SEQ]
 
 
 class Share:

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import tuple_row
-from raw import DUE, KEPT, PRIORITY, SEQ, Ending, Share, place
+from raw import DUE, KEPT, PRIORITY, SEQ, TENANT, Ending, Share, place
 
 from holdfast.ids import new_id
 from holdfast.storage.load import load
@@ -75,7 +75,7 @@ class Connection:
         )
         assert len(answered) == many
 
-    def claim(self, wanted: int, after: tuple[Any, ...] = (-(2**31), None, 0)) -> list[tuple[Any, ...]]:
+    def claim(self, wanted: int, after: tuple[Any, ...] = (-(2**31), "", None, 0)) -> list[tuple[Any, ...]]:
         return self.run(
             "claim",
             worker="raw",
@@ -84,8 +84,9 @@ class Connection:
             batch=wanted,
             suspects=2**31 - 1,
             after_rank=after[0],
-            after_due=after[1],
-            after_seq=after[2],
+            after_tenant=after[1],
+            after_due=after[2],
+            after_seq=after[3],
         )
 
 
@@ -102,13 +103,13 @@ class Claims(Connection):
     """The hand that claims, from the place where its last claim ended."""
 
     claims, ends = True, False
-    after: tuple[Any, ...] = (-(2**31), None, 0)
+    after: tuple[Any, ...] = (-(2**31), "", None, 0)
 
     def exchange(self, endings: list[Ending], wanted: int) -> list[tuple[Any, ...]]:
         rows = self.claim(wanted, self.after)
         if rows:
             last = max(rows, key=place)
-            self.after = (-last[PRIORITY], last[DUE], last[SEQ])
+            self.after = (-last[PRIORITY], last[TENANT], last[DUE], last[SEQ])
         return rows
 
 
