@@ -70,6 +70,8 @@ def _expected(found: Found, kind: str, question: str, beside: tuple[str, ...]) -
 
 def _durability(found: Found) -> Iterator[str]:
     for kind, name in NAMES.items():
+        if not any(found.value(label, kind, durability.SAFE[kind]) for label in durability.LABELS.values()):
+            continue
         yield f"| {name} | `{durability.SAFE[kind]}` (default) | `{durability.QUICK[kind]}` | × |"
         yield "|---|--:|--:|--:|"
         for question, label in durability.LABELS.items():
