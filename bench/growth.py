@@ -157,8 +157,7 @@ class SQLite:
     def copy(self, name: str, many: int, state: str | None = None) -> None:
         table = self.table[name]
         columns = [row[1] for row in self.connection.execute(f"pragma table_info({table})")]
-        if name == "jobs":
-            columns.remove("seq")
+        columns.remove({"jobs": "seq", "history": "pos"}[name])  # the database gives it
         values = ", ".join(self.own.get(column, f"t.{column}") for column in columns)
         one = f"select * from {table}" + (f" where state = '{state}'" if state else "") + " limit 1"
         self.connection.execute(
